@@ -1,0 +1,85 @@
+import { Temporal } from 'temporal-polyfill';
+import { MedzenError } from '../errors.ts';
+
+/** A calendar date without a time, `YYYY-MM-DD`. */
+export type LocalDate = string;
+
+/**
+ * Checks a calendar date: the form and that the day exists.
+ *
+ * @throws MedzenError `invalid_input`
+ */
+export function localDate(text: string): LocalDate {
+  return plain(text).toString();
+}
+
+/**
+ * The same day n years later. 29 February becomes 1 March in a common year: of the two neighbours the later, so that nothing
+ * is kept a day too short. Always count from the original date: adding twice is not adding once.
+ *
+ * @param date - `YYYY-MM-DD`
+ * @param years - whole, 0–200
+ * @throws MedzenError `invalid_input`
+ * @example
+ * ```ts
+ * import { addYears } from '@medzen/core/calendar';
+ * addYears('2024-02-29', 7); // '2031-03-01'
+ * ```
+ */
+export function addYears(date: LocalDate, years: number): LocalDate {
+  if (!Number.isInteger(years) || years < 0 || years > 200)
+    throw new MedzenError('invalid_input', 'Not a number of years');
+  const from = plain(date);
+  const to = from.add({ years }, { overflow: 'constrain' });
+  return (to.day === from.day ? to : to.add({ days: 1 })).toString();
+}
+
+/**
+ * The date n days later, or earlier.
+ *
+ * @param days - whole
+ */
+export function addDays(date: LocalDate, days: number): LocalDate {
+  return plain(date).add({ days }).toString();
+}
+
+/**
+ * The first instant of a day in a zone. Where midnight does not exist (a clock moved forward at 00:00) it is the first instant that does.
+ *
+ * @param zone - IANA name: `America/New_York`
+ * @throws MedzenError `invalid_input` for an unknown zone
+ */
+export function startOfDay(date: LocalDate, zone: string): Date {
+  try {
+    return new Date(plain(date).toZonedDateTime(zone).epochMilliseconds);
+  } catch (cause) {
+    throw new MedzenError('invalid_input', 'Not a time zone', { cause });
+  }
+}
+
+/**
+ * The calendar date at an instant, in a zone.
+ *
+ * @throws MedzenError `invalid_input` for an unknown zone
+ */
+export function localDateAt(instant: Date, zone: string): LocalDate {
+  try {
+    return Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone).toPlainDate().toString();
+  } catch (cause) {
+    throw new MedzenError('invalid_input', 'Not an instant, or not a time zone', { cause });
+  }
+}
+
+/** Negative, zero or positive as `a` is before, on or after `b`. */
+export function compareDates(a: LocalDate, b: LocalDate): number {
+  return Temporal.PlainDate.compare(plain(a), plain(b));
+}
+
+function plain(text: string): Temporal.PlainDate {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw new MedzenError('invalid_input', 'Not a date of the form YYYY-MM-DD');
+  try {
+    return Temporal.PlainDate.from(text, { overflow: 'reject' });
+  } catch (cause) {
+    throw new MedzenError('invalid_input', 'No such day', { cause });
+  }
+}

@@ -1,0 +1,16 @@
+/** Where the time comes from. Injected everywhere, so that tests and the demo can move it. */
+export interface Clock {
+  /** The present instant. A new `Date` a call; the caller may keep it. */
+  now(): Date;
+}
+
+/**
+ * The machine's clock.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from '@medzen/core';
+ * systemClock.now().toISOString();
+ * ```
+ */
+export const systemClock: Clock = { now: () => new Date() };

@@ -1,0 +1,67 @@
+import type { AuditEvent, SealedEvent } from '../audit/audit-event.ts';
+import type { Scope } from '../scope.ts';
+
+/** How an append relates to a transaction that the caller may have open. */
+export interface AppendOptions {
+  /**
+   * `joined` (default): part of the host's transaction when the store's wire is inside one, so that a change and its
+   * event commit together. `independent`: on the root wire, durable on its own, for read, denial and failure events.
+   */
+  readonly durability?: 'joined' | 'independent';
+}
+
+/** What an append came to. */
+export type AppendResult =
+  /** On disk. */
+  | { readonly status: 'durable' }
+  /** Becomes durable when the host commits, and vanishes when it rolls back. */
+  | { readonly status: 'pending-commit' };
+
+/** What to look for. Every given field must match. */
+export interface AuditQuery {
+  readonly patient?: string;
+  readonly actor?: string;
+  readonly action?: string;
+  readonly outcome?: AuditEvent['outcome'];
+  readonly purpose?: string;
+  readonly targetType?: string;
+  readonly targetId?: string;
+  /** Inclusive. */
+  readonly from?: Date;
+  /** Exclusive. */
+  readonly to?: Date;
+  /** 1–1000; 100 when absent. */
+  readonly limit?: number;
+  /** From an earlier page; opaque. */
+  readonly cursor?: string;
+}
+
+/** One page of events, newest first (by id). */
+export interface AuditPage {
+  readonly events: readonly SealedEvent[];
+  /** Absent on the last page. */
+  readonly cursor?: string;
+}
+
+/**
+ * Where audit events are written and searched. Events are never changed or removed through this port.
+ */
+export interface AuditStore {
+  /**
+   * Appends all events or none. An event whose id and body are stored already counts as appended (a retry); the same id
+   * with another body refuses the whole call. Never resolves before the answer is true. Ids are unique across tenants.
+   *
+   * @param scope - must equal each event's own `tenant`
+   * @param events - 1–1000
+   * @throws MedzenError `audit_conflict`; `invalid_input` (no events, too many, tenant mismatch, not an event);
+   * `store_unavailable`; `wire_busy` when `independent` is asked of a wire whose only connection is in a transaction
+   */
+  append(scope: Scope, events: readonly SealedEvent[], options?: AppendOptions): Promise<AppendResult>;
+
+  /**
+   * Searches one tenant's events, newest first, by keyset: a page is stable while others write.
+   *
+   * @throws MedzenError `invalid_input` for a bad limit or a foreign cursor; `store_unavailable`
+   */
+  search(scope: Scope, query: AuditQuery): Promise<AuditPage>;
+}

@@ -1,0 +1,50 @@
+import type { SealedEvent } from '../audit/audit-event.ts';
+import type { Scope } from '../scope.ts';
+
+/** The four things a participant is asked to acknowledge. */
+export interface ConsentAcknowledgements {
+  readonly recording: boolean;
+  readonly storage: boolean;
+  readonly access: boolean;
+  readonly retention: boolean;
+}
+
+/** What one participant of one session said, once. Later records supersede earlier ones; none is changed. */
+export interface ConsentRecord {
+  /** UUID. A retry with the same id and content is the same record. */
+  readonly id: string;
+  readonly sessionId: string;
+  /** The participant's subject. */
+  readonly participant: string;
+  readonly decision: 'given' | 'withdrawn';
+  readonly acknowledgements: ConsentAcknowledgements;
+  /** Which text was shown, and the SHA-256 (hex) of exactly that text. */
+  readonly textVersion: string;
+  readonly textSha256: string;
+  /** BCP 47. */
+  readonly language: string;
+  readonly method: 'click' | 'written' | 'verbal' | 'signature';
+  /** Where the participant said to be: `US-GA` (ISO 3166-2). Absent = unknown. */
+  readonly location?: string;
+  readonly ip?: string;
+  readonly userAgent?: string;
+  /** RFC 3339, server-side. */
+  readonly at: string;
+}
+
+/** Where consents are kept. Append-only. */
+export interface ConsentStore {
+  /**
+   * Adds a record and its event in one transaction.
+   *
+   * @throws MedzenError `conflict` when the id exists with other content; `store_unavailable`
+   */
+  record(
+    scope: Scope,
+    consent: ConsentRecord,
+    event: SealedEvent,
+  ): Promise<{ readonly status: 'recorded' | 'repeated' }>;
+
+  /** The latest record of each participant of a session, by participant. */
+  current(scope: Scope, sessionId: string): Promise<readonly ConsentRecord[]>;
+}

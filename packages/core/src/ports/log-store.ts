@@ -1,0 +1,101 @@
+import type { SealedEvent } from '../audit/audit-event.ts';
+
+/** The state of the tree as last committed. */
+export interface LogHead {
+  /** Leaves in the tree, ≥ 0. */
+  readonly size: number;
+  /** RFC 6962 root, 32 bytes; SHA-256 of nothing for the empty tree. */
+  readonly root: Uint8Array;
+  /** The signed checkpoint's text; absent while the tree is empty. */
+  readonly checkpoint?: string;
+}
+
+/** 256 (or, at the right edge, fewer) hashes of one level of the tree, as C2SP tlog-tiles lays them out. */
+export interface LogTile {
+  /** 0 for leaf hashes; level n holds the roots of full tiles of level n − 1. */
+  readonly level: number;
+  /** Position in its level, ≥ 0. */
+  readonly index: number;
+  /** 32 × (1–256) bytes. */
+  readonly hashes: Uint8Array;
+}
+
+/** What one batch adds. */
+export interface LogCommit {
+  /** Compare: the head must still be this. */
+  readonly expectedSize: number;
+  readonly expectedRoot: Uint8Array;
+  /** Swap: event ids in leaf order; the first becomes leaf `expectedSize`. */
+  readonly eventIds: readonly string[];
+  /** The leaf hashes in the same order, so that the store can compare them with its own. */
+  readonly leafHashes: readonly Uint8Array[];
+  /** Every tile that changed, whole: partial tiles replace their earlier, narrower selves. */
+  readonly tiles: readonly LogTile[];
+  readonly root: Uint8Array;
+  readonly checkpoint: string;
+}
+
+/** A leaf with its body. `body` is what is stored now, whatever it was when it was sequenced. */
+export interface LogLeaf {
+  readonly index: number;
+  readonly eventId: string;
+  /** Absent when the event row is missing (damaged, or purged). */
+  readonly body?: Uint8Array;
+}
+
+/** How far the tree lags behind the writers. */
+export interface LogLag {
+  /** Committed events without a leaf. */
+  readonly pending: number;
+  /** Milliseconds since the oldest of them was written; 0 when there is none. */
+  readonly oldestMs: number;
+}
+
+/**
+ * The sequencer's side of the audit log. One log per installation, over all tenants: one checkpoint to publish and to
+ * witness, and no tenant whose absence could go unnoticed; hence no `scope`. Its methods belong to the operator.
+ */
+export interface LogStore {
+  /** The head. The empty tree when nothing was sequenced yet. @throws MedzenError `store_unavailable` */
+  head(): Promise<LogHead>;
+
+  /**
+   * Committed events that have no leaf, in the order in which they are to become leaves: by the writer's transaction, then
+   * by event id. An event of a transaction that commits late appears once it is committed. Costs the same whatever the
+   * number of sequenced events.
+   *
+   * @param limit - 1–10 000
+   */
+  readBatch(limit: number): Promise<readonly SealedEvent[]>;
+
+  /**
+   * Compares the head and swaps it, writing leaves and tiles in the same transaction.
+   *
+   * @returns `conflict` when the head moved or an event has a leaf already: read again
+   * @throws MedzenError `invalid_input` when an event does not exist or its leaf hash differs; `store_unavailable`
+   */
+  commitBatch(commit: LogCommit): Promise<{ readonly status: 'committed' } | { readonly status: 'conflict' }>;
+
+  /** The tile, or undefined. A partial tile is returned at its present width. */
+  readTile(level: number, index: number): Promise<LogTile | undefined>;
+
+  /**
+   * Leaves from an index on, ascending, without gaps up to the head.
+   *
+   * @param from - first index, ≥ 0
+   * @param limit - 1–10 000
+   */
+  readLeaves(from: number, limit: number): Promise<readonly LogLeaf[]>;
+
+  /** The leaf index of an event, or undefined while it is not sequenced. */
+  leafOf(eventId: string): Promise<number | undefined>;
+
+  /** The checkpoints after a size, ascending, for witnesses and auditors. @param limit - 1–1000 */
+  checkpoints(
+    afterSize: number,
+    limit: number,
+  ): Promise<readonly { readonly size: number; readonly checkpoint: string }[]>;
+
+  /** How far the tree lags. */
+  lag(): Promise<LogLag>;
+}

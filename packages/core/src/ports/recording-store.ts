@@ -1,0 +1,262 @@
+import type { SealedEvent } from '../audit/audit-event.ts';
+import type {
+  LegalHold,
+  ProviderMedia,
+  Recording,
+  RecordingState,
+  RetentionFact,
+  StoredDecision,
+  StoredObject,
+  Tombstone,
+} from '../recording.ts';
+import type { Scope } from '../scope.ts';
+
+/** What `start` is given: the row without what the store itself sets. */
+export type NewRecording = Pick<
+  Recording,
+  | 'id'
+  | 'sessionId'
+  | 'patient'
+  | 'participants'
+  | 'provider'
+  | 'providerRef'
+  | 'startedAt'
+  | 'objectPrefix'
+  | 'retentionClass'
+>;
+
+/** What `start` came to. */
+export type StartResult =
+  | { readonly status: 'started'; readonly recording: Recording }
+  /** The session has a recording in state `recording`, or the id or provider reference is taken. */
+  | { readonly status: 'already_recording'; readonly recording: Recording }
+  /** At the moment of commit these participants had not given consent with all four acknowledgements. */
+  | { readonly status: 'consent_required'; readonly missing: readonly string[] };
+
+/** A change of one recording, compared and swapped on its revision. Absent members stay as they are. */
+export interface RecordingChange {
+  /** The revision the change was computed from. */
+  readonly expectedRevision: number;
+  /** Absent: no move, only the other members. */
+  readonly to?: RecordingState;
+  /** RFC 3339 instant at which it happened, for `stateAt`. */
+  readonly at: string;
+  readonly endedAt?: string;
+  readonly durationSeconds?: number;
+  readonly media?: ProviderMedia;
+  readonly object?: StoredObject;
+  /** `null` clears it. */
+  readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number } | null;
+  /** The claim under which it is made; required of a worker that claimed the row. Ends the claim. */
+  readonly token?: string;
+  /** Key of the provider's notification; the same key for a second time changes nothing. 1–512 characters. */
+  readonly dedupeKey?: string;
+}
+
+/** What a change came to. Only `changed` wrote anything, and it wrote the event too. */
+export type ChangeResult =
+  | { readonly status: 'changed'; readonly recording: Recording }
+  | { readonly status: 'repeated'; readonly recording: Recording }
+  | { readonly status: 'conflict'; readonly recording: Recording }
+  | { readonly status: 'invalid_transition'; readonly recording: Recording }
+  | { readonly status: 'lease_lost'; readonly recording: Recording }
+  | { readonly status: 'not_found' };
+
+/** A row that a worker holds for a while. */
+export interface Claim {
+  readonly recording: Recording;
+  /** Fencing token: greater with every claim of this row; decimal text. */
+  readonly token: string;
+  /** How often the row has been claimed for this purpose and not finished, this time included. */
+  readonly attempts: number;
+}
+
+/** Which rows to claim, and for how long. Leases run on the store's own clock. */
+export interface ClaimOptions {
+  /** 1–1000. */
+  readonly limit: number;
+  /** Milliseconds, 1 000–3 600 000. */
+  readonly leaseMs: number;
+}
+
+/** What to list. */
+export interface RecordingQuery {
+  readonly sessionId?: string;
+  readonly patient?: string;
+  readonly state?: RecordingState;
+  /** Only recordings in which this subject takes part. */
+  readonly participant?: string;
+  /** 1–200; 50 when absent. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/**
+ * Where recordings live. Every method is one atomic intent; those that change something write their event in the same
+ * transaction, and write neither when they answer anything but success. No method sees, claims or changes another tenant's rows.
+ * All throw `store_unavailable` when the store is down, and then nothing was written.
+ */
+export interface RecordingStore {
+  /** Starts a recording if, at the moment of commit, every listed participant's latest consent is given in full. */
+  start(scope: Scope, row: NewRecording, consentOf: readonly string[], event: SealedEvent): Promise<StartResult>;
+
+  get(scope: Scope, id: string): Promise<Recording | undefined>;
+
+  /** By the provider's own id of the session; the latest when there are several. */
+  findByProviderRef(scope: Scope, provider: string, providerRef: string): Promise<Recording | undefined>;
+
+  /** Newest first, by keyset. */
+  list(
+    scope: Scope,
+    query: RecordingQuery,
+  ): Promise<{ readonly recordings: readonly Recording[]; readonly cursor?: string }>;
+
+  /** Changes a row. The order of checks: not_found, repeated, lease_lost, conflict, invalid_transition. */
+  change(scope: Scope, id: string, change: RecordingChange, event: SealedEvent): Promise<ChangeResult>;
+
+  /**
+   * Counts an access and writes its event, on the root wire: durable when this resolves, whatever transaction the host has open.
+   * Only an `available` recording is counted; any other answer wrote nothing.
+   */
+  noteAccess(
+    scope: Scope,
+    id: string,
+    kind: 'view' | 'download',
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'noted'; readonly recording: Recording }
+    | { readonly status: 'not_available'; readonly recording: Recording }
+    | { readonly status: 'not_found' }
+  >;
+
+  // ---- transfer
+
+  /**
+   * Claims recordings in `uploading` whose lease is free, oldest first, SKIP LOCKED. Or just one, by id.
+   * A row that was claimed and not finished is offered again after its lease, later each time (attempts² minutes, at most a day).
+   */
+  claimTransfers(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
+
+  // ---- retention
+
+  /** Adds a fact, raises the patient's revision and so makes decisions based on an earlier one stale. */
+  noteFact(
+    scope: Scope,
+    fact: RetentionFact,
+    event: SealedEvent,
+  ): Promise<{ readonly status: 'noted' | 'repeated'; readonly revision: number }>;
+
+  /** All facts of a patient, with the revision they make up (0 when there are none). */
+  facts(
+    scope: Scope,
+    patient: string,
+  ): Promise<{ readonly facts: readonly RetentionFact[]; readonly revision: number }>;
+
+  /** Recordings not deleted whose decision is absent, of another rules version, or of an earlier revision of the facts. */
+  staleDecisions(scope: Scope, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
+
+  /**
+   * Stores a decision, unless the facts have moved on since. Writes no event: a decision is derived, and its inputs are audited.
+   * When the decision moves `retainUntil` past its `decidedAt`, an `archived` recording goes back to `available`, and then the event is written.
+   */
+  saveDecision(
+    scope: Scope,
+    id: string,
+    decision: StoredDecision,
+    restoreEvent: SealedEvent,
+  ): Promise<
+    | { readonly status: 'saved' | 'restored'; readonly recording: Recording }
+    | { readonly status: 'stale' }
+    | { readonly status: 'not_found' }
+  >;
+
+  // ---- legal holds
+
+  /** Places a hold. A recording that is `deleting` or `deleted` answers `too_late`, and nothing is written. Same id: `placed` again. */
+  placeHold(
+    scope: Scope,
+    hold: LegalHold,
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'placed' }
+    | { readonly status: 'too_late'; readonly recordingIds: readonly string[] }
+    | { readonly status: 'not_found' }
+  >;
+
+  releaseHold(
+    scope: Scope,
+    holdId: string,
+    by: string,
+    at: string,
+    event: SealedEvent,
+  ): Promise<
+    { readonly status: 'released' } | { readonly status: 'already_released' } | { readonly status: 'not_found' }
+  >;
+
+  /** Holds on the recording and on its patient, released ones too. */
+  holds(scope: Scope, recordingId: string): Promise<readonly LegalHold[]>;
+
+  // ---- sweep
+
+  /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of. */
+  dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
+
+  /** Notes that the deadline was warned of, once per recording and deadline. `stale` when the deadline has moved since. */
+  recordWarning(
+    scope: Scope,
+    id: string,
+    deadline: string,
+    event: SealedEvent,
+  ): Promise<{ readonly status: 'recorded' | 'repeated' | 'stale' | 'not_found' }>;
+
+  /** Recordings in `available` whose `retainUntil` has passed and whose decision is not stale. */
+  dueArchives(scope: Scope, now: Date, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
+
+  /**
+   * Claims recordings that may be deleted: `graceUntil` ≤ now, no active hold, decision of these rules and of the present facts;
+   * and those already `deleting` (to be finished), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing token.
+   * A row that failed before is offered again later each time (attempts² minutes, at most a day), so that it starves nobody.
+   */
+  claimExpired(
+    scope: Scope,
+    now: Date,
+    rulesVersion: string,
+    options: ClaimOptions & { readonly id?: string },
+  ): Promise<readonly Claim[]>;
+
+  /**
+   * Commits the intent to delete. Refuses when a fact, a rule or a hold came in between. A row already `deleting` under this token: `begun` again.
+   */
+  beginDeletion(
+    scope: Scope,
+    id: string,
+    intent: {
+      readonly token: string;
+      readonly factsRevision: number;
+      readonly rulesVersion: string;
+      readonly now: Date;
+    },
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'begun'; readonly recording: Recording }
+    | { readonly status: 'held' | 'stale' | 'not_due' | 'lease_lost' | 'not_found' }
+  >;
+
+  /** Writes the tombstone, drops the provider and object references, and ends the claim; the one way to `deleted`. */
+  finishDeletion(
+    scope: Scope,
+    id: string,
+    token: string,
+    tombstone: Tombstone,
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'finished'; readonly recording: Recording }
+    | { readonly status: 'already_deleted' | 'lease_lost' | 'not_found' }
+  >;
+
+  /** Gives a claim back before its lease ends, with the reason of the failure, if any. A lost lease is no error. */
+  releaseClaim(scope: Scope, id: string, token: string, failureCode?: string): Promise<void>;
+
+  /** Recordings in `recording`, `processing` or `uploading` since before the instant. */
+  stuck(scope: Scope, before: Date, limit: number): Promise<readonly Recording[]>;
+}

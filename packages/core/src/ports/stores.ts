@@ -1,0 +1,15 @@
+import type { AuditStore } from './audit-store.ts';
+import type { ConsentStore } from './consent-store.ts';
+import type { LogStore } from './log-store.ts';
+import type { RateLimitStore } from './rate-limit-store.ts';
+import type { RecordingStore } from './recording-store.ts';
+
+/** Every store that one database (or one process's memory) offers. */
+export interface Stores {
+  readonly audit: AuditStore;
+  /** The sequencer's side of the audit log. */
+  readonly log: LogStore;
+  readonly consents: ConsentStore;
+  readonly recordings: RecordingStore;
+  readonly limits: RateLimitStore;
+}

@@ -1,0 +1,156 @@
+/** Where a recording stands in its life. */
+export type RecordingState =
+  | 'recording'
+  | 'processing'
+  | 'uploading'
+  | 'available'
+  | 'archived'
+  | 'deleting'
+  | 'deleted'
+  | 'failed';
+
+/**
+ * Which state may follow which. SQL holds the same table and refuses anything else; a contract case compares them.
+ * `archived` → `available` when new treatment or a changed rule moves the date; `failed` → `uploading` is a retry;
+ * `failed` → `deleting` is its end after retention, or after review when nothing was ever stored.
+ */
+export const recordingTransitions: Readonly<Record<RecordingState, readonly RecordingState[]>> = {
+  recording: ['processing', 'uploading', 'failed'],
+  processing: ['uploading', 'failed'],
+  uploading: ['available', 'failed'],
+  available: ['archived', 'deleting'],
+  archived: ['available', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+  failed: ['uploading', 'deleting'],
+};
+
+/** Someone who takes part in the recorded session. */
+export interface RecordingParticipant {
+  /** The identity provider's subject. */
+  readonly id: string;
+  readonly role: 'patient' | 'provider' | 'guest';
+  /** ISO 3166-2 place, for consent law. Absent = unknown, which counts as the strictest. */
+  readonly location?: string;
+}
+
+/** The media at the provider, to be transferred. */
+export interface ProviderMedia {
+  /** The provider's id of it, e.g. a Twilio CompositionSid. */
+  readonly ref: string;
+  readonly contentType: string;
+  /** As the provider stated; checked when it is transferred. */
+  readonly size?: number;
+}
+
+/** The media in the object store, as read back from it. */
+export interface StoredObject {
+  readonly key: string;
+  readonly versionId: string;
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly contentType: string;
+  readonly encryption?: string;
+}
+
+/** Which rule set decides how long this recording is kept. */
+export interface RetentionClass {
+  /** ISO 3166-2 place of the provider's licence: `US-GA`. */
+  readonly jurisdiction: string;
+  /** As the rules name it: `psychologist`, `physician`, `hospital`, … */
+  readonly providerClass: string;
+  /** IANA zone in which calendar days are counted. */
+  readonly zone: string;
+}
+
+/** The last evaluation of the rules, as stored. All instants RFC 3339 UTC. */
+export interface StoredDecision {
+  readonly rulesVersion: string;
+  /** The revision of the patient's facts that it is based on. */
+  readonly factsRevision: number;
+  /** When it was made. */
+  readonly decidedAt: string;
+  /** Absent while the decision is `unknown`: nothing is ever due then. */
+  readonly retainUntil?: string;
+  readonly warnAt?: string;
+  /** End of the grace: nothing is deleted before it. */
+  readonly graceUntil?: string;
+  readonly ruleIds: readonly string[];
+}
+
+/** What is left of a deleted recording. */
+export interface Tombstone {
+  readonly deletedAt: string;
+  readonly deletedBy: string;
+  readonly reason: string;
+  readonly ruleIds: readonly string[];
+  readonly citations: readonly string[];
+  /** Versions and delete markers removed, over all attempts. */
+  readonly versionsDeleted: number;
+  readonly bytesDeleted: number;
+  /** Of the media, hexadecimal. */
+  readonly sha256?: string;
+  /** The last listing of the prefix, which was empty. */
+  readonly provedEmptyAt: string;
+  /** What the provider still keeps, and for how long, if anything. */
+  readonly providerNote?: string;
+}
+
+/** A recording as the store knows it. All instants RFC 3339 UTC, milliseconds. */
+export interface Recording {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly sessionId: string;
+  readonly patient: string;
+  readonly participants: readonly RecordingParticipant[];
+  /** `twilio`, … */
+  readonly provider: string;
+  /** The provider's id of the session, e.g. a Twilio RoomSid. */
+  readonly providerRef: string;
+  readonly state: RecordingState;
+  readonly stateAt: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly durationSeconds?: number;
+  readonly media?: ProviderMedia;
+  readonly object?: StoredObject;
+  /** Everything of this recording lies under it in the object store. */
+  readonly objectPrefix: string;
+  readonly retentionClass: RetentionClass;
+  readonly decision?: StoredDecision;
+  readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number };
+  readonly tombstone?: Tombstone;
+  /** Active legal holds, on the recording or on its patient. */
+  readonly holds: number;
+  readonly views: number;
+  readonly downloads: number;
+  /** Grows by one with each change; compared and swapped. */
+  readonly revision: number;
+}
+
+/** Something that happened to a patient and that a retention rule counts from. */
+export interface RetentionFact {
+  /** UUID; a retry with the same id and content is the same fact. */
+  readonly id: string;
+  readonly patient: string;
+  readonly type: 'treatment' | 'discharge' | 'therapy_ended' | 'birth' | 'death' | 'claim_opened' | 'claim_closed';
+  /** Local calendar date, `YYYY-MM-DD`. */
+  readonly date: string;
+  /** IANA zone of that date. */
+  readonly zone: string;
+}
+
+/** A duty to keep, placed by a person. Several may stand at once. */
+export interface LegalHold {
+  readonly id: string;
+  /** Exactly one of the two. */
+  readonly target: { readonly recordingId: string } | { readonly patient: string };
+  /** The case or matter. */
+  readonly matter: string;
+  readonly reason: string;
+  readonly placedBy: string;
+  readonly placedAt: string;
+  readonly releasedBy?: string;
+  readonly releasedAt?: string;
+}

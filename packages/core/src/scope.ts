@@ -1,0 +1,19 @@
+import { MedzenError } from './errors.ts';
+
+/** Whose data a call may touch. A single-tenant host says `'default'`. */
+export interface Scope {
+  /** 1–64 of `a-z`, `0-9`, `_` and `-`, starting with a letter or digit; it also stands in object keys. */
+  readonly tenant: string;
+}
+
+const pattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+
+/**
+ * Checks a tenant name once, at the edge.
+ *
+ * @throws MedzenError `invalid_input`
+ */
+export function scopeOf(tenant: string): Scope {
+  if (!pattern.test(tenant)) throw new MedzenError('invalid_input', 'Not a tenant name');
+  return { tenant };
+}

@@ -1,0 +1,2 @@
+export * from './webhooks/request.ts';
+export * from './webhooks/twilio.ts';
