@@ -1,6 +1,6 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: [
       'packages/*/src/**/*.test.ts',
@@ -8,11 +8,14 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'test/**/*.test.ts',
     ],
-    // A real Postgres for the whole run, started once; see test/postgres-server.ts.
+    // A real Postgres for the whole run, started once.
     globalSetup: ['test/postgres-server.ts'],
-    testTimeout: 30_000,
+    reporters: ['default', ['json', { outputFile: '.tmp/test-results.json' }]],
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
   },
 });
+
+export default config;

@@ -1,0 +1,35 @@
+import { buildApiReference } from './api-reference.ts';
+import { checkExamples } from './doc-examples.ts';
+import { importFromTarballs, lintTarball, packAll } from './package-shape.ts';
+import { packages } from './packages.ts';
+import { command, runStages, type Stage } from './stage.ts';
+
+const run =
+  (name: string, ...args: readonly string[]) =>
+  async (): Promise<void> => {
+    await command(name, args);
+  };
+
+const stages: readonly Stage[] = [
+  { name: 'format and lint', run: run('biome', 'check', '--error-on-warnings', '.') },
+  { name: 'types', run: run('tsc', '-p', 'tsconfig.json') },
+  { name: 'floors', run: run('depcruise', '--config', '.dependency-cruiser.mjs', 'packages', 'examples') },
+  { name: 'dead code and undeclared dependencies', run: run('knip') },
+  { name: 'generated SQL modules are up to date', run: run('node', 'scripts/generate-sql.ts', '--check') },
+  { name: 'schema dump is up to date', run: run('node', 'scripts/schema-dump.ts', '--check') },
+  {
+    name: 'examples in docs type-check',
+    run: async () => {
+      await checkExamples();
+    },
+  },
+  { name: 'API reference without warnings', run: buildApiReference },
+  { name: 'build and pack', run: packAll },
+  ...packages().map(({ name }) => ({ name: `package shape of ${name}`, run: () => lintTarball(name) })),
+  { name: 'every entry imports from the packed tarballs', run: importFromTarballs },
+];
+
+console.log('check');
+const { passed, failed } = await runStages(stages);
+console.log(`check: ${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,52 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Package, packages } from './packages.ts';
+import { command, root } from './stage.ts';
+
+const tarballs: string = join(root, '.tmp/tarballs');
+
+/** Builds and packs every package as it would be published; the tarballs stay for the checks after it. */
+export async function packAll(): Promise<void> {
+  rmSync(tarballs, { recursive: true, force: true });
+  mkdirSync(tarballs, { recursive: true });
+  for (const { dir } of packages()) {
+    await command('tsup', ['--config', '../../tsup.config.ts'], { cwd: dir });
+    await command('pnpm', ['pack', '--pack-destination', tarballs], { cwd: dir });
+  }
+}
+
+/** What publint and attw say of the packed tarball of one package. */
+export async function lintTarball(name: string): Promise<void> {
+  const tarball = tarballOf(name);
+  await command('publint', ['run', tarball, '--strict']);
+  await command('attw', ['--profile', 'esm-only', tarball]);
+}
+
+/**
+ * Installs the tarballs in an empty folder, as a user would, and imports every entry of every package from `dist`.
+ */
+export async function importFromTarballs(): Promise<void> {
+  const dir = join(root, '.tmp/install');
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  const all: readonly Package[] = packages();
+  const entries = all.flatMap(({ name, exports }) => Object.keys(exports).map((key) => name + key.slice(1)));
+  const peers = ['@aws-sdk/client-s3'];
+  await command('npm', ['init', '-y'], { cwd: dir });
+  const files = all.map(({ name }) => tarballOf(name));
+  await command('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...files, ...peers], { cwd: dir });
+  const program = `for (const entry of ${JSON.stringify(entries)}) {
+    const module = await import(entry);
+    if (Object.keys(module).length === 0) throw new Error(entry + ' exports nothing');
+  }`;
+  await command('node', ['--input-type=module', '--no-experimental-strip-types', '-e', program], { cwd: dir });
+}
+
+function tarballOf(name: string): string {
+  const prefix = `${name.replace('@', '').replace('/', '-')}-`;
+  const file = readdirSync(tarballs).find(
+    (entry) => entry.startsWith(prefix) && /^\d/.test(entry.slice(prefix.length)),
+  );
+  if (file === undefined) throw new Error(`No tarball of ${name}`);
+  return join(tarballs, file);
+}
