@@ -1,1 +1,13 @@
-export {};
+export * from './audit-store-cases.ts';
+export * from './consent-store-cases.ts';
+export * from './contract.ts';
+export * from './fake-clock.ts';
+export * from './fake-ids.ts';
+export * from './fake-random.ts';
+export * from './log-store-cases.ts';
+export * from './rate-limit-store-cases.ts';
+export * from './recording-store-cases.ts';
+export * from './run-contract.ts';
+export * from './store-context.ts';
+export * from './wire-cases.ts';
+export * from './wire-context.ts';

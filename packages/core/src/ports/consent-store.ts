@@ -37,7 +37,8 @@ export interface ConsentStore {
   /**
    * Adds a record and its event in one transaction.
    *
-   * @throws MedzenError `conflict` when the id exists with other content; `store_unavailable`
+   * @throws MedzenError `conflict` when the id exists with other content; what `AuditStore.append` throws for the event;
+   * `store_unavailable`. Nothing is written then, nor when the record is `repeated`
    */
   record(
     scope: Scope,
@@ -45,6 +46,6 @@ export interface ConsentStore {
     event: SealedEvent,
   ): Promise<{ readonly status: 'recorded' | 'repeated' }>;
 
-  /** The latest record of each participant of a session, by participant. */
+  /** The record of each participant of a session that was recorded last (whatever its `at` says), in order of the participant. */
   current(scope: Scope, sessionId: string): Promise<readonly ConsentRecord[]>;
 }

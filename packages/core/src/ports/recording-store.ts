@@ -28,7 +28,10 @@ export type NewRecording = Pick<
 /** What `start` came to. */
 export type StartResult =
   | { readonly status: 'started'; readonly recording: Recording }
-  /** The session has a recording in state `recording`, or the id or provider reference is taken. */
+  /**
+   * The id is taken; or the session, or the provider reference, has a recording in state `recording`. Later ones may share both:
+   * a call is stopped and started again in the same room.
+   */
   | { readonly status: 'already_recording'; readonly recording: Recording }
   /** At the moment of commit these participants had not given consent with all four acknowledgements. */
   | { readonly status: 'consent_required'; readonly missing: readonly string[] };
@@ -37,7 +40,11 @@ export type StartResult =
 export interface RecordingChange {
   /** The revision the change was computed from. */
   readonly expectedRevision: number;
-  /** Absent: no move, only the other members. */
+  /**
+   * Absent: no move, only the other members. As `recordingTransitions` allows, with two roads closed here, so that no hold is passed by:
+   * `deleted` is reached by `finishDeletion` only, and `deleting` by `beginDeletion` only, except from `failed` when `object` is
+   * absent (nothing was ever stored) and `holds` is 0. Anything else answers `invalid_transition`.
+   */
   readonly to?: RecordingState;
   /** RFC 3339 instant at which it happened, for `stateAt`. */
   readonly at: string;
@@ -94,7 +101,9 @@ export interface RecordingQuery {
 /**
  * Where recordings live. Every method is one atomic intent; those that change something write their event in the same
  * transaction, and write neither when they answer anything but success. No method sees, claims or changes another tenant's rows.
- * All throw `store_unavailable` when the store is down, and then nothing was written.
+ * All throw `store_unavailable` when the store is down, and then nothing was written; those that take an event throw what
+ * `AuditStore.append` throws for it (`audit_conflict`, `invalid_input`), and then nothing was written either. Ids of recordings, facts and
+ * holds are a tenant's own: another tenant may use the same.
  */
 export interface RecordingStore {
   /** Starts a recording if, at the moment of commit, every listed participant's latest consent is given in full. */
@@ -133,13 +142,18 @@ export interface RecordingStore {
 
   /**
    * Claims recordings in `uploading` whose lease is free, oldest first, SKIP LOCKED. Or just one, by id.
-   * A row that was claimed and not finished is offered again after its lease, later each time (attempts² minutes, at most a day).
+   * A row that was claimed and not finished is offered again after its lease, later each time: attempts² minutes after the end of the lease
+   * (or after it was given back with a failure), at most a day.
    */
   claimTransfers(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
 
   // ---- retention
 
-  /** Adds a fact, raises the patient's revision and so makes decisions based on an earlier one stale. */
+  /**
+   * Adds a fact, raises the patient's revision by one and so makes decisions based on an earlier one stale.
+   *
+   * @throws MedzenError `conflict` when the id exists with other content
+   */
   noteFact(
     scope: Scope,
     fact: RetentionFact,
@@ -172,7 +186,12 @@ export interface RecordingStore {
 
   // ---- legal holds
 
-  /** Places a hold. A recording that is `deleting` or `deleted` answers `too_late`, and nothing is written. Same id: `placed` again. */
+  /**
+   * Places a hold. A recording that is `deleting` or `deleted` answers `too_late`, and nothing is written. A hold on a patient is always
+   * placed: it covers what is not yet `deleting`, and recordings still to come. Same id and target: `placed` again, and nothing is written.
+   *
+   * @throws MedzenError `conflict` when the id exists with another target
+   */
   placeHold(
     scope: Scope,
     hold: LegalHold,
@@ -215,7 +234,8 @@ export interface RecordingStore {
   /**
    * Claims recordings that may be deleted: `graceUntil` ≤ now, no active hold, decision of these rules and of the present facts;
    * and those already `deleting` (to be finished), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing token.
-   * A row that failed before is offered again later each time (attempts² minutes, at most a day), so that it starves nobody.
+   * A row that failed before is offered again later each time (as in `claimTransfers`), so that it starves nobody.
+   * States: those from which `deleting` may follow, and `deleting`.
    */
   claimExpired(
     scope: Scope,
@@ -242,7 +262,11 @@ export interface RecordingStore {
     | { readonly status: 'held' | 'stale' | 'not_due' | 'lease_lost' | 'not_found' }
   >;
 
-  /** Writes the tombstone, drops the provider and object references, and ends the claim; the one way to `deleted`. */
+  /**
+   * Writes the tombstone, drops the references to media (`media`, `object`), and ends the claim; the one way to `deleted`.
+   *
+   * @throws MedzenError `invalid_transition` when the deletion was not begun
+   */
   finishDeletion(
     scope: Scope,
     id: string,
@@ -254,7 +278,10 @@ export interface RecordingStore {
     | { readonly status: 'already_deleted' | 'lease_lost' | 'not_found' }
   >;
 
-  /** Gives a claim back before its lease ends, with the reason of the failure, if any. A lost lease is no error. */
+  /**
+   * Gives a claim back before its lease ends. With a failure code it is offered again later (see the claims); without one, at once,
+   * and the attempt does not count. A lost lease is no error, and changes nothing.
+   */
   releaseClaim(scope: Scope, id: string, token: string, failureCode?: string): Promise<void>;
 
   /** Recordings in `recording`, `processing` or `uploading` since before the instant. */
