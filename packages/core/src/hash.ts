@@ -41,6 +41,23 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return own(hash.digest());
 }
 
+/**
+ * SHA-256 of one array, written into another. For trees of millions: no array a hash, and Node's one-shot function with a
+ * text result, which is three times as fast as a hash object (measured on Node 24: 3.6 against 1.0 million a second).
+ *
+ * @param input - any length
+ * @param target - where the 32 bytes go; may overlap `input`
+ * @param offset - index of the first of them in `target`, 0 to `target.length` − 32
+ */
+export function sha256Into(input: Uint8Array, target: Uint8Array, offset: number): void {
+  if (native?.hash === undefined) {
+    target.set(sha256(input), offset);
+    return;
+  }
+  const digest = native.hash('sha256', input, 'binary');
+  for (let i = 0; i < 32; i++) target[offset + i] = digest.charCodeAt(i);
+}
+
 /** An incremental SHA-256, for streams. */
 export interface Hasher {
   update(bytes: Uint8Array): void;

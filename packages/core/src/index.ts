@@ -1,4 +1,5 @@
 export * from './audit/audit-event.ts';
+export * from './audit/draft-event.ts';
 export * from './audit/seal-event.ts';
 export * from './canonical-json.ts';
 export * from './clock.ts';
@@ -7,6 +8,7 @@ export * from './errors.ts';
 export * from './hash.ts';
 export * from './hex.ts';
 export * from './ids.ts';
+export * from './logger.ts';
 export * from './ports/audit-store.ts';
 export * from './ports/consent-store.ts';
 export * from './ports/log-store.ts';
