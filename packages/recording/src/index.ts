@@ -1,1 +1,16 @@
-export {};
+export * from './consent/required.ts';
+export * from './consent/rule.ts';
+export * from './logger.ts';
+export * from './notifier.ts';
+export * from './provider.ts';
+export * from './providers/twilio.ts';
+export * from './recordings.ts';
+export * from './retention/create-retention.ts';
+export * from './retention/decision.ts';
+export * from './retention/evaluate.ts';
+export * from './retention/policy.ts';
+export * from './retention/retention.ts';
+export * from './retention/rule.ts';
+export * from './retention/rules.ts';
+export * from './roles.ts';
+export * from './sweep/report.ts';

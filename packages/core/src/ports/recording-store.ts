@@ -93,6 +93,8 @@ export interface RecordingQuery {
   readonly state?: RecordingState;
   /** Only recordings in which this subject takes part. */
   readonly participant?: string;
+  /** Only recordings whose `failure` has this code. */
+  readonly failureCode?: string;
   /** 1–200; 50 when absent. */
   readonly limit?: number;
   readonly cursor?: string;

@@ -1,0 +1,94 @@
+import type { ProviderMedia, Recording } from '@medzen/core';
+import type { WebhookRequest } from '@medzen/core/webhooks';
+
+/**
+ * One thing a provider told us, in our own words. Providers send late, twice and out of order; an event says what happened, never
+ * what to do about it.
+ */
+export interface ProviderEvent {
+  /** The provider's name, as in {@link Provider.name}. */
+  readonly provider: string;
+  /** The provider's id of the session, e.g. a Twilio RoomSid. */
+  readonly providerRef: string;
+  /**
+   * `capture_*`: one track of the session began, ended well, or failed. `session_ended`: nobody is left in it. `processing`: the
+   * media is being made. `media_available`, `media_failed`: it was made, or could not be.
+   */
+  readonly type:
+    | 'capture_started'
+    | 'capture_completed'
+    | 'capture_failed'
+    | 'session_ended'
+    | 'processing'
+    | 'media_available'
+    | 'media_failed';
+  /** The same for every delivery of the same event, and for no other. 1–512 characters. */
+  readonly key: string;
+  /** When it happened, by the provider's clock: RFC 3339 UTC. */
+  readonly at: string;
+  /** Of `media_available` only. */
+  readonly media?: ProviderMedia;
+  /** Seconds, of `media_available` only. */
+  readonly durationSeconds?: number;
+  /** Of `capture_failed` and `media_failed`: the provider's code, never its prose. */
+  readonly failureCode?: string;
+}
+
+/** What a webhook came to. Never thrown. */
+export type VerifiedWebhook =
+  | { readonly ok: true; readonly events: readonly ProviderEvent[] }
+  | {
+      readonly ok: false;
+      /** `signature_*`: refuse with 401. `body_malformed`: signed, but not what the provider documents; refuse with 422. */
+      readonly reason: 'signature_missing' | 'signature_invalid' | 'body_malformed';
+    };
+
+/** Media on its way from the provider. */
+export interface ProviderMediaStream {
+  readonly body: ReadableStream<Uint8Array>;
+  /** As the provider says, never guessed. */
+  readonly contentType: string;
+  /** Bytes, when the provider says. */
+  readonly size?: number;
+}
+
+/**
+ * Who makes the recording. Every call may be repeated: a retry after a crash or a lost answer must come to the same.
+ * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections.
+ */
+export interface Provider {
+  /** Stands in each recording's `provider`. */
+  readonly name: string;
+
+  /** Checks the signature over the raw bytes, then reads the events. A repeated or late delivery verifies again. */
+  verify(request: WebhookRequest): VerifiedWebhook;
+
+  /** Begins capture. @throws MedzenError `provider_unavailable`; `not_available` when the provider has no such session */
+  start(recording: Recording, signal?: AbortSignal): Promise<void>;
+
+  /** Ends capture; the call itself goes on. Nothing to stop is no error. @throws MedzenError `provider_unavailable` */
+  stop(recording: Recording, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Has the media made from what was captured, once the session has ended. `later` while it is still going on. Absent where the
+   * provider does it unasked.
+   *
+   * @throws MedzenError `provider_unavailable`; `not_available` when there is nothing to make it from
+   */
+  compose?(recording: Recording, signal?: AbortSignal): Promise<'begun' | 'later'>;
+
+  /**
+   * Opens the media of `recording.media`.
+   *
+   * @throws MedzenError `provider_unavailable`; `not_available` (not retryable) when the provider no longer has it
+   */
+  media(recording: Recording, signal?: AbortSignal): Promise<ProviderMediaStream>;
+
+  /**
+   * Removes everything the provider still holds of the recording. What is gone already counts as removed.
+   *
+   * @returns what stays there in spite of it, and for how long, for the tombstone
+   * @throws MedzenError `provider_unavailable`
+   */
+  discard(recording: Recording, signal?: AbortSignal): Promise<{ readonly note?: string }>;
+}

@@ -1,0 +1,277 @@
+import type {
+  CallContext,
+  Clock,
+  ConsentAcknowledgements,
+  ConsentRecord,
+  Ids,
+  LegalHold,
+  ObjectStore,
+  Random,
+  Recording,
+  RecordingParticipant,
+  RecordingQuery,
+  RetentionClass,
+  RetentionFact,
+  Scope,
+  Stores,
+} from '@medzen/core';
+import type { Logger } from './logger.ts';
+import type { Notifier } from './notifier.ts';
+import type { Provider, ProviderEvent } from './provider.ts';
+import type { Retention } from './retention/retention.ts';
+import type { RecordingRoles } from './roles.ts';
+import type { SweepOptions, SweepReport } from './sweep/report.ts';
+
+/** What `createRecordings` is built from. */
+export interface RecordingsDeps {
+  readonly stores: Pick<Stores, 'recordings' | 'consents' | 'audit'>;
+  readonly objects: ObjectStore;
+  /** By the name that stands in each recording's `provider`. */
+  readonly providers: Readonly<Record<string, Provider>>;
+  /** From `createRetention`. */
+  readonly retention: Retention;
+  /** Told of coming deletions. Absent: the warning is only audited. */
+  readonly notifier?: Notifier;
+  /** Merged over `defaultRoles`. */
+  readonly roles?: Partial<RecordingRoles>;
+  /**
+   * Whose consent `start` waits for. `everyone` (default): each participant's. `law`: only where the law of a participant's place asks
+   * for all; else the patient's alone.
+   */
+  readonly consentFrom?: 'everyone' | 'law';
+  /** Retention class of a recording whose `start` names none. */
+  readonly retentionClass?: RetentionClass;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** Waits between in-process retries; `setTimeout` by default. Milliseconds. */
+  readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** What one participant says about being recorded. Time, address and user agent come from the server and the context. */
+export interface ConsentInput {
+  /** A UUID, for retries: the same id with the same content is the same record. */
+  readonly id?: string;
+  readonly sessionId: string;
+  /** The caller when absent. Another's consent needs a role of `consentForOthers` and the method `verbal` or `written`. */
+  readonly participant?: string;
+  /** Whose session it is, for the audit event. */
+  readonly patient?: string;
+  readonly acknowledgements: ConsentAcknowledgements;
+  readonly textVersion: string;
+  /** Exactly the text that was shown; its SHA-256 is kept. */
+  readonly text: string;
+  /** BCP 47. */
+  readonly language: string;
+  readonly method: ConsentRecord['method'];
+  /** ISO 3166-2 place where the participant is: `US-GA`. Absent counts as the strictest. */
+  readonly location?: string;
+}
+
+/** Whose consent is taken back. */
+export interface WithdrawInput {
+  readonly id?: string;
+  readonly sessionId: string;
+  /** The caller when absent. */
+  readonly participant?: string;
+  readonly patient?: string;
+}
+
+/** What to record. */
+export interface StartInput {
+  /** A UUIDv7, for retries. */
+  readonly id?: string;
+  readonly sessionId: string;
+  readonly patient: string;
+  /** Everyone in the session, the patient among them. */
+  readonly participants: readonly RecordingParticipant[];
+  /** A key of `providers`. */
+  readonly provider: string;
+  /** The provider's id of the session: for Twilio the RoomSid. */
+  readonly providerRef: string;
+  readonly retentionClass?: RetentionClass;
+}
+
+/** Something that happened to a patient. */
+export type FactInput = Omit<RetentionFact, 'id'> & { readonly id?: string };
+
+/** A legal hold to place. */
+export interface HoldInput {
+  /** A UUID, for retries. */
+  readonly id?: string;
+  readonly target: LegalHold['target'];
+  readonly matter: string;
+  readonly reason: string;
+}
+
+/** A link that plays. A secret: never log it. */
+export interface RecordingLink {
+  readonly url: string;
+  readonly expiresAt: Date;
+  readonly contentType: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a provider's event came to. */
+export type IngestResult =
+  /** It moved the recording, or told something new of it. */
+  | { readonly status: 'applied'; readonly recording: Recording }
+  /** Late or of no consequence: written down, nothing moved. */
+  | { readonly status: 'noted'; readonly recording: Recording }
+  /** Delivered before. */
+  | { readonly status: 'repeated'; readonly recording: Recording }
+  /** The recording is being deleted, or gone; nothing was written. */
+  | { readonly status: 'ignored'; readonly recording: Recording }
+  /** No recording of this tenant has that provider reference. */
+  | { readonly status: 'unknown' };
+
+/** What a round of transfers came to. */
+export interface TransferReport {
+  readonly available: readonly string[];
+  /** To be offered again. */
+  readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
+  /** Moved to `failed`: a person's `retryTransfer` sends them round again. */
+  readonly failed: readonly { readonly id: string; readonly code: string }[];
+  /** Available, but the provider's copy could not be removed yet; the sweep tries again. */
+  readonly notDiscarded: readonly string[];
+  readonly bytes: number;
+}
+
+/**
+ * A recording's life. Each method that a person calls takes the {@link CallContext}, checks role and participation, and writes its
+ * audit event: a change commits with its event or not at all; a read answers only after its event is durable; a refusal is audited
+ * on its own before it is thrown.
+ *
+ * All may throw `store_unavailable` (nothing was written, nothing is told) and `invalid_input`.
+ */
+export interface Recordings {
+  readonly consent: {
+    /** @throws MedzenError `forbidden`; `conflict` when the id exists with other content */
+    give(input: ConsentInput, ctx: CallContext): Promise<ConsentRecord>;
+    /** Also stops what is being recorded in that session. @throws MedzenError `forbidden`, `provider_unavailable` (the withdrawal stands) */
+    withdraw(input: WithdrawInput, ctx: CallContext): Promise<ConsentRecord>;
+    /** The latest word of each participant; of the caller alone, unless a role lets it see more. */
+    current(sessionId: string, ctx: CallContext): Promise<readonly ConsentRecord[]>;
+  };
+
+  /**
+   * Starts recording, if everyone whose consent is needed has given it with all four acknowledgements.
+   *
+   * @throws MedzenError `consent_required` (detail: `missing` ids and roles, `rule`, `citation`); `forbidden`; `conflict` when the
+   * session is being recorded already (detail: `recordingId`); `provider_unavailable` (the recording is then `failed`)
+   */
+  start(input: StartInput, ctx: CallContext): Promise<Recording>;
+
+  /**
+   * Stops. Stopping what has stopped answers with the recording as it is.
+   *
+   * @throws MedzenError `not_found`, `forbidden`, `invalid_transition` (deleted), `provider_unavailable` (nothing changed)
+   */
+  stop(id: string, ctx: CallContext): Promise<Recording>;
+
+  /** @throws MedzenError `not_found`, `forbidden` */
+  status(id: string, ctx: CallContext): Promise<Recording>;
+
+  /** Newest first. Without a role of `seeAll`: only those in which the caller takes part. */
+  list(
+    query: RecordingQuery,
+    ctx: CallContext,
+  ): Promise<{ readonly recordings: readonly Recording[]; readonly cursor?: string }>;
+
+  /** Takes in one verified event of a provider. Repeated, late and reversed events never move a recording backwards. */
+  ingest(event: ProviderEvent, scope: Scope): Promise<IngestResult>;
+
+  /**
+   * Copies one recording's media into the object store, verified, and makes it `available`.
+   *
+   * @throws MedzenError `not_found`; `invalid_transition` when it is not waiting for a transfer; `conflict` while another worker has it;
+   * `provider_unavailable`, `store_unavailable`, `checksum_mismatch` when it failed and will be offered again
+   */
+  transfer(id: string, scope: Scope): Promise<Recording>;
+
+  /** Copies what is waiting, oldest first. Failures are reported, not thrown. */
+  transferDue(scope: Scope, options?: TransferOptions): Promise<TransferReport>;
+
+  /** Puts a failed transfer back in the queue. @throws MedzenError `not_found`, `forbidden`, `invalid_transition` */
+  retryTransfer(id: string, ctx: CallContext): Promise<Recording>;
+
+  /**
+   * A link that plays the recording, for an hour at most. The access is durable in the audit log before the link exists.
+   *
+   * @throws MedzenError `not_found`, `forbidden`, `gone` (deleted), `not_available` (not yet, or archived)
+   */
+  playbackUrl(id: string, ctx: CallContext, options?: LinkOptions): Promise<RecordingLink>;
+
+  /** As `playbackUrl`, to save as a file, for 300 seconds. */
+  downloadUrl(id: string, ctx: CallContext, options?: LinkOptions): Promise<RecordingLink>;
+
+  /** Notes what retention counts from, and so makes what was decided before stale. @throws MedzenError `forbidden`; `conflict` */
+  noteFact(fact: FactInput, ctx: CallContext): Promise<{ readonly id: string; readonly revision: number }>;
+
+  /**
+   * A person's request to delete. Goes the same road as the sweep, or is refused.
+   *
+   * @returns the tombstoned recording; or, when a version is locked or the provider is away, the one in state `deleting`, which the sweep finishes
+   * @throws MedzenError `retention_active` (detail: `status`, `retainUntil`, `graceUntil`, `ruleIds`, `citations`), `held`, `forbidden`, `not_found`,
+   * `gone`, `conflict` while another worker has it
+   */
+  delete(id: string, request: { readonly reason: string }, ctx: CallContext): Promise<Recording>;
+
+  readonly legalHold: {
+    /** @throws MedzenError `too_late` (deletion has begun; audited), `not_found`, `forbidden` */
+    place(input: HoldInput, ctx: CallContext): Promise<LegalHold>;
+    /** Releasing twice is no error. Release is not deletion. @throws MedzenError `not_found`, `forbidden` */
+    release(holdId: string, ctx: CallContext): Promise<void>;
+    /** On the recording and on its patient, released ones too. @throws MedzenError `not_found`, `forbidden` */
+    list(recordingId: string, ctx: CallContext): Promise<readonly LegalHold[]>;
+  };
+
+  /**
+   * The daily job: decides again what has become stale, warns, archives, fails what is stuck, deletes what may be deleted. Any number may
+   * run at once; a crash at any step is made good by the next run. Never throws for one row: see the report.
+   */
+  sweep(scope: Scope, options?: SweepOptions): Promise<SweepReport>;
+}
+
+/** How much to transfer. */
+export interface TransferOptions {
+  /** Recordings, 1–1000; 10 when absent. */
+  readonly limit?: number;
+  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 15 minutes when absent. */
+  readonly leaseMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How long a link works. */
+export interface LinkOptions {
+  /** Whole seconds, 1 to the default. */
+  readonly expiresInSeconds?: number;
+}
+
+/**
+ * Builds the room from its parts. Nothing is contacted until a method is called.
+ *
+ * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own
+ * @example
+ * ```ts
+ * import { systemClock, type ObjectStore, type Stores } from '@medzen/core';
+ * import { createRecordings, createRetention, georgiaPsychologist, retentionRules, twilio } from '@medzen/recording';
+ * declare const stores: Stores;
+ * declare const objects: ObjectStore;
+ * const recordings = createRecordings({
+ *   stores,
+ *   objects,
+ *   providers: { twilio: twilio({ accountSid: 'AC…', authToken: '…' }) },
+ *   retention: createRetention({ rules: retentionRules, policies: [georgiaPsychologist] }),
+ *   retentionClass: { jurisdiction: 'US-GA', providerClass: 'psychologist', zone: 'America/New_York' },
+ *   clock: systemClock,
+ * });
+ * const report = await recordings.sweep({ tenant: 'default' });
+ * report.deleted.length;
+ * ```
+ */
+export function createRecordings(deps: RecordingsDeps): Recordings {
+  throw new Error(`to come ${Object.keys(deps).length}`);
+}

@@ -1,0 +1,51 @@
+/** How much one sweep does. */
+export interface SweepOptions {
+  /** Recordings of each kind (warnings, archives, deletions), 1–1000; 100 when absent. */
+  readonly limit?: number;
+  /** How long one worker has a row to itself: milliseconds, 1 000–3 600 000; 5 minutes when absent. */
+  readonly leaseMs?: number;
+  /** Stops between two steps; what was finished stays finished. */
+  readonly signal?: AbortSignal;
+  /** The instant at which deadlines are judged; the clock's when absent. */
+  readonly now?: Date;
+}
+
+/** A row that a step could not finish. It is offered again later, each time later. */
+export interface SweepFailure {
+  readonly id: string;
+  readonly step: 'decide' | 'warn' | 'archive' | 'compose' | 'discard' | 'fail_stuck' | 'delete';
+  readonly code: string;
+  /** How often it was tried; absent where it is not counted. */
+  readonly attempts?: number;
+}
+
+/** What a sweep did. Lists are recording ids, at most `limit` long each. */
+export interface SweepReport {
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  /** Decisions made again. */
+  readonly decided: number;
+  readonly warned: readonly string[];
+  readonly archived: readonly string[];
+  /** Back from `archived` to `available`: the date moved. */
+  readonly restored: readonly string[];
+  readonly deleted: readonly string[];
+  /** Due, but a hold, a lock or a change came in between. */
+  readonly deferred: readonly {
+    readonly id: string;
+    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost';
+  }[];
+  readonly failed: readonly SweepFailure[];
+  /** Failed five times or more: someone should look. */
+  readonly poisoned: readonly string[];
+  /** Older than seven days in `recording`, `processing` or `uploading`; now `failed`. */
+  readonly stuck: readonly string[];
+  /** Provider copies removed that an earlier attempt could not remove. */
+  readonly discarded: readonly string[];
+  /** Versions and delete markers removed. */
+  readonly versions: number;
+  readonly bytes: number;
+  /** Why it ended before it was done. */
+  readonly stopped?: 'aborted' | 'store_unavailable';
+}
