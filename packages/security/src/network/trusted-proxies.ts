@@ -1,0 +1,26 @@
+/**
+ * Which forwarding headers may be believed. Anything a client can write is a claim: without this, only the socket's
+ * address counts.
+ *
+ * - `hops`: so many proxies of one's own append to `X-Forwarded-For`; the address that many places from the right counts.
+ *   Fewer entries than hops means that the request did not come that way: no address is believed.
+ * - `ranges`: the first address from the right that lies outside these CIDR ranges counts; one that cannot be read ends the search.
+ * - `header`: the platform sets this header itself and overwrites what clients send (`cf-connecting-ip`, `fly-client-ip`).
+ */
+export type TrustedProxies =
+  | { readonly hops: number }
+  | { readonly ranges: readonly string[] }
+  | { readonly header: string };
+
+/**
+ * What the server knows about a connection, as far as it tells: `toExpress` gives `remoteAddress`; Deno's second argument
+ * fits as it is.
+ */
+export interface ConnectionInfo {
+  /** The peer of the socket. */
+  readonly remoteAddress?: string;
+  /** As Deno names it. */
+  readonly remoteAddr?: { readonly hostname?: string };
+  /** Keeps an edge runtime alive until the promise settles. */
+  readonly waitUntil?: (promise: Promise<unknown>) => void;
+}
