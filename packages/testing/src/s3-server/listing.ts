@@ -1,4 +1,4 @@
-import { lowerBound } from './key-order.ts';
+import { compareKeys, lowerBound } from './key-order.ts';
 import { S3ProtocolError } from './protocol-error.ts';
 import { encodeRfc3986, hasQuery, queryOf, type S3Request, type S3Response } from './request.ts';
 import { bucketOf, type StoredVersion, type World } from './world.ts';
@@ -31,6 +31,12 @@ function groupOf(key: string, prefix: string, delimiter: string): string | undef
   return end === -1 ? undefined : key.slice(0, end + delimiter.length);
 }
 
+/** The versions older than a marker. Ids of later versions sort first, so the place of a deleted one is still known. */
+function afterVersion(versions: readonly StoredVersion[], marker: string): readonly StoredVersion[] {
+  const at = versions.findIndex((version) => version.versionId === marker);
+  return at === -1 ? versions.filter((version) => version.versionId > marker) : versions.slice(at + 1);
+}
+
 function ok(body: string): S3Response {
   return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 }
@@ -55,7 +61,7 @@ export function listVersions(world: World, request: S3Request): S3Response {
   const groups: string[] = [];
   let next: { key: string; versionId: string | undefined } | undefined;
   let last: { key: string; versionId: string | undefined } | undefined;
-  const begin = keyMarker > prefix ? keyMarker : prefix;
+  const begin = compareKeys(keyMarker, prefix) > 0 ? keyMarker : prefix;
   outer: for (let at = lowerBound(bucket.keys, begin); at < bucket.keys.length; at++) {
     const key = bucket.keys[at] ?? '';
     if (!key.startsWith(prefix)) break;
@@ -71,9 +77,9 @@ export function listVersions(world: World, request: S3Request): S3Response {
       continue;
     }
     if (key === keyMarker && (idMarker === undefined || idMarker === '')) continue;
-    for (const version of bucket.versions.get(key) ?? []) {
-      // ids of later versions sort first, so the place of a deleted marker is still known
-      if (key === keyMarker && idMarker !== undefined && version.versionId <= idMarker) continue;
+    const versions = bucket.versions.get(key) ?? [];
+    const rest = key === keyMarker && idMarker !== undefined ? afterVersion(versions, idMarker) : versions;
+    for (const version of rest) {
       if (rows.length + groups.length >= maximum) {
         next = last;
         break outer;
@@ -129,7 +135,11 @@ export function listObjects(world: World, request: S3Request): S3Response {
   const groups: string[] = [];
   let last = '';
   let truncated = false;
-  for (let at = lowerBound(bucket.keys, after > prefix ? after : prefix); at < bucket.keys.length; at++) {
+  for (
+    let at = lowerBound(bucket.keys, compareKeys(after, prefix) > 0 ? after : prefix);
+    at < bucket.keys.length;
+    at++
+  ) {
     const key = bucket.keys[at] ?? '';
     if (!key.startsWith(prefix)) break;
     const version = bucket.versions.get(key)?.[0];

@@ -1,7 +1,7 @@
-import { nodeOf, readXml, textOf, writeXml } from './xml.ts';
 import { S3ProtocolError } from './protocol-error.ts';
 import type { S3Request, S3Response } from './request.ts';
-import { type Bucket, bucketOf, requestedVersion, type Retention, type StoredVersion, type World } from './world.ts';
+import { type Bucket, bucketOf, type Retention, requestedVersion, type StoredVersion, type World } from './world.ts';
+import { nodeOf, readXml, textOf, writeXml } from './xml.ts';
 
 /**
  * Why a version may not be removed now, or undefined.
@@ -63,8 +63,7 @@ export function lockOfWrite(
       'x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied',
     );
   }
-  const retention =
-    mode === undefined ? undefined : { mode: modeOf(mode), until: untilOf(until, world.clock.now()) };
+  const retention = mode === undefined ? undefined : { mode: modeOf(mode), until: untilOf(until, world.clock.now()) };
   return { retention, legalHold: hold === 'ON' };
 }
 
@@ -169,8 +168,7 @@ export function getLockConfiguration(world: World, request: S3Request): S3Respon
   const standard = bucket.defaultRetention;
   const body = writeXml('ObjectLockConfiguration', {
     ObjectLockEnabled: 'Enabled',
-    Rule:
-      standard === undefined ? undefined : { DefaultRetention: { Mode: standard.mode, Days: standard.days } },
+    Rule: standard === undefined ? undefined : { DefaultRetention: { Mode: standard.mode, Days: standard.days } },
   });
   return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 }

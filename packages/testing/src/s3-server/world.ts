@@ -169,8 +169,7 @@ export function requestedVersion(bucket: Bucket, request: S3Request): StoredVers
     if (version === undefined || version.deleteMarker) {
       throw new S3ProtocolError('NoSuchKey', 'The specified key does not exist.', {
         elements: { Key: request.key },
-        headers:
-          version === undefined ? {} : { 'x-amz-delete-marker': 'true', 'x-amz-version-id': version.versionId },
+        headers: version === undefined ? {} : { 'x-amz-delete-marker': 'true', 'x-amz-version-id': version.versionId },
       });
     }
     return version;

@@ -56,7 +56,10 @@ export function checkWriteConditions(bucket: Bucket, request: S3Request): void {
     });
   if (noneMatch !== undefined) {
     if (noneMatch !== '*') {
-      throw new S3ProtocolError('NotImplemented', 'A header you provided implies functionality that is not implemented');
+      throw new S3ProtocolError(
+        'NotImplemented',
+        'A header you provided implies functionality that is not implemented',
+      );
     }
     if (current !== undefined) throw failed('If-None-Match');
   }
@@ -72,7 +75,10 @@ export function writeObject(world: World, request: S3Request, payload: Payload):
   checkKey(request.key);
   for (const name of ['x-amz-copy-source', 'x-amz-tagging', 'x-amz-write-offset-bytes']) {
     if (request.headers[name] !== undefined) {
-      throw new S3ProtocolError('NotImplemented', `A header you provided implies functionality that is not implemented: ${name}`);
+      throw new S3ProtocolError(
+        'NotImplemented',
+        `A header you provided implies functionality that is not implemented: ${name}`,
+      );
     }
   }
   const all = { ...request.headers, ...payload.trailers };
