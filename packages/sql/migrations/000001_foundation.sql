@@ -1,0 +1,159 @@
+-- The schema, its ledger, its clock, its roles and the one way to refuse.
+--
+-- The word medzen on its own stands for the schema; an installer that uses another name replaces it. This file is real SQL
+-- and can be run as it is. Its last lines write its id and checksum to the ledger, whoever runs it.
+
+CREATE SCHEMA IF NOT EXISTS medzen;
+REVOKE ALL ON SCHEMA medzen FROM PUBLIC;
+
+-- ---- roles
+-- Groups, without login: a host grants them to the logins of its services. The owner of the schema is whoever runs the
+-- migrations, and no service should be that. Where the runner may not create roles, the database's administrator
+-- creates them and calls medzen.apply_permissions().
+
+DO $$
+DECLARE
+  v_role text;
+BEGIN
+  FOREACH v_role IN ARRAY ARRAY['medzen_app', 'medzen_sequencer', 'medzen_auditor'] LOOP
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+    EXCEPTION
+      -- There already (roles belong to the cluster, not to the database), made this moment by another installer, or not ours to make.
+      WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
+    END;
+  END LOOP;
+END
+$$;
+
+-- ---- ledger
+
+CREATE TABLE medzen.migration (
+  id text PRIMARY KEY,
+  -- SHA-256 of the file above its trailer, with the schema's name as the placeholder.
+  checksum text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  -- A library that does not know this migration must not work with the database.
+  breaking boolean NOT NULL
+);
+ALTER TABLE medzen.migration ENABLE ROW LEVEL SECURITY;
+
+-- Which role may call which function: the source of every GRANT, and of the manifest that the wires are driven by.
+CREATE TABLE medzen.permission (
+  role text NOT NULL,
+  function text NOT NULL,
+  PRIMARY KEY (role, function)
+);
+ALTER TABLE medzen.permission ENABLE ROW LEVEL SECURITY;
+
+-- Shuts everything to PUBLIC, then opens to each existing role what it may call. Safe to repeat.
+CREATE FUNCTION medzen.apply_permissions() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_grant record;
+BEGIN
+  REVOKE ALL ON ALL TABLES IN SCHEMA medzen FROM PUBLIC;
+  REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen FROM PUBLIC;
+  REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen FROM PUBLIC;
+  FOR v_grant IN
+    SELECT DISTINCT p.role FROM medzen.permission p JOIN pg_roles r ON r.rolname = p.role ORDER BY 1
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA medzen TO %I', v_grant.role);
+  END LOOP;
+  FOR v_grant IN
+    SELECT p.role, f.oid::regprocedure::text AS signature
+    FROM medzen.permission p
+    JOIN pg_roles r ON r.rolname = p.role
+    JOIN pg_proc f ON f.proname = p.function AND f.pronamespace = 'medzen'::regnamespace
+    ORDER BY 1, 2
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
+  END LOOP;
+END
+$$;
+
+-- Notes that a role may call functions; granted by the trailer of the migration.
+CREATE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING
+$$;
+
+-- What was applied, for the library, which checks at run time and never migrates.
+CREATE FUNCTION medzen.read_migrations() RETURNS TABLE (id text, checksum text, breaking boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT m.id, m.checksum, m.breaking FROM medzen.migration m ORDER BY m.id COLLATE "C"
+$$;
+
+-- ---- clock
+-- Leases, limits and lag run on the database's own clock. It moves within a transaction, unlike pg_catalog.now(), so that a
+-- long transaction does not carry an old instant. medzen_test, a migration for tests and the demo, replaces it.
+
+CREATE FUNCTION medzen.now() RETURNS timestamptz
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN pg_catalog.clock_timestamp();
+
+-- RFC 3339 in UTC with milliseconds: the form in which instants leave the database.
+CREATE FUNCTION medzen.format_instant(p_at timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN pg_catalog.to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
+-- ---- errors
+-- One SQLSTATE of class MZ a code of the library's closed union, so that a wire turns it back without reading the message.
+-- For bugs, bad input and conflicts; a refusal that has to be audited is returned as a row, because raising would undo its event.
+
+CREATE FUNCTION medzen.fail(p_code text, p_message text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_codes CONSTANT text[] := ARRAY[
+    'invalid_input', 'invalid_configuration', 'unauthenticated', 'forbidden', 'origin_not_allowed', 'not_found', 'gone',
+    'method_not_allowed', 'conflict', 'audit_conflict', 'invalid_transition', 'consent_required', 'retention_active', 'held',
+    'too_late', 'body_too_large', 'unsupported_media_type', 'rate_limited', 'signature_invalid', 'checksum_mismatch',
+    'lease_lost', 'checkpoint_inconsistent', 'not_available', 'store_unavailable', 'provider_unavailable', 'wire_busy',
+    'migration_missing', 'migration_drift', 'internal'];
+  v_at int := array_position(v_codes, p_code);
+BEGIN
+  IF v_at IS NULL THEN
+    RAISE EXCEPTION 'medzen.fail does not know the code %', p_code;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'MZ' || lpad(v_at::text, 3, '0'), MESSAGE = p_message;
+END
+$$;
+
+-- Port methods name their tenant; a name that no scope could have is a bug of the caller.
+CREATE FUNCTION medzen.check_tenant(p_tenant text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_tenant IS NULL OR p_tenant !~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN
+    PERFORM medzen.fail('invalid_input', 'Not a tenant name');
+  END IF;
+END
+$$;
+
+-- ---- identity
+-- The subject of the person on whose behalf the connection speaks, as text: identity providers' subjects are not always UUIDs.
+-- Settings read as '' after SET LOCAL ends, and may be anything a proxy put there. A host may replace this function.
+
+CREATE FUNCTION medzen.current_subject() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN coalesce(
+    nullif(current_setting('medzen.actor', true), ''),
+    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', ''));
+EXCEPTION
+  WHEN invalid_text_representation THEN RETURN NULL; -- claims that are not JSON name nobody
+END
+$$;
+
+SELECT medzen.permit('medzen_app', 'read_migrations', 'current_subject');
+SELECT medzen.permit('medzen_sequencer', 'read_migrations');
+SELECT medzen.permit('medzen_auditor', 'read_migrations', 'current_subject');
+
+-- ---- trailer: written by scripts/generate-sql.ts; do not edit below
+SELECT medzen.apply_permissions();
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '74ae17e9956f9f0ea534793ea00a6d7bad839d620e3e0044c1ff22ffd2c2a18d', false);

@@ -1,0 +1,68 @@
+import { MedzenError, type Wire } from '@medzen/core';
+import { compareLedger, demandLedger, type LedgerReport, type LedgerRow } from './ledger.ts';
+import { migrations } from './migrations.generated.ts';
+
+/**
+ * Checks that the database has exactly the migrations that this library was built with, or newer ones that do not break it.
+ * One query. Changes nothing, ever: a service has no right to migrate.
+ *
+ * @param wire - of the service's own role
+ * @returns what was found, all of it well; look at `testClock`
+ * @throws MedzenError `migration_missing`, naming the first one; `migration_drift` when one was altered, or the database needs a
+ * newer library; `store_unavailable`
+ * @example
+ * ```ts
+ * import { checkSql, pgWire } from '@medzen/sql';
+ * import pg from 'pg';
+ * const { testClock } = await checkSql(pgWire(new pg.Pool()));
+ * ```
+ */
+export async function checkSql(wire: Wire): Promise<LedgerReport> {
+  const rows = await wire.call('read_migrations', {});
+  const ledger = rows.map((row): LedgerRow => {
+    const { id, checksum, breaking } = row;
+    if (typeof id !== 'string' || typeof checksum !== 'string' || typeof breaking !== 'boolean')
+      throw new MedzenError('internal', 'The ledger has another shape than expected');
+    return { id, checksum, breaking };
+  });
+  const report = compareLedger(ledger, migrations);
+  demandLedger(report);
+  return report;
+}
+
+/**
+ * The same wire, which checks the ledger before its first call and, once it was found well, never again. A wire inside a
+ * transaction of the host is left as it is, since it may be made anew for each: there the function that is missing names
+ * its migration.
+ */
+export function checkedWire(wire: Wire): Wire {
+  let checked: Promise<unknown> | undefined;
+  const checkedCall =
+    (target: Wire): Wire['call'] =>
+    async (name, args) => {
+      if (!wire.inTransaction) {
+        checked ??= checkSql(wire);
+        try {
+          await checked;
+        } catch (error) {
+          checked = undefined; // the next call looks again: somebody may have migrated, or the database be back
+          throw error;
+        }
+      }
+      return target.call(name, args);
+    };
+  const root: Wire = {
+    call: async (name, args) => checkedCall(wire.root)(name, args),
+    get root() {
+      return root;
+    },
+    inTransaction: false,
+  };
+  return {
+    call: checkedCall(wire),
+    root,
+    get inTransaction() {
+      return wire.inTransaction;
+    },
+  };
+}

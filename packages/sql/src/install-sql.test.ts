@@ -1,0 +1,109 @@
+import { PGlite } from '@electric-sql/pglite';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { checkSql, installSql, pgliteWire, pgWire } from './index.ts';
+import { migrations } from './migrations.generated.ts';
+import { sqlstates } from './sqlstate.ts';
+
+const open: { drop(): Promise<void> }[] = [];
+async function database(options: Parameters<typeof freshDatabase>[0]): Promise<FreshDatabase> {
+  const db = await freshDatabase(options);
+  open.push(db);
+  return db;
+}
+afterAll(() => Promise.all(open.map((db) => db.drop())));
+
+const ids = migrations.map(({ id }) => id);
+
+describe('installSql', () => {
+  test('applies every migration once, and nothing the second time', async () => {
+    const { pool } = await database({ install: false });
+    expect(await installSql(pool)).toEqual(ids);
+    expect(await installSql(pool)).toEqual([]);
+    expect(await checkSql(pgWire(pool))).toEqual({ missing: [], drifted: [], tooNew: [], testClock: false });
+  });
+
+  test('works on PGlite, under another schema', async () => {
+    const db = await PGlite.create();
+    expect(await installSql(db, { schema: 'clinic_audit', test: true })).toEqual([...ids, 'medzen_test']);
+    const { testClock } = await checkSql(pgliteWire(db, { schema: 'clinic_audit' }));
+    expect(testClock).toBe(true);
+    const { rows } = await db.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'medzen%'");
+    expect(rows).toEqual([]);
+    await db.close();
+  });
+
+  test('leaves one ledger when two installers start at once', async () => {
+    const { pool } = await database({ install: false });
+    const applied = await Promise.all([installSql(pool), installSql(pool), installSql(pool)]);
+    expect(applied.flat().sort()).toEqual(ids);
+  });
+
+  test('refuses a database whose migration was altered, and one that is too new', async () => {
+    const { pool } = await database({});
+    await pool.query("UPDATE medzen.migration SET checksum = 'other' WHERE id = '000001_foundation'");
+    await expect(installSql(pool)).rejects.toMatchObject({ code: 'migration_drift' });
+    await expect(checkSql(pgWire(pool))).rejects.toMatchObject({ code: 'migration_drift' });
+    const newer = await database({});
+    await newer.pool.query("INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('900000_x', 'x', false)");
+    await checkSql(pgWire(newer.pool));
+    await newer.pool.query("UPDATE medzen.migration SET breaking = true WHERE id = '900000_x'");
+    await expect(checkSql(pgWire(newer.pool))).rejects.toMatchObject({ code: 'migration_drift' });
+    await expect(installSql(newer.pool)).rejects.toMatchObject({ code: 'migration_drift' });
+  });
+
+  test('refuses a schema name that is not a plain identifier', async () => {
+    const { pool } = await database({ install: false });
+    for (const schema of ['a; DROP TABLE x', 'Medzen', '', 'pg_catalog', 'a-b'])
+      await expect(installSql(pool, { schema })).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+});
+
+describe('checkSql', () => {
+  test('names the first missing migration', async () => {
+    const { pool } = await database({ install: false });
+    await expect(checkSql(pgWire(pool))).rejects.toMatchObject({
+      code: 'migration_missing',
+      message: expect.stringContaining('000001_foundation'),
+    });
+  });
+
+  test('is open to the role of a service, which cannot read the ledger itself', async () => {
+    const db = await database({});
+    const pool = db.open({ options: '-c role=medzen_app' });
+    await checkSql(pgWire(pool));
+    await expect(pool.query('SELECT FROM medzen.migration')).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
+describe('the schema', () => {
+  test('raises every code of the library under its own SQLSTATE', async () => {
+    const { pool } = await database({});
+    for (const [code, state] of Object.entries(sqlstates))
+      await expect(pool.query('SELECT medzen.fail($1, $2)', [code, 'why'])).rejects.toMatchObject({ code: state });
+  });
+
+  test('gives PUBLIC nothing, and pins the search path of every function', async () => {
+    const { pool } = await database({ test: true });
+    const { rows } = await pool.query(`
+      SELECT f.proname FROM pg_proc f, LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
+      WHERE f.pronamespace = 'medzen'::regnamespace AND a.grantee = 0
+      UNION ALL
+      SELECT c.relname FROM pg_class c, LATERAL aclexplode(c.relacl) a
+      WHERE c.relnamespace = 'medzen'::regnamespace AND a.grantee = 0
+      UNION ALL
+      SELECT n.nspname FROM pg_namespace n, LATERAL aclexplode(n.nspacl) a WHERE n.nspname = 'medzen' AND a.grantee = 0
+      UNION ALL
+      SELECT proname FROM pg_proc WHERE pronamespace = 'medzen'::regnamespace
+        AND prosqlbody IS NULL AND NOT coalesce(proconfig::text LIKE '%search_path%', false)`);
+    expect(rows).toEqual([]);
+  });
+
+  test('has row level security on every table', async () => {
+    const { pool } = await database({ test: true });
+    const { rows } = await pool.query(`
+      SELECT relname FROM pg_class
+      WHERE relnamespace = 'medzen'::regnamespace AND relkind IN ('r', 'p') AND NOT relrowsecurity`);
+    expect(rows).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import { MedzenError, type Wire, type WireRow, type WireValue } from '@medzen/core';
+import { checkedSchema } from './schema-name.ts';
+import { fromSqlError } from './sqlstate.ts';
+import { isJsonValue, statementOf } from './statement.ts';
+
+/** What the wire asks of `pg`: a Pool, a Client, or a client taken from a pool. */
+export interface PgClient {
+  query(query: {
+    text: string;
+    values: unknown[];
+    name?: string;
+    // `pg` hands the column's type by number and its text; the answer is whatever the parser makes of it.
+    types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };
+  }): Promise<{ rows: unknown[] }>;
+  /** A Client's, since pg 8.17: `I` idle, `T` in a transaction, `E` in one that has failed. A Pool has none. */
+  getTransactionStatus?(): string | null;
+}
+
+/** How the wire calls. */
+export interface PgWireOptions {
+  /** Name of the schema; `medzen` when absent. */
+  readonly schema?: string;
+  /** The wire of the pool, given when `client` is the one of a transaction of the host. */
+  readonly root?: Wire;
+  /**
+   * Lets the server keep the statements' plans, a named statement a function. Not behind a pooler that changes the server's
+   * connection between transactions, unless it understands prepared statements (PgBouncer ≥ 1.21 does when told).
+   */
+  readonly prepare?: boolean;
+}
+
+/**
+ * The wire over `pg`.
+ *
+ * Given a Client, it looks at each call whether the host has a transaction open on it: calls then take part in it, and the
+ * `root` throws `wire_busy` unless one was given, because that connection has nothing outside the transaction.
+ *
+ * @param client - Pool, Client, or the client inside `BEGIN` (with `root`)
+ * @example
+ * ```ts
+ * import { pgWire, sqlStores } from '@medzen/sql';
+ * import pg from 'pg';
+ * const pool = new pg.Pool();
+ * const root = pgWire(pool);
+ * const client = await pool.connect();
+ * await client.query('BEGIN');
+ * const inside = sqlStores(pgWire(client, { root })); // the host's own write and its event commit together
+ * await client.query('COMMIT');
+ * client.release();
+ * ```
+ */
+export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
+  const schema = checkedSchema(options.schema ?? 'medzen');
+  const inTransaction = (): boolean => {
+    const status = client.getTransactionStatus?.() ?? undefined;
+    return status === undefined ? options.root !== undefined : status !== 'I';
+  };
+  const call: Wire['call'] = async (name, args) => {
+    const { text, values, key } = statementOf(schema, name, args, (place, type) => `${place}::${type}`);
+    const prepared = options.prepare === true ? { name: key.slice(0, 63) } : {};
+    try {
+      const { rows } = await client.query({
+        text,
+        values: values.map(toDriver),
+        types: { getTypeParser },
+        ...prepared,
+      });
+      return rows as readonly WireRow[]; // what getTypeParser made of the columns
+    } catch (error) {
+      throw fromSqlError(error, name);
+    }
+  };
+  const guarded: Wire = {
+    call: async (name, args) => {
+      if (inTransaction()) throw new MedzenError('wire_busy', 'The connection is in a transaction of the host');
+      return call(name, args);
+    },
+    get root() {
+      return guarded;
+    },
+    inTransaction: false,
+  };
+  const wire: Wire = {
+    call,
+    get root() {
+      return options.root ?? (client.getTransactionStatus === undefined ? wire : guarded);
+    },
+    get inTransaction() {
+      return inTransaction();
+    },
+  };
+  return wire;
+}
+
+/** Arrays and bytes the driver writes itself. */
+function toDriver(value: WireValue): unknown {
+  return isJsonValue(value) ? JSON.stringify(value.json) : value;
+}
+
+/** Our own, because a host may have changed the driver's global parsers. */
+function getTypeParser(oid: number): (text: string) => unknown {
+  return parsers[oid] ?? asText;
+}
+
+const asText = (text: string): string => text;
+
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't', // bool
+  17: (text) => Uint8Array.from(Buffer.from(text.slice(2), 'hex')), // bytea, in hex format
+  23: Number, // int4
+  3802: (text) => JSON.parse(text), // jsonb
+};

@@ -1,0 +1,30 @@
+import type { Stores, Wire } from '@medzen/core';
+import { checkedWire } from './check-sql.ts';
+import { auditStore } from './stores/audit.ts';
+import { consentStore } from './stores/consents.ts';
+import { rateLimitStore } from './stores/limits.ts';
+import { logStore } from './stores/log.ts';
+import { recordingStore } from './stores/recordings.ts';
+
+/**
+ * Every store, over one wire. The ledger is checked once, before the first call.
+ *
+ * @param wire - of a pool; or of a transaction of the host, and then its changes and their events commit with the host's
+ * @example
+ * ```ts
+ * import { pgWire, sqlStores } from '@medzen/sql';
+ * import pg from 'pg';
+ * const stores = sqlStores(pgWire(new pg.Pool()));
+ * const { events } = await stores.audit.search({ tenant: 'default' }, { patient: 'p1' });
+ * ```
+ */
+export function sqlStores(wire: Wire): Stores {
+  const checked = checkedWire(wire);
+  return {
+    audit: auditStore(checked),
+    log: logStore(checked),
+    consents: consentStore(checked),
+    recordings: recordingStore(checked),
+    limits: rateLimitStore(checked),
+  };
+}

