@@ -1,1 +1,2 @@
-export {};
+export * from './memory-limits.ts';
+export * from './memory-stores.ts';

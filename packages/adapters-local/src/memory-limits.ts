@@ -1,0 +1,186 @@
+import {
+  type Clock,
+  MedzenError,
+  type RateLimitDecision,
+  type RateLimitRequest,
+  type RateLimitStore,
+  systemClock,
+} from '@medzen/core';
+import { coarseBucket, coarseBuckets, createKeyTable, type TenantKeys } from './memory-limits/key-table.ts';
+
+/** What {@link MemoryLimitsOptions.onOverflow} is told. */
+export interface RateLimitOverflow {
+  /** Keys in the store. */
+  readonly keys: number;
+  /** Requests that shared a coarse bucket since the last report. */
+  readonly shared: number;
+}
+
+/** Bounds and hooks of {@link memoryLimits}. */
+export interface MemoryLimitsOptions {
+  /** The machine's own when absent. */
+  readonly clock?: Clock;
+  /** Keys kept at most, over all tenants, 1–16 000 000; 1 000 000 when absent (about 50 MB, and the keys themselves). */
+  readonly maxKeys?: number;
+  /** Called when keys not seen before must share a coarse bucket; at most once a second of the clock. Must not throw. */
+  readonly onOverflow?: (report: RateLimitOverflow) => void;
+  /** What such keys have in common; the first half of the key when absent. */
+  readonly prefixOf?: (key: string) => string;
+}
+
+/** Slack of comparisons, in milliseconds: sums of fractions of a millisecond are not exact. */
+const slack = 1e-6;
+
+/**
+ * A rate limit store in this process's memory: two floats a key, no timers, bounded. For each new key two others are looked at, and
+ * dropped when their burst is whole again. When the store is full all the same, a key that is not blocked gives way; a blocked one
+ * never does. When only blocked ones are met, keys not seen before share a bucket by their prefix (which is reported), so that a flood of
+ * keys neither frees a blocked one nor takes more memory.
+ *
+ * @param options - clock, bound, report of overflow
+ * @throws MedzenError `invalid_configuration` for a bad bound
+ * @see ITU-T I.371 (generic cell rate algorithm, virtual scheduling)
+ * @example
+ * ```ts
+ * import { memoryLimits } from '@medzen/adapters-local';
+ * const limits = memoryLimits({ maxKeys: 100_000 });
+ * const [decision] = await limits.consume({ tenant: 'default' }, [
+ *   { key: 'recording-start:user:u1', rate: 10, periodMs: 60_000, burst: 10, cost: 1 },
+ * ]);
+ * decision?.allowed; // true
+ * ```
+ */
+export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore {
+  const clock = options.clock ?? systemClock;
+  const maxKeys = options.maxKeys ?? 1_000_000;
+  if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > 16_000_000)
+    throw new MedzenError('invalid_configuration', 'maxKeys lies between 1 and 16 000 000');
+  const prefixOf = options.prefixOf ?? ((key: string) => key.slice(0, Math.ceil(key.length / 2)));
+  // Times are kept relative to this, so that a float has digits to spare for fractions of a millisecond.
+  const epoch = clock.now().getTime();
+  const table = createKeyTable(maxKeys);
+  let shared = 0;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+
+  /** The cell of a key, made where needed; below zero for a shared bucket (−1 − its number). */
+  const locate = (tenant: TenantKeys, request: RateLimitRequest, now: number, pinned: readonly number[]): number => {
+    const cell = tenant.cells.get(request.key) ?? table.add(tenant, request.key, now, pinned);
+    if (cell !== undefined) return cell;
+    tenant.coarse ??= new Float64Array(coarseBuckets);
+    shared++;
+    if (options.onOverflow !== undefined && now - reportedAt >= 1000) {
+      options.onOverflow({ keys: table.size(), shared });
+      reportedAt = now;
+      shared = 0;
+    }
+    return -1 - coarseBucket(prefixOf(request.key), request.rate, request.periodMs);
+  };
+
+  const tatOf = (tenant: TenantKeys, cell: number): number =>
+    cell >= 0 ? table.tat(cell) : (tenant.coarse?.[-1 - cell] ?? 0);
+
+  const spend = (tenant: TenantKeys, cell: number, request: RateLimitRequest, now: number): void => {
+    const interval = request.periodMs / request.rate;
+    const next = startOf(request, tatOf(tenant, cell), now) + request.cost * interval;
+    if (cell >= 0) table.write(cell, next, next - (request.burst - 1) * interval);
+    else if (tenant.coarse !== undefined) tenant.coarse[-1 - cell] = next;
+  };
+
+  const consumeOne = (tenant: TenantKeys, request: RateLimitRequest, now: number): RateLimitDecision[] => {
+    const cell = locate(tenant, request, now, none);
+    const start = startOf(request, tatOf(tenant, cell), now);
+    // A cell that was just made is whole, so a refusal never leaves a new key behind.
+    if (excessOf(request, start, now) > slack) return [decide(request, start, now)];
+    spend(tenant, cell, request, now);
+    return [decide(request, start, now, true)];
+  };
+
+  const consumeAll = (tenant: TenantKeys, requests: readonly RateLimitRequest[], now: number): RateLimitDecision[] => {
+    const made: string[] = [];
+    const cells: number[] = [];
+    for (const { key } of requests) cells.push(tenant.cells.get(key) ?? -1);
+    const pinned = cells.filter((cell) => cell >= 0);
+    for (const [i, request] of requests.entries()) {
+      if ((cells[i] ?? -1) >= 0) continue;
+      const cell = locate(tenant, request, now, pinned);
+      cells[i] = cell;
+      if (cell < 0) continue;
+      pinned.push(cell);
+      made.push(request.key);
+    }
+    const starts = requests.map((request, i) => startOf(request, tatOf(tenant, cells[i] ?? 0), now));
+    const passed = requests.every((request, i) => excessOf(request, starts[i] ?? now, now) <= slack);
+    if (passed) for (const [i, request] of requests.entries()) spend(tenant, cells[i] ?? 0, request, now);
+    else for (const key of made) table.remove(tenant, key);
+    return requests.map((request, i) => decide(request, starts[i] ?? now, now, passed));
+  };
+
+  return {
+    consume: (scope, requests) => {
+      try {
+        check(requests);
+        const now = clock.now().getTime() - epoch;
+        const tenant = table.tenant(scope.tenant);
+        const [only] = requests;
+        return Promise.resolve(
+          requests.length === 1 && only !== undefined
+            ? consumeOne(tenant, only, now)
+            : consumeAll(tenant, requests, now),
+        );
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    cleanup: async (limit) => {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
+        throw new MedzenError('invalid_input', 'A clean-up drops 1 to 100 000 keys');
+      return table.cleanup(clock.now().getTime() - epoch, limit);
+    },
+  };
+}
+
+const none: readonly number[] = [];
+
+/**
+ * From when the cost is counted. Never further ahead than a whole burst: a clock that was set back, or a policy made stricter,
+ * must not lock a key for longer than its policy says.
+ */
+function startOf(request: RateLimitRequest, tat: number, now: number): number {
+  if (tat <= now) return now;
+  const furthest = now + (request.burst * request.periodMs) / request.rate;
+  return tat < furthest ? tat : furthest;
+}
+
+/** By how many milliseconds the request comes too early. */
+function excessOf(request: RateLimitRequest, start: number, now: number): number {
+  return start - now + ((request.cost - request.burst) * request.periodMs) / request.rate;
+}
+
+/** @param spent - whether the cost was taken */
+function decide(request: RateLimitRequest, start: number, now: number, spent = false): RateLimitDecision {
+  const interval = request.periodMs / request.rate;
+  const excess = excessOf(request, start, now);
+  const ahead = start - now + (spent ? request.cost * interval : 0);
+  const remaining = Math.floor(request.burst - ahead / interval + slack);
+  return {
+    allowed: excess <= slack,
+    remaining: remaining > 0 ? remaining : 0,
+    retryAfterMs: excess <= slack ? 0 : Math.ceil(excess - slack),
+    resetMs: ahead <= slack ? 0 : Math.ceil(ahead - slack),
+  };
+}
+
+function check(requests: readonly RateLimitRequest[]): void {
+  if (requests.length < 1 || requests.length > 16) refuse('1 to 16 policies');
+  for (const { key, rate, periodMs, burst, cost } of requests) {
+    if (key.length < 1 || key.length > 512) refuse('a key of 1 to 512 characters');
+    // Negated, so that NaN is refused too.
+    if (!(rate >= 1 && periodMs >= 1 && burst >= 1 && cost >= 1 && cost <= burst))
+      refuse('rate, period, burst and cost of at least 1, the cost within the burst');
+  }
+  if (requests.length > 1 && new Set(requests.map(({ key }) => key)).size !== requests.length) refuse('distinct keys');
+}
+
+function refuse(what: string): never {
+  throw new MedzenError('invalid_input', `A rate limit takes ${what}`);
+}

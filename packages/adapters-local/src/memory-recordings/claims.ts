@@ -1,0 +1,75 @@
+import { type Claim, type ClaimOptions, MedzenError, type RecordingStore, type Scope } from '@medzen/core';
+import { type Entry, entriesOf, entryOf, type RecordingTables, view, type Work } from './table.ts';
+
+const minute = 60_000;
+const day = 1440 * minute;
+
+/** How long a row that was not finished is left alone. */
+function backOff(attempts: number): number {
+  return Math.min(attempts * attempts * minute, day);
+}
+
+/**
+ * Claims what fits and is free.
+ *
+ * @param fits - whether there is anything to do for this purpose
+ * @param order - first come, first served
+ */
+export function claim(
+  tables: RecordingTables,
+  scope: Scope,
+  purpose: Work['purpose'],
+  options: ClaimOptions & { readonly id?: string },
+  fits: (entry: Entry) => boolean,
+  order: (entry: Entry) => string,
+): Claim[] {
+  const { limit, leaseMs, id } = options;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw new MedzenError('invalid_input', 'A claim takes 1 to 1000 rows');
+  if (!(leaseMs >= 1000 && leaseMs <= 3_600_000))
+    throw new MedzenError('invalid_input', 'A lease lasts a second to an hour');
+  const now = tables.now();
+  const free = (entry: Entry): boolean => {
+    const { work } = entry;
+    if (work === undefined) return true;
+    if (work.token !== undefined && work.leaseUntil > now) return false;
+    return id !== undefined || work.purpose !== purpose || work.offerAt <= now;
+  };
+  return entriesOf(tables, scope, (a, b) => (order(a) < order(b) ? -1 : 1))
+    .filter((entry) => (id === undefined || entry.row.id === id) && fits(entry) && free(entry))
+    .slice(0, limit)
+    .map((entry) => {
+      const before = entry.work?.purpose === purpose ? entry.work.attempts : 0;
+      const attempts = before + 1;
+      const token = String(++tables.token);
+      const leaseUntil = now + leaseMs;
+      entry.work = { purpose, token, attempts, leaseUntil, offerAt: leaseUntil + backOff(attempts) };
+      return { recording: view(tables, entry), token, attempts };
+    });
+}
+
+/** Claims that bring media in, and the way to give any claim back. */
+export function claims(tables: RecordingTables): Pick<RecordingStore, 'claimTransfers' | 'releaseClaim'> {
+  return {
+    claimTransfers: async (scope, options) =>
+      claim(
+        tables,
+        scope,
+        'transfer',
+        options,
+        ({ row }) => row.state === 'uploading',
+        ({ row }) => `${row.stateAt}/${row.id}`,
+      ),
+
+    releaseClaim: async (scope, id, token, failureCode) => {
+      const entry = entryOf(tables, scope, id);
+      if (entry?.work?.token !== token) return;
+      const { token: _, ...work } = entry.work;
+      const now = tables.now();
+      entry.work =
+        failureCode === undefined
+          ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: now }
+          : { ...work, leaseUntil: now, offerAt: now + backOff(work.attempts) };
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { canonicalize, MedzenError, type RecordingStore } from '@medzen/core';
+import { commit, decisionIsFresh, entriesOf, entryOf, keyOf, type RecordingTables, revisionOf, view } from './table.ts';
+
+type Retention = Pick<RecordingStore, 'noteFact' | 'facts' | 'staleDecisions' | 'saveDecision'>;
+
+/** Facts, and the decisions that rest on them. */
+export function retention(tables: RecordingTables): Retention {
+  return {
+    noteFact: async (scope, fact, event) => {
+      const known = tables.factIds.get(keyOf(scope, fact.id));
+      if (known !== undefined) {
+        if (canonicalize(known) !== canonicalize(fact))
+          throw new MedzenError('conflict', 'A fact with this id and other content exists');
+        return { status: 'repeated', revision: revisionOf(tables, scope, fact.patient) };
+      }
+      const stored = structuredClone(fact);
+      tables.events.plan(scope, [event])();
+      const key = keyOf(scope, fact.patient);
+      const subject = tables.facts.get(key) ?? { facts: [], revision: 0 };
+      subject.facts.push(stored);
+      subject.revision++;
+      tables.facts.set(key, subject);
+      tables.factIds.set(keyOf(scope, fact.id), stored);
+      return { status: 'noted', revision: subject.revision };
+    },
+
+    facts: async (scope, patient) => {
+      const subject = tables.facts.get(keyOf(scope, patient));
+      return { facts: structuredClone(subject?.facts ?? []), revision: subject?.revision ?? 0 };
+    },
+
+    staleDecisions: async (scope, rulesVersion, limit) =>
+      entriesOf(tables, scope, (a, b) => (a.row.id < b.row.id ? -1 : 1))
+        .filter((entry) => entry.row.state !== 'deleted' && !decisionIsFresh(tables, entry, rulesVersion))
+        .slice(0, limit)
+        .map((entry) => view(tables, entry)),
+
+    saveDecision: async (scope, id, decision, restoreEvent) => {
+      const entry = entryOf(tables, scope, id);
+      if (entry === undefined) return { status: 'not_found' };
+      if (entry.row.state === 'deleted' || decision.factsRevision !== revisionOf(tables, scope, entry.row.patient))
+        return { status: 'stale' };
+      const { retainUntil, decidedAt } = decision;
+      const moved = retainUntil !== undefined && Date.parse(retainUntil) > Date.parse(decidedAt);
+      if (entry.row.state === 'archived' && moved) {
+        commit(tables, entry, restoreEvent, { decision, state: 'available', stateAt: decidedAt });
+        return { status: 'restored', recording: view(tables, entry) };
+      }
+      entry.row = { ...entry.row, decision: structuredClone(decision), revision: entry.row.revision + 1 };
+      return { status: 'saved', recording: view(tables, entry) };
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import {
+  type LegalHold,
+  type Recording,
+  type RecordingState,
+  type RetentionFact,
+  recordingTransitions,
+  type Scope,
+  type SealedEvent,
+} from '@medzen/core';
+import type { EventTable } from '../memory-audit.ts';
+import type { ConsentTable } from '../memory-consents.ts';
+
+/** A recording as memory keeps it. `holds` is counted when it is read. */
+export type StoredRow = Omit<Recording, 'holds'>;
+
+/** What a worker has to do with a row. */
+export interface Work {
+  readonly purpose: 'transfer' | 'deletion';
+  /** Of the claim that is open; absent when it was ended or given back. */
+  readonly token?: string;
+  readonly attempts: number;
+  /** Milliseconds; no other claim before it, by id or not. */
+  readonly leaseUntil: number;
+  /** Milliseconds; not offered before it unless asked for by id. */
+  readonly offerAt: number;
+}
+
+/** One recording and what belongs to it alone. */
+export interface Entry {
+  readonly tenant: string;
+  row: StoredRow;
+  work?: Work;
+  readonly dedupeKeys: Set<string>;
+  /** Deadlines that were warned of. */
+  readonly warned: Set<string>;
+}
+
+/** Everything that the methods of the recording store share. */
+export interface RecordingTables {
+  readonly entries: Map<string, Entry>;
+  readonly facts: Map<string, { readonly facts: RetentionFact[]; revision: number }>;
+  readonly factIds: Map<string, RetentionFact>;
+  readonly holds: Map<string, LegalHold>;
+  readonly events: EventTable;
+  readonly consents: ConsentTable;
+  /** Milliseconds of the store's clock. */
+  readonly now: () => number;
+  /** The greatest fencing token given. */
+  token: bigint;
+}
+
+export function createRecordingTables(events: EventTable, consents: ConsentTable, now: () => number): RecordingTables {
+  return {
+    entries: new Map(),
+    facts: new Map(),
+    factIds: new Map(),
+    holds: new Map(),
+    events,
+    consents,
+    now,
+    token: 0n,
+  };
+}
+
+/** The key of a tenant's own id; a tenant's name has no colon. */
+export function keyOf(scope: Scope, id: string): string {
+  return `${scope.tenant}:${id}`;
+}
+
+export function entryOf(tables: RecordingTables, scope: Scope, id: string): Entry | undefined {
+  return tables.entries.get(keyOf(scope, id));
+}
+
+/** All entries of a tenant, in the order given. */
+export function entriesOf(tables: RecordingTables, scope: Scope, compare: (a: Entry, b: Entry) => number): Entry[] {
+  const mine: Entry[] = [];
+  for (const entry of tables.entries.values()) if (entry.tenant === scope.tenant) mine.push(entry);
+  return mine.sort(compare);
+}
+
+/** Holds on a recording and on its patient, released ones too. */
+export function holdsOn(tables: RecordingTables, entry: Entry): LegalHold[] {
+  const found: LegalHold[] = [];
+  for (const [key, hold] of tables.holds) {
+    if (!key.startsWith(`${entry.tenant}:`)) continue;
+    const hit =
+      'patient' in hold.target ? hold.target.patient === entry.row.patient : hold.target.recordingId === entry.row.id;
+    if (hit) found.push(hold);
+  }
+  return found;
+}
+
+export function activeHolds(tables: RecordingTables, entry: Entry): number {
+  return holdsOn(tables, entry).filter((hold) => hold.releasedAt === undefined).length;
+}
+
+/** A copy that the caller may keep. */
+export function view(tables: RecordingTables, entry: Entry): Recording {
+  return { ...structuredClone(entry.row), holds: activeHolds(tables, entry) };
+}
+
+export function mayFollow(from: RecordingState, to: RecordingState): boolean {
+  return recordingTransitions[from].includes(to);
+}
+
+/**
+ * Writes a change and its event, or neither. Everything that can fail fails before the first write.
+ *
+ * @throws MedzenError what an append throws for the event
+ */
+export function commit(
+  tables: RecordingTables,
+  entry: Entry,
+  event: SealedEvent,
+  change: Partial<StoredRow>,
+  drop: readonly (keyof StoredRow)[] = [],
+): void {
+  const next: StoredRow = structuredClone({ ...entry.row, ...change, revision: entry.row.revision + 1 });
+  for (const member of drop) Reflect.deleteProperty(next, member);
+  tables.events.plan({ tenant: entry.tenant }, [event])();
+  entry.row = next;
+}
+
+export function revisionOf(tables: RecordingTables, scope: Scope, patient: string): number {
+  return tables.facts.get(keyOf(scope, patient))?.revision ?? 0;
+}
+
+/** Whether the stored decision is of these rules and of the present facts. */
+export function decisionIsFresh(tables: RecordingTables, entry: Entry, rulesVersion: string): boolean {
+  const { decision, patient } = entry.row;
+  return (
+    decision !== undefined &&
+    decision.rulesVersion === rulesVersion &&
+    decision.factsRevision === revisionOf(tables, { tenant: entry.tenant }, patient)
+  );
+}

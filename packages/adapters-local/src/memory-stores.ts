@@ -1,0 +1,72 @@
+import { type Clock, type Stores, systemClock } from '@medzen/core';
+import { createEventTable, memoryAudit } from './memory-audit.ts';
+import { createConsentTable } from './memory-consents.ts';
+import { type MemoryLimitsOptions, memoryLimits } from './memory-limits.ts';
+import { memoryLog } from './memory-log.ts';
+import { memoryRecordings } from './memory-recordings.ts';
+
+/** What {@link memoryStores} takes. */
+export interface MemoryStoresOptions {
+  /** For leases and limits; the machine's own when absent. */
+  readonly clock?: Clock;
+  /** Bounds of the rate limit store. */
+  readonly limits?: Omit<MemoryLimitsOptions, 'clock'>;
+}
+
+/** A way past the stores, for tests and demos: what the owner of a database could do. */
+export interface MemoryInspector {
+  /** Audit events of all tenants. */
+  countEvents(): number;
+  /** The bodies stored under an id: none or one. */
+  eventsFor(id: string): readonly Uint8Array[];
+  /** Overwrites a stored event's body; `undefined` removes it. What was sequenced stays sequenced. */
+  damage(id: string, body: Uint8Array | undefined): void;
+}
+
+/** All stores, over one memory. */
+export interface MemoryStores extends Stores {
+  readonly inspect: MemoryInspector;
+}
+
+/**
+ * All stores in this process's memory, for tests, demos and laptops: nothing survives the process. Every method is one synchronous critical
+ * section that writes only after everything that can fail has been done, so a change and its event are made together or not at all.
+ *
+ * @param options - the clock of leases and limits; the machine's own when absent
+ * @example
+ * ```ts
+ * import { memoryStores } from '@medzen/adapters-local';
+ * import { sealEvent } from '@medzen/core';
+ * const stores = memoryStores();
+ * const event = sealEvent({
+ *   action: 'recording.view', kind: 'read', outcome: 'success', tenant: 'default',
+ *   actor: { id: 'u1', type: 'user' }, patient: 'p1', source: {},
+ * });
+ * await stores.audit.append({ tenant: 'default' }, [event]);
+ * ```
+ */
+export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
+  const clock = options.clock ?? systemClock;
+  const now = (): number => clock.now().getTime();
+  const events = createEventTable(now);
+  const consents = createConsentTable(events);
+  return {
+    audit: memoryAudit(events),
+    log: memoryLog(events, now),
+    consents: consents.port,
+    recordings: memoryRecordings(events, consents, now),
+    limits: memoryLimits({ ...options.limits, clock }),
+    inspect: {
+      countEvents: () => {
+        let count = 0;
+        for (const row of events.rows.values()) if (row.body !== undefined) count++;
+        return count;
+      },
+      eventsFor: (id) => {
+        const body = events.rows.get(id)?.body;
+        return body === undefined ? [] : [body.slice()];
+      },
+      damage: events.damage,
+    },
+  };
+}
