@@ -1,1 +1,10 @@
-export {};
+export * from './access-report.ts';
+export * from './audit-log.ts';
+export * from './checkpoint.ts';
+export * from './consistency-proof.ts';
+export * from './event-page.ts';
+export * from './inclusion-proof.ts';
+export * from './sequencer.ts';
+export * from './signer.ts';
+export * from './tree-hash.ts';
+export * from './verify-log.ts';

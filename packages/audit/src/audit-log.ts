@@ -1,0 +1,256 @@
+import {
+  type AppendResult,
+  type AuditContext,
+  type AuditEvent,
+  type AuditFacts,
+  type AuditQuery,
+  type AuditStore,
+  type Clock,
+  createIds,
+  draftEvent,
+  type Ids,
+  isMedzenError,
+  MedzenError,
+  type Random,
+  type Scope,
+  type SealedEvent,
+  sealEvent,
+  systemClock,
+  systemRandom,
+} from '@medzen/core';
+import type { AccessReport, AccessReportOptions } from './access-report.ts';
+import type { EventPage } from './event-page.ts';
+import { openPage } from './open-page.ts';
+import { reportAccess } from './report-access.ts';
+
+/** What an audit log is made of. */
+export interface AuditLogDeps {
+  /** Where events go: `sqlStores(wire).audit`, `memoryStores().audit`, or a host's own. */
+  readonly store: AuditStore;
+  /** Gives `event.at`; the machine's own by default. */
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** Gives the nonces. */
+  readonly random?: Random;
+}
+
+/** How a record relates to the host's transaction. */
+export interface RecordOptions {
+  /**
+   * `joined` (default for changes that succeeded): commits, and vanishes, with the host's transaction, when the store's wire is in one.
+   * `independent` (always so for reads, denials and failures): durable on its own.
+   */
+  readonly durability?: 'joined' | 'independent';
+}
+
+/** One recorded event. */
+export interface Recorded {
+  /** `durable`: on disk. `pending-commit`: becomes durable when the host commits. */
+  readonly status: AppendResult['status'];
+  /** UUIDv7. */
+  readonly id: string;
+}
+
+/** Several, recorded together. */
+export interface RecordedMany {
+  readonly status: AppendResult['status'];
+  /** In the order of the facts. */
+  readonly ids: readonly string[];
+}
+
+/** What `audited` is told: the outcome is not known before `fn` ran. */
+export type AuditedFacts = Omit<AuditFacts, 'outcome' | 'kind'> & { readonly kind: 'read' | 'execute' };
+
+/**
+ * The audit log of a host: who did what, to whose data, why and from where.
+ */
+export interface AuditLog {
+  /**
+   * Records one event. Fails closed: it resolves only when the answer is true, and rejects when the event may be missing.
+   *
+   * @param facts - what happened; `actor`, `source`, `purpose` and `reason` come from the context unless given
+   * @param ctx - the caller's context, or `{ scope }` with facts that name their actor and source
+   * @throws MedzenError `invalid_input` for an event that cannot be sealed; `store_unavailable` (retryable) for every trouble of the
+   * store; `wire_busy` as the store's
+   * @example
+   * ```ts
+   * import type { AuditLog } from '@medzen/audit';
+   * import type { CallContext } from '@medzen/core';
+   * async function signedIn(audit: AuditLog, ctx: CallContext): Promise<void> {
+   *   await audit.record({ action: 'session.start', kind: 'execute', outcome: 'success' }, ctx);
+   * }
+   * ```
+   */
+  record(facts: AuditFacts, ctx: AuditContext, options?: RecordOptions): Promise<Recorded>;
+
+  /**
+   * Records 1–1000 events, all or none, in one call.
+   *
+   * @throws MedzenError as `record`; `invalid_input` also for none, for too many, and when changes stand beside reads, denials or
+   * failures without `durability: 'independent'`: the two kinds may not share the fate of one transaction
+   */
+  recordMany(facts: readonly AuditFacts[], ctx: AuditContext, options?: RecordOptions): Promise<RecordedMany>;
+
+  /**
+   * Runs a read and gives its result only once its event is durable, outside any transaction: no event, no result. When `fn` throws,
+   * a `failed` event (`denied`, for a refusal such as `forbidden` or `held`) is made durable and the error is thrown on. `event.at` is when the
+   * read began. For changes use the store's intents, or the host's own transaction with a wire in it.
+   *
+   * @param facts - all but the outcome; checked before `fn` runs
+   * @param fn - the read
+   * @returns what `fn` gave
+   * @throws what `fn` threw; MedzenError `invalid_input` before `fn` runs; `store_unavailable` when the event could not be written (its
+   * cause is an `AggregateError` of both, if `fn` had thrown as well)
+   * @example
+   * ```ts
+   * import type { AuditLog } from '@medzen/audit';
+   * import type { CallContext } from '@medzen/core';
+   * function readNote(audit: AuditLog, ctx: CallContext, id: string, load: () => Promise<string>): Promise<string> {
+   *   return audit.audited({ action: 'note.view', kind: 'read', patient: 'p1', target: { type: 'note', id } }, ctx, load);
+   * }
+   * ```
+   */
+  audited<T>(facts: AuditedFacts, ctx: AuditContext, fn: () => T | Promise<T>): Promise<T>;
+
+  /**
+   * Searches one tenant's events, newest first. A search is not itself recorded: run it in `audited` with `audit.search`.
+   *
+   * @throws MedzenError `invalid_input` for a bad limit or cursor; `store_unavailable`
+   */
+  search(scope: Scope, query: AuditQuery): Promise<EventPage>;
+
+  /**
+   * The same search, page after page, in flat memory; stable while others write.
+   *
+   * @param query - its `limit` is the size of a page
+   */
+  pages(scope: Scope, query: AuditQuery): AsyncIterable<EventPage>;
+
+  /**
+   * Everyone who touched one patient's record, or was refused it, with the latest events. Flat memory, whatever the length of the log.
+   * Not the accounting of disclosures of 45 CFR 164.528.
+   *
+   * @param patient - the host's id of the patient
+   */
+  accessReport(scope: Scope, patient: string, options?: AccessReportOptions): Promise<AccessReport>;
+}
+
+/**
+ * Makes the audit log over a store.
+ *
+ * @example
+ * ```ts
+ * import { createAuditLog } from '@medzen/audit';
+ * import type { AuditStore } from '@medzen/core';
+ * async function start(store: AuditStore): Promise<void> {
+ *   const audit = createAuditLog({ store });
+ *   await audit.record(
+ *     { action: 'config.change', kind: 'update', outcome: 'success', actor: { id: 'deploy', type: 'service' }, source: {} },
+ *     { scope: { tenant: 'default' } },
+ *   );
+ * }
+ * ```
+ */
+export function createAuditLog(deps: AuditLogDeps): AuditLog {
+  const { store, clock = systemClock, random = systemRandom } = deps;
+  const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
+
+  const append = async (
+    scope: Scope,
+    events: readonly SealedEvent[],
+    durability: 'joined' | 'independent',
+  ): Promise<AppendResult> => {
+    try {
+      return await store.append(scope, events, { durability });
+    } catch (error) {
+      throw storeTrouble(error);
+    }
+  };
+
+  const recordMany: AuditLog['recordMany'] = async (facts, ctx, options = {}) => {
+    if (facts.length < 1 || facts.length > 1000)
+      throw new MedzenError('invalid_input', 'Between 1 and 1000 events are recorded at a time');
+    const events = facts.map((fact) => sealEvent(draftEvent(fact, ctx), sealing));
+    const { status } = await append(ctx.scope, events, durabilityOf(facts, options));
+    return { status, ids: events.map(({ id }) => id) };
+  };
+
+  const search: AuditLog['search'] = async (scope, query) => {
+    try {
+      return openPage(await store.search(scope, query));
+    } catch (error) {
+      throw storeTrouble(error);
+    }
+  };
+
+  async function* pages(scope: Scope, query: AuditQuery): AsyncGenerator<EventPage> {
+    let next: AuditQuery | undefined = query;
+    while (next !== undefined) {
+      const page: EventPage = await search(scope, next);
+      yield page;
+      next = page.cursor === undefined ? undefined : { ...query, cursor: page.cursor };
+    }
+  }
+
+  return {
+    record: async (facts, ctx, options) => {
+      const event = sealEvent(draftEvent(facts, ctx), sealing);
+      const { status } = await append(ctx.scope, [event], durabilityOf([facts], options ?? {}));
+      return { status, id: event.id };
+    },
+    recordMany,
+    audited: async (facts, ctx, fn) => {
+      if (facts.kind !== 'read' && facts.kind !== 'execute')
+        throw new MedzenError(
+          'invalid_input',
+          'audited() is for reads: a change commits with its event, in one transaction',
+        );
+      const draft = draftEvent({ ...facts, outcome: 'success' }, ctx);
+      const seen = sealEvent(draft, sealing); // before fn: a draft that cannot be sealed must not cost a read
+      let result: Awaited<ReturnType<typeof fn>>;
+      try {
+        result = await fn();
+      } catch (error) {
+        const failed = sealEvent({ ...draft, ...failureOf(error, draft.detail) }, sealing);
+        await append(ctx.scope, [failed], 'independent').catch((trouble: unknown) => {
+          throw storeTrouble(new AggregateError([error, trouble]));
+        });
+        throw error;
+      }
+      await append(ctx.scope, [seen], 'independent');
+      return result;
+    },
+    search,
+    pages,
+    accessReport: (scope, patient, options) => reportAccess(pages, scope, patient, options ?? {}, clock),
+  };
+}
+
+const refusals: ReadonlySet<string> = new Set([
+  'unauthenticated',
+  'forbidden',
+  'consent_required',
+  'retention_active',
+  'held',
+  'rate_limited',
+]);
+
+/** How a read that threw goes into the log: by its code, never by its message, which may name people. */
+function failureOf(error: unknown, detail: AuditEvent['detail']): Pick<AuditFacts, 'outcome' | 'detail'> {
+  if (!isMedzenError(error)) return { outcome: 'failed' };
+  return { outcome: refusals.has(error.code) ? 'denied' : 'failed', detail: { ...detail, error: error.code } };
+}
+
+/** Reads, denials and failures must outlive a transaction that rolls back; a change must not. */
+function durabilityOf(facts: readonly AuditFacts[], options: RecordOptions): 'joined' | 'independent' {
+  const alone = facts.filter(({ kind, outcome }) => kind === 'read' || outcome !== 'success').length;
+  if (options.durability === 'independent' || alone === facts.length) return 'independent';
+  if (alone > 0) throw new MedzenError('invalid_input', 'Record changes apart from reads, denials and failures');
+  return 'joined';
+}
+
+/** A store of the host's own may throw anything; to the caller it is one thing: the event may not be there. */
+function storeTrouble(error: unknown): MedzenError {
+  if (isMedzenError(error)) return error;
+  return new MedzenError('store_unavailable', 'The audit store did not answer', { cause: error });
+}

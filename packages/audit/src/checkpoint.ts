@@ -1,0 +1,163 @@
+import { fromBase64, MedzenError, toBase64, toHex } from '@medzen/core';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { isHash } from './is-hash.ts';
+import { isSize } from './proof-ranges.ts';
+import { formatSignature, type NoteSignature, parseNote } from './signed-note.ts';
+import type { Signer } from './signer.ts';
+import { hashBytes } from './tree-hasher.ts';
+import { isOfKey, parseVerifierKey, type VerifierKey } from './verifier-key.ts';
+
+/** What a checkpoint says: how large a log was, and its root then. */
+export interface TreeHead {
+  /** The log's name. */
+  readonly origin: string;
+  /** Leaves, 0 to 2⁵³ − 1. */
+  readonly size: number;
+  /** 32 bytes. */
+  readonly root: Uint8Array;
+}
+
+/** A signature that was verified. */
+export interface CheckpointSignature {
+  /** The name of the key that made it. */
+  readonly name: string;
+  /** The key's id, 8 hexadecimal digits. */
+  readonly keyId: string;
+  /** The verifier key, as it was given. */
+  readonly verifierKey: string;
+}
+
+/** A checkpoint whose signature holds. */
+export interface OpenCheckpoint extends TreeHead {
+  readonly ok: true;
+  /** One or more, by known keys only. Lines of unknown keys are ignored, as the format demands. */
+  readonly signatures: readonly CheckpointSignature[];
+}
+
+/** Why a text is no checkpoint to rely upon. */
+export interface CheckpointFailure {
+  readonly ok: false;
+  /**
+   * `malformed`: not a signed note, or its body is not a tree head. `bad_verifier_key`: one of the given keys is not an Ed25519
+   * verifier key, or two different ones share name and id. `unknown_key`: no line is by a given key. `bad_signature`: a line that
+   * claims to be by a given key does not verify.
+   */
+  readonly reason: 'malformed' | 'bad_verifier_key' | 'unknown_key' | 'bad_signature';
+}
+
+/**
+ * Signs a tree head.
+ *
+ * @param head - `origin` must be the signer's own; `size` 0 to 2⁵³ − 1; `root` 32 bytes
+ * @param signer - see `createSigner`
+ * @returns the checkpoint's text: a C2SP signed note
+ * @throws MedzenError `invalid_input` when the head is not so; `internal` when the signer gives anything but 64 bytes
+ * @see C2SP tlog-checkpoint
+ * @example
+ * ```ts
+ * import { createSigner, signCheckpoint, treeHash } from '@medzen/audit';
+ * const signer = createSigner({ origin: 'example.org/audit', privateKey: new Uint8Array(32).fill(7) });
+ * const text = await signCheckpoint({ origin: 'example.org/audit', size: 0, root: treeHash([]) }, signer);
+ * text.split('\n')[0]; // 'example.org/audit'
+ * ```
+ */
+export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<string> {
+  const { origin, size, root } = head;
+  if (origin !== signer.origin) throw new MedzenError('invalid_input', 'A signer signs for its own origin only');
+  if (!isSize(size) || !isHash(root)) throw new MedzenError('invalid_input', 'Not a tree head');
+  const key = parseVerifierKey(signer.verifierKey);
+  if (key === undefined) throw new MedzenError('invalid_input', 'The signer has no Ed25519 verifier key');
+  const body = `${origin}\n${size}\n${toBase64(root)}\n`;
+  const signature = await signer.sign(new TextEncoder().encode(body));
+  if (signature.length !== 64) throw new MedzenError('internal', 'An Ed25519 signature is 64 bytes');
+  return `${body}\n${formatSignature({ name: key.name, keyId: key.keyId, signature })}`;
+}
+
+/**
+ * Opens a checkpoint: reads it and verifies it. Safe with input from anybody: whatever the text is, the answer is one of the
+ * two. Compare `origin` with the log you mean: a key name need not be the origin's (the Go checksum database's is not).
+ *
+ * @param text - a C2SP signed note, at most 131 072 UTF-16 units and 100 signatures
+ * @param verifierKeys - texts as `Signer.verifierKey` gives; those you trust, no others
+ * @returns the head and the signatures that hold; or why not. A note with a failing signature by a known key is refused, even if
+ * another one holds
+ * @throws never
+ * @see C2SP tlog-checkpoint, signed-note
+ * @example
+ * ```ts
+ * import { createSigner, openCheckpoint, signCheckpoint, treeHash } from '@medzen/audit';
+ * const signer = createSigner({ origin: 'example.org/audit', privateKey: new Uint8Array(32).fill(7) });
+ * const text = await signCheckpoint({ origin: 'example.org/audit', size: 0, root: treeHash([]) }, signer);
+ * const opened = await openCheckpoint(text, [signer.verifierKey]);
+ * if (opened.ok) opened.size; // 0
+ * ```
+ */
+export async function openCheckpoint(
+  text: string,
+  verifierKeys: readonly string[],
+): Promise<OpenCheckpoint | CheckpointFailure> {
+  const keys = parseKeys(verifierKeys);
+  if (keys === undefined) return { ok: false, reason: 'bad_verifier_key' };
+  const note = parseNote(text);
+  const head = note === undefined ? undefined : parseHead(note.body);
+  if (note === undefined || head === undefined) return { ok: false, reason: 'malformed' };
+
+  const body = new TextEncoder().encode(note.body);
+  const verified = new Map<VerifierKey, NoteSignature>();
+  for (const line of note.signatures) {
+    const key = keys.find((candidate) => isOfKey(line, candidate));
+    if (key === undefined) continue;
+    // A second line by the same key can only be a repetition or a forgery: one failure ends the loop, so the work stays bounded.
+    if (sameSignature(verified.get(key), line)) continue;
+    if (!verifies(key, body, line.signature)) return { ok: false, reason: 'bad_signature' };
+    verified.set(key, line);
+  }
+  if (verified.size === 0) return { ok: false, reason: 'unknown_key' };
+  const signatures = [...verified.keys()].map(({ name, keyId, text: verifierKey }) => ({
+    name,
+    keyId: toHex(keyId),
+    verifierKey,
+  }));
+  return { ok: true, ...head, signatures };
+}
+
+function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
+  if (!Array.isArray(texts)) return undefined;
+  const keys: VerifierKey[] = [];
+  for (const text of texts as readonly unknown[]) {
+    const key = parseVerifierKey(text);
+    if (key === undefined) return undefined;
+    const same = keys.find((other) => isOfKey(key, other));
+    if (same !== undefined && same.text !== key.text) return undefined;
+    if (same === undefined) keys.push(key);
+  }
+  return keys;
+}
+
+/** The body: origin, size, root, and extension lines that are tolerated; every line has something in it. */
+function parseHead(body: string): TreeHead | undefined {
+  const [origin, size, root, ...extensions] = body.slice(0, -1).split('\n');
+  if (origin === undefined || size === undefined || root === undefined) return undefined;
+  if (origin === '' || extensions.includes('')) return undefined;
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !isSize(Number(size))) return undefined;
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(root)) return undefined;
+  try {
+    const bytes = fromBase64(root);
+    return bytes.length === hashBytes ? { origin, size: Number(size), root: bytes } : undefined;
+  } catch {
+    return undefined; // bits beyond the last byte
+  }
+}
+
+function verifies(key: VerifierKey, body: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64) return false;
+  try {
+    return ed25519.verify(signature, body, key.publicKey, { zip215: false }); // RFC 8032, not the laxer rule of consensus systems
+  } catch {
+    return false; // a key that is no point of the curve
+  }
+}
+
+function sameSignature(a: NoteSignature | undefined, b: NoteSignature): boolean {
+  return a !== undefined && toHex(a.signature) === toHex(b.signature);
+}

@@ -1,0 +1,22 @@
+import { type AuditEvent, type AuditPage, openEvent } from '@medzen/core';
+import type { EventPage } from './event-page.ts';
+
+/** Opens what can be opened. One damaged row must not hide the others, nor pass for an event. */
+export function openPage(page: AuditPage): EventPage {
+  const events: AuditEvent[] = [];
+  const damaged: string[] = [];
+  for (const { id, body } of page.events) {
+    const event = tryOpen(body);
+    if (event === undefined || event.id !== id) damaged.push(id);
+    else events.push(event);
+  }
+  return { events, damaged, ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
+}
+
+function tryOpen(body: Uint8Array): AuditEvent | undefined {
+  try {
+    return openEvent(body);
+  } catch {
+    return undefined; // altered bytes
+  }
+}

@@ -1,0 +1,56 @@
+import { equalBytes, fromBase64, sha256, toBase64, toHex } from '@medzen/core';
+import { isKeyName } from './signed-note.ts';
+
+/** The signature type of plain Ed25519 in C2SP signed-note. */
+const ed25519Type = 0x01;
+const publicKeyBytes = 32;
+
+/** A key that verifies checkpoints, taken from its text. */
+export interface VerifierKey {
+  /** The key's name: for a log, its origin. */
+  readonly name: string;
+  /** 4 bytes that, with the name, say which signature line is this key's. */
+  readonly keyId: Uint8Array;
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The text it was read from. */
+  readonly text: string;
+}
+
+/**
+ * The first 4 bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key).
+ *
+ * @see C2SP signed-note, “Ed25519 signatures”
+ */
+export function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
+  return sha256(new TextEncoder().encode(`${name}\n`), Uint8Array.of(ed25519Type), publicKey).slice(0, 4);
+}
+
+/** The text of a verifier key: `<name>+<key id in hex>+<base64(0x01 ‖ public key)>`. */
+export function formatVerifierKey(name: string, publicKey: Uint8Array): string {
+  const typed = Uint8Array.of(ed25519Type, ...publicKey);
+  return `${name}+${toHex(keyIdOf(name, publicKey))}+${toBase64(typed)}`;
+}
+
+/**
+ * Reads a verifier key.
+ *
+ * @param text - anything
+ * @returns undefined when it is not the text of an Ed25519 key, or its id does not belong to its name and key
+ */
+export function parseVerifierKey(text: unknown): VerifierKey | undefined {
+  if (typeof text !== 'string' || text.length > 2048) return undefined;
+  const match = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/u.exec(text);
+  const [, name, id, encoded] = match ?? [];
+  if (!isKeyName(name) || id === undefined || encoded === undefined) return undefined;
+  const typed = fromBase64(encoded); // 44 characters without padding are always 33 bytes
+  const publicKey = typed.slice(1);
+  if (typed[0] !== ed25519Type || publicKey.length !== publicKeyBytes) return undefined;
+  const keyId = keyIdOf(name, publicKey);
+  return id === toHex(keyId) ? { name, keyId, publicKey, text } : undefined;
+}
+
+/** Whether a signature line claims to be of this key. */
+export function isOfKey(line: { readonly name: string; readonly keyId: Uint8Array }, key: VerifierKey): boolean {
+  return line.name === key.name && equalBytes(line.keyId, key.keyId);
+}
