@@ -1,6 +1,6 @@
 export * from './consent/required.ts';
 export * from './consent/rule.ts';
-export * from './logger.ts';
+export * from './consent/rules.ts';
 export * from './notifier.ts';
 export * from './provider.ts';
 export * from './providers/twilio.ts';

@@ -5,6 +5,7 @@ import type {
   ConsentRecord,
   Ids,
   LegalHold,
+  Logger,
   ObjectStore,
   Random,
   Recording,
@@ -15,7 +16,7 @@ import type {
   Scope,
   Stores,
 } from '@medzen/core';
-import type { Logger } from './logger.ts';
+
 import type { Notifier } from './notifier.ts';
 import type { Provider, ProviderEvent } from './provider.ts';
 import type { Retention } from './retention/retention.ts';

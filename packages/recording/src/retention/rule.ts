@@ -35,7 +35,7 @@ export interface MinorRule {
   readonly n: number;
   /** How it stands to the period of adults. */
   readonly combine: 'later_of' | 'earlier_of' | 'replaces';
-  /** With `until_birthday`: the birthday that counts instead for one who was 17 when the period began. */
+  /** With `until_birthday`: the birthday that counts instead for one who was 17 or older when the period began. */
   readonly nIfSeventeen?: number;
 }
 

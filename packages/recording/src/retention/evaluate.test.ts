@@ -1,0 +1,301 @@
+import type { RetentionFact } from '@medzen/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { RetentionInput } from './decision.ts';
+import { evaluateRetention } from './evaluate.ts';
+import { georgiaPsychologist, type RetentionPolicy } from './policy.ts';
+import type { RetentionRule } from './rule.ts';
+import { retentionRules } from './rules.ts';
+
+const zone = 'America/New_York';
+const psychologist = { jurisdiction: 'US-GA', providerClass: 'psychologist', zone };
+
+let serial = 0;
+function fact(type: RetentionFact['type'], date: string): RetentionFact {
+  serial += 1;
+  return { id: `fact-${serial}`, patient: 'p1', type, date, zone };
+}
+const adult = fact('birth', '1980-05-01');
+
+function input(more: Partial<RetentionInput> = {}): RetentionInput {
+  return { retentionClass: psychologist, startedAt: '2026-11-21T15:00:00.000Z', facts: [adult], holds: 0, ...more };
+}
+function at(instant: string): Date {
+  return new Date(instant);
+}
+function ask(more: Partial<RetentionInput> = {}, now = '2026-12-01T00:00:00Z', policy?: RetentionPolicy) {
+  return evaluateRetention(input(more), retentionRules, at(now), policy ?? georgiaPsychologist);
+}
+const secondary: RetentionRule = {
+  id: 'secondary',
+  jurisdiction: 'US-GA',
+  providerClass: 'psychologist',
+  kind: 'minimum_retention',
+  adultYears: 9,
+  trigger: 'last_treatment',
+  minor: null,
+  deceased: null,
+  citation: 'a compilation',
+  source: 'somewhere',
+  confidence: 'secondary-seen',
+};
+
+describe('evaluateRetention', () => {
+  it('keeps seven years from the last treatment, and ends at the local midnight after the anniversary', () => {
+    const decision = ask({ facts: [adult, fact('treatment', '2027-03-10')] });
+    expect(decision).toMatchObject({ status: 'retain', retainUntil: '2034-03-11T05:00:00.000Z' });
+    expect(decision.basis[0]).toMatchObject({
+      ruleId: 'us-ga-psychologist',
+      citation: 'Ga. Comp. R. & Regs. 510-5-.04(2)',
+      confidence: 'primary-seen',
+      until: '2034-03-11',
+    });
+  });
+
+  it('counts the local day: late in the evening in Georgia is not yet the next day', () => {
+    expect(ask({ startedAt: '2026-11-22T03:30:00.000Z' }).retainUntil).toBe('2033-11-22T05:00:00.000Z');
+  });
+
+  it('gives 90 days of grace, and warns 30 days before they end, by calendar days across a change of clocks', () => {
+    const decision = ask({ startedAt: '2026-01-15T15:00:00.000Z' });
+    expect(decision).toMatchObject({
+      retainUntil: '2033-01-16T05:00:00.000Z',
+      warnAt: '2033-03-17T04:00:00.000Z',
+      graceUntil: '2033-04-16T04:00:00.000Z',
+    });
+  });
+
+  it('passes through retain, grace, warn and eligible at exactly those instants', () => {
+    const { retainUntil = '', warnAt = '', graceUntil = '' } = ask();
+    const before = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
+    expect(
+      [before(retainUntil), retainUntil, before(warnAt), warnAt, before(graceUntil), graceUntil].map(
+        (now) => ask({}, now).status,
+      ),
+    ).toEqual(['retain', 'grace', 'grace', 'warn', 'warn', 'eligible']);
+  });
+
+  it('takes 29 February and seven years for 1 March, so that it is deletable from 2 March on', () => {
+    expect(ask({ startedAt: '2028-02-29T15:00:00.000Z' }).retainUntil).toBe('2035-03-02T05:00:00.000Z');
+  });
+
+  it('does not take 2,555 days for seven years', () => {
+    const sevenYears = Date.parse(ask().retainUntil ?? '') - Date.parse('2026-11-22T05:00:00.000Z');
+    expect(sevenYears / 86_400_000).toBe(2557);
+  });
+
+  it('keeps a child’s record until three years after majority, and longer when treatment went on', () => {
+    expect(ask({ facts: [fact('birth', '2020-06-15')] }).retainUntil).toBe('2041-06-16T04:00:00.000Z');
+    expect(ask({ facts: [fact('birth', '2010-06-15'), fact('treatment', '2030-01-10')] }).retainUntil).toBe(
+      '2037-01-11T05:00:00.000Z',
+    );
+  });
+
+  it('takes a patient without a birth date for as young as the first contact allows', () => {
+    expect(ask({ facts: [] }).retainUntil).toBe('2047-11-22T05:00:00.000Z');
+    expect(ask({ facts: [fact('treatment', '2020-02-01')] }).retainUntil).toBe('2041-02-02T05:00:00.000Z');
+  });
+
+  it('lets a legal hold beat everything, and still says what would hold without it', () => {
+    const decision = ask({ holds: 1 }, '2050-01-01T00:00:00Z');
+    expect(decision).toMatchObject({ status: 'held', retainUntil: '2033-11-22T05:00:00.000Z' });
+    expect(decision.explanation).toContain('legal hold');
+  });
+
+  it('gives no date while a claim is open, and adds the days it was open once it is closed', () => {
+    const opened = fact('claim_opened', '2030-01-01');
+    const open = ask({ facts: [adult, opened] }, '2050-01-01T00:00:00Z');
+    expect(open.status).toBe('held');
+    expect(open).not.toHaveProperty('graceUntil');
+    const closed = ask({ facts: [adult, opened, fact('claim_closed', '2030-01-10')] });
+    expect(closed.retainUntil).toBe('2033-12-02T05:00:00.000Z');
+  });
+
+  it('does not open a period again for a claim that came after it', () => {
+    const late = [adult, fact('claim_opened', '2040-01-01'), fact('claim_closed', '2041-01-01')];
+    expect(ask({ facts: late }).retainUntil).toBe(ask().retainUntil);
+  });
+
+  it('lets an object lock lengthen, never shorten', () => {
+    expect(ask({ lockedUntil: '2040-06-01T12:00:00Z' }).retainUntil).toBe('2040-06-02T04:00:00.000Z');
+    expect(ask({ lockedUntil: '2027-06-01T12:00:00Z' }).retainUntil).toBe(ask().retainUntil);
+  });
+
+  it('says unknown where no rule is known', () => {
+    const elsewhere = { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' };
+    const decision = ask({ retentionClass: elsewhere }, '2090-01-01T00:00:00Z');
+    expect(decision).toMatchObject({ status: 'unknown', basis: [] });
+    expect(decision).not.toHaveProperty('retainUntil');
+  });
+
+  it('lets a rule known from a compilation lengthen a duty but never end one alone', () => {
+    const both = evaluateRetention(input(), [...retentionRules, secondary], at('2027-01-01T00:00:00Z'));
+    expect(both).toMatchObject({ status: 'retain', retainUntil: '2035-11-22T05:00:00.000Z' });
+    const alone = evaluateRetention(input(), [secondary], at('2090-01-01T00:00:00Z'));
+    expect(alone.status).toBe('unknown');
+    const confirmed = evaluateRetention(input(), [secondary], at('2090-01-01T00:00:00Z'), {
+      ...georgiaPsychologist,
+      confirm: ['secondary'],
+    });
+    expect(confirmed.status).toBe('eligible');
+  });
+
+  it('applies a recommendation only when a policy names it', () => {
+    const advice: RetentionRule = { ...secondary, id: 'advice', kind: 'recommendation', adultYears: 20 };
+    const rules = [...retentionRules, advice];
+    expect(evaluateRetention(input(), rules, at('2027-01-01T00:00:00Z')).retainUntil).toBe('2033-11-22T05:00:00.000Z');
+    const named = evaluateRetention(input(), rules, at('2027-01-01T00:00:00Z'), {
+      ...georgiaPsychologist,
+      apply: ['advice'],
+    });
+    expect(named.retainUntil).toBe('2046-11-22T05:00:00.000Z');
+  });
+
+  it('is unknown for a minor when the rule was not read for minors, or may be one', () => {
+    const adultsOnly: RetentionRule = { ...secondary, confidence: 'primary-seen', minorRuleNotSeen: true };
+    const of = (facts: readonly RetentionFact[]) =>
+      evaluateRetention(input({ facts }), [adultsOnly], at('2090-01-01T00:00:00Z')).status;
+    expect([of([fact('birth', '2020-01-01')]), of([]), of([adult])]).toEqual(['unknown', 'unknown', 'eligible']);
+  });
+
+  it('is unknown until the discharge that a rule counts from was noted, and again when a treatment follows it', () => {
+    const hospital: RetentionRule = { ...secondary, confidence: 'primary-seen', trigger: 'discharge' };
+    const of = (...facts: RetentionFact[]) =>
+      evaluateRetention(input({ facts: [adult, ...facts] }), [hospital], at('2027-01-01T00:00:00Z'));
+    expect(of().status).toBe('unknown');
+    expect(of(fact('discharge', '2026-12-01')).retainUntil).toBe('2035-12-02T05:00:00.000Z');
+    expect(of(fact('discharge', '2026-12-01'), fact('treatment', '2026-12-20')).status).toBe('unknown');
+    expect(of(fact('death', '2026-12-24')).retainUntil).toBe('2035-12-25T05:00:00.000Z');
+  });
+
+  it('uses the operator’s own minimum where the law gives none', () => {
+    const policy: RetentionPolicy = {
+      name: 'clinic-douala',
+      jurisdiction: 'CM',
+      providerClass: 'physician',
+      rules: [
+        {
+          ...secondary,
+          id: 'own',
+          jurisdiction: 'CM',
+          providerClass: 'physician',
+          adultYears: 10,
+          confidence: 'operator',
+        },
+      ],
+      graceDays: 10,
+      warnDays: 30,
+    };
+    const decision = ask(
+      { retentionClass: { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' } },
+      undefined,
+      policy,
+    );
+    expect(decision).toMatchObject({
+      retainUntil: '2036-11-21T23:00:00.000Z',
+      warnAt: '2036-11-21T23:00:00.000Z',
+      graceUntil: '2036-12-01T23:00:00.000Z',
+    });
+  });
+
+  it('binds only periods that start while a rule is in force', () => {
+    const future: RetentionRule = {
+      ...secondary,
+      id: 'future',
+      confidence: 'primary-seen',
+      adultYears: 30,
+      effective: { from: '2030-01-01' },
+    };
+    const of = (...facts: RetentionFact[]) =>
+      evaluateRetention(input({ facts: [adult, ...facts] }), [...retentionRules, future], at('2027-01-01T00:00:00Z'))
+        .basis[0]?.ruleId;
+    expect([of(), of(fact('treatment', '2030-01-01'))]).toEqual(['us-ga-psychologist', 'future']);
+  });
+
+  it('counts the Georgia physician’s ten years from the record itself, not from later treatment', () => {
+    const physician = { ...psychologist, providerClass: 'physician' };
+    const decision = ask({ retentionClass: physician, facts: [adult, fact('treatment', '2035-01-01')] });
+    expect(decision.retainUntil).toBe('2036-11-22T05:00:00.000Z');
+  });
+
+  it('refuses an unknown zone and a date that does not exist', () => {
+    expect(() => ask({ retentionClass: { ...psychologist, zone: 'Mars/Olympus' } })).toThrow('zone');
+    expect(() => ask({ facts: [fact('treatment', '2027-02-29')] })).toThrow('No such day');
+  });
+});
+
+// An independent statement of the Georgia rule: counting on the proleptic calendar by hand, and asking Intl for the local hour.
+function addYearsByHand(day: string, years: number): string {
+  const [y = 0, m = 0, d = 0] = day.split('-').map(Number);
+  const leap = (year: number) => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  const moved = m === 2 && d === 29 && !leap(y + years) ? [y + years, 3, 1] : [y + years, m, d];
+  return moved.map((part, index) => String(part).padStart(index === 0 ? 4 : 2, '0')).join('-');
+}
+function nextDayByHand(day: string, count: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + count * 86_400_000).toISOString().slice(0, 10);
+}
+function localText(instant: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(
+    new Date(instant),
+  );
+}
+
+describe('evaluateRetention against an independent statement of the Georgia rule', () => {
+  const day = fc
+    .date({ min: new Date('2000-01-01'), max: new Date('2060-12-31'), noInvalidDate: true })
+    .map((date) => date.toISOString().slice(0, 10));
+  const births = fc
+    .date({ min: new Date('1930-01-01'), max: new Date('1999-12-31'), noInvalidDate: true })
+    .map((date) => date.toISOString().slice(0, 10));
+
+  it('agrees on the last day, the warning and the end of the grace', () => {
+    fc.assert(
+      fc.property(day, fc.array(day, { maxLength: 4 }), births, (own, treatments, birth) => {
+        const facts = [fact('birth', birth), ...treatments.map((date) => fact('treatment', date))];
+        const decision = ask({ startedAt: `${own}T17:00:00.000Z`, facts });
+        const last = [own, ...treatments].sort().at(-1) ?? own;
+        const anniversary = [addYearsByHand(last, 7), addYearsByHand(birth, 21)].sort().at(-1) ?? '';
+        const end = nextDayByHand(anniversary, 1);
+        expect(localText(decision.retainUntil ?? '')).toBe(`${end} 00:00:00`);
+        expect(localText(decision.graceUntil ?? '')).toBe(`${nextDayByHand(end, 90)} 00:00:00`);
+        expect(localText(decision.warnAt ?? '')).toBe(`${nextDayByHand(end, 60)} 00:00:00`);
+      }),
+    );
+  });
+
+  it('never lets a treatment, a claim or a hold bring a deletion nearer', () => {
+    fc.assert(
+      fc.property(
+        day,
+        fc.array(day, { maxLength: 3 }),
+        births,
+        day,
+        fc.nat(400),
+        (own, treatments, birth, extra, open) => {
+          const facts = [fact('birth', birth), ...treatments.map((date) => fact('treatment', date))];
+          const startedAt = `${own}T17:00:00.000Z`;
+          const before = ask({ startedAt, facts }).graceUntil ?? '';
+          const treated = ask({ startedAt, facts: [...facts, fact('treatment', extra)] }).graceUntil ?? '';
+          const claimed = ask({
+            startedAt,
+            facts: [...facts, fact('claim_opened', extra), fact('claim_closed', nextDayByHand(extra, open))],
+          }).graceUntil;
+          expect(treated >= before).toBe(true);
+          expect((claimed ?? '') >= before).toBe(true);
+          expect(ask({ startedAt, facts, holds: 1 }, '2200-01-01T00:00:00Z').status).toBe('held');
+        },
+      ),
+    );
+  });
+
+  it('never deletes earlier for want of a birth date', () => {
+    fc.assert(
+      fc.property(day, births, (own, birth) => {
+        const startedAt = `${own}T17:00:00.000Z`;
+        const known = ask({ startedAt, facts: [fact('birth', birth)] }).graceUntil ?? '';
+        const unknown = ask({ startedAt, facts: [] }).graceUntil ?? '';
+        expect(unknown >= known).toBe(true);
+      }),
+    );
+  });
+});
