@@ -5,6 +5,7 @@
  *
  *   S3_ENDPOINT=http://127.0.0.1:7480 S3_ACCESS=… S3_SECRET=… node scripts/radosgw-cases.ts
  */
+import { presignCases } from '../packages/recording/src/storage/presign-cases.ts';
 import { createS3CaseContext, type S3Target } from '../packages/testing/src/s3-server/cases/case-context.ts';
 import { s3ServerCases } from '../packages/testing/src/s3-server/cases.ts';
 
@@ -44,7 +45,7 @@ interface Suite {
   run(bucket: string): Promise<void>;
 }
 
-const suites: readonly Suite[] = s3ServerCases.map((one) => ({
+const suites: readonly Suite[] = [...s3ServerCases, ...presignCases].map((one) => ({
   ...one,
   run: async (bucket) => one.run(await createS3CaseContext(target, bucket)),
 }));

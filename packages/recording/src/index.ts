@@ -13,4 +13,6 @@ export * from './retention/retention.ts';
 export * from './retention/rule.ts';
 export * from './retention/rules.ts';
 export * from './roles.ts';
+export * from './storage/presign-get-url.ts';
+export * from './storage/presigner.ts';
 export * from './sweep/report.ts';
