@@ -8,7 +8,7 @@ import type { Limit } from './limits/limit.ts';
 import type { ConnectionInfo } from './network/trusted-proxies.ts';
 import type { PurposeHeader } from './purpose.ts';
 import type { RequestContext } from './request-context.ts';
-import type { Route } from './route.ts';
+import type { Route, RoutePattern } from './route.ts';
 import type { SecurityHeaders } from './security-headers.ts';
 
 /**
@@ -57,3 +57,8 @@ export type Handler<R extends Route, A extends Auth, P, Q, B> = (
  * @param info - what the server knows about the connection
  */
 export type FetchHandler = (request: Request, info?: ConnectionInfo) => Promise<Response>;
+
+/** What `secure` answers: a handler that knows its route, so that several can be put together. */
+export interface GuardedHandler extends FetchHandler {
+  readonly pattern: RoutePattern;
+}

@@ -22,6 +22,8 @@ export type RouteParams<R extends Route> = { readonly [Name in NamesIn<R>]: stri
 export interface RoutePattern {
   readonly template: Route;
   readonly method: Method;
+  /** The path of the template. */
+  readonly path: string;
   /** Whether the route answers this method: its own, and HEAD for GET. */
   accepts(method: string): boolean;
   /**
@@ -32,7 +34,7 @@ export interface RoutePattern {
 }
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const literalPattern = /^[A-Za-z0-9._~!$&'()*+,;=@-]*$/;
+const literalPattern = /^[A-Za-z0-9._~$&',;=@-]*$/;
 
 /**
  * Reads a route template. A parameter is a whole segment; there are no wildcards and no optional parts, so that a
@@ -61,6 +63,7 @@ export function parseRoute(template: Route): RoutePattern {
   return {
     template,
     method,
+    path,
     accepts: (given) => given === method || (given === 'HEAD' && method === 'GET'),
     match: (pathname) => matchSegments(segments, pathname.split('/')),
   };

@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { BodyReader } from './body/body-reader.ts';
-import { createGuard, type GuardDeps, type Lacking } from './guard.ts';
+import { createGuard, type Lacking } from './guard.ts';
+import type { GuardDeps } from './guard-deps.ts';
 import type { Auth } from './identity/auth.ts';
-import type { FetchHandler, Handler, Policy } from './policy.ts';
+import type { GuardedHandler, Handler, Policy } from './policy.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -30,7 +31,7 @@ export function secure<
   P extends StandardSchemaV1 | undefined = undefined,
   Q extends StandardSchemaV1 | undefined = undefined,
   B extends BodyReader<unknown> | undefined = undefined,
->(policy: Policy<R, A, P, Q, B> & Lacking<D> & { readonly deps: D }, handler: Handler<R, A, P, Q, B>): FetchHandler {
+>(policy: Policy<R, A, P, Q, B> & Lacking<D> & { readonly deps: D }, handler: Handler<R, A, P, Q, B>): GuardedHandler {
   const { deps, ...rest } = policy;
   // A rest of an intersection of generics is opaque to the compiler; only `deps` was taken away.
   return createGuard<D>(deps).secure<R, A, P, Q, B>(rest as unknown as Policy<R, A, P, Q, B> & Lacking<D>, handler);

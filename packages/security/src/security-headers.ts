@@ -2,7 +2,7 @@
 export interface SecurityHeaders {
   /** Lower-case names. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Sets them, over whatever a handler wrote; `cache-control` only where the handler wrote none or less. */
+  /** Sets them, over whatever a handler wrote. */
   apply(headers: Headers): void;
 }
 

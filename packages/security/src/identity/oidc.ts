@@ -1,6 +1,10 @@
 import { MedzenError } from '@medzen/core';
 import type { IdentityAuth } from './auth.ts';
-import type { ResolveActor } from './resolve-actor.ts';
+import { readCompactToken, tokenOf } from './compact-token.ts';
+import type { JsonWebKeySet } from './json-web-key-set.ts';
+import { discover, fixedKeys, type KeySource, keyUrl, remoteKeys } from './jwks.ts';
+import { type ResolveActor, resolveActor, toActor } from './resolve-actor.ts';
+import { publicKeyAlgorithms, refuseUnverified, type TokenDemands, verifySignature } from './verify-token.ts';
 
 /** Signature algorithms that may be pinned: public-key only, so that a published key can never forge a token. */
 export type TokenAlgorithm =
@@ -15,11 +19,6 @@ export type TokenAlgorithm =
   | 'ES512'
   | 'EdDSA'
   | 'Ed25519';
-
-/** A JWK Set (RFC 7517). */
-export interface JsonWebKeySet {
-  readonly keys: readonly Readonly<Record<string, unknown>>[];
-}
 
 /** One issuer of tokens and what is demanded of them. */
 export interface OidcOptions {
@@ -84,6 +83,61 @@ export interface OidcOptions {
  * ```
  */
 export function oidc(options: OidcOptions): IdentityAuth {
-  if (options.issuer === '') throw new MedzenError('invalid_configuration', 'An issuer is needed');
-  throw new MedzenError('internal', 'Being written');
+  const demands = checked(options);
+  const source = keySource(options);
+  const header = (options.header ?? 'authorization').toLowerCase();
+  const resolve = options.resolveActor ?? resolveActor;
+  return {
+    kind: 'identity',
+    authenticate: async (headers, deps) => {
+      const raw = tokenOf(headers, header);
+      if (raw === undefined) return { ok: false, reason: 'missing' };
+      const token = readCompactToken(raw);
+      if (typeof token === 'string') return { ok: false, reason: token };
+      const early = refuseUnverified(token, demands, deps.clock.now().getTime() / 1000);
+      if (early !== undefined) return { ok: false, reason: early };
+      const late = await verifySignature(token, demands, source, {
+        clock: deps.clock,
+        fetch: options.fetch ?? deps.fetch,
+      });
+      if (late !== undefined) return { ok: false, reason: late };
+      if (options.accept?.(token.claims) === false) return { ok: false, reason: 'refused' };
+      const resolved = await resolve(token.claims);
+      const actor = resolved === undefined ? undefined : toActor(resolved, deps.defaultTenant);
+      if (actor === undefined) return { ok: false, reason: 'refused' };
+      return { ok: true, actor, claims: token.claims, issuer: options.issuer };
+    },
+  };
+}
+
+function checked(options: OidcOptions): TokenDemands {
+  const { issuer, clockSkewSeconds = 30, maxAgeSeconds, typ } = options;
+  const refuse = (why: string): never => {
+    throw new MedzenError('invalid_configuration', why);
+  };
+  const audiences = typeof options.audience === 'string' ? [options.audience] : [...options.audience];
+  if (issuer === '') refuse('An issuer is needed');
+  if (audiences.length === 0 || audiences.includes('')) refuse('An audience is needed');
+  if (!(clockSkewSeconds >= 0 && clockSkewSeconds <= 60)) refuse('clockSkewSeconds must be 0–60');
+  if (maxAgeSeconds !== undefined && !(maxAgeSeconds > 0)) refuse('maxAgeSeconds must be positive');
+  const algorithms: readonly string[] = options.algorithms ?? ['RS256'];
+  if (algorithms.length === 0 || !algorithms.every((name) => publicKeyAlgorithms.has(name)))
+    refuse('Only public-key algorithms may be pinned');
+  return { issuer, audiences, algorithms, skewSeconds: clockSkewSeconds, maxAgeSeconds, typ };
+}
+
+function keySource(options: OidcOptions): KeySource {
+  const { jwks, issuer } = options;
+  const times = {
+    maxAge: 1000 * (options.jwksMaxAgeSeconds ?? 600),
+    cooldown: 1000 * (options.jwksCooldownSeconds ?? 30),
+    staleIfError: 1000 * (options.jwksStaleIfErrorSeconds ?? 86_400),
+  };
+  if (jwks === undefined) {
+    keyUrl(issuer);
+    return remoteKeys((deps) => discover(issuer, deps), times);
+  }
+  if (typeof jwks === 'object' && 'keys' in jwks) return fixedKeys(jwks);
+  const url = keyUrl(jwks);
+  return remoteKeys(async () => url, times);
 }

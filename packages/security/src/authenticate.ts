@@ -1,0 +1,58 @@
+import { MedzenError, scopeOf } from '@medzen/core';
+import type { AnyPolicy } from './any-policy.ts';
+import type { Attempt } from './attempt.ts';
+import { readBody } from './body/read-body.ts';
+import type { GuardTools } from './guard-tools.ts';
+import type { Claims } from './identity/auth.ts';
+
+/** What authentication adds to a handler's context. */
+export interface Identified {
+  readonly claims?: Claims;
+  readonly issuer?: string;
+  readonly rawBody?: Uint8Array;
+}
+
+/**
+ * Finds out who calls and sets the attempt's actor and scope.
+ *
+ * @throws MedzenError `unauthenticated`, `signature_invalid`, `forbidden` (no usable tenant); `body_too_large` of a
+ * webhook; `provider_unavailable`
+ */
+export async function authenticate(attempt: Attempt, policy: AnyPolicy, tools: GuardTools): Promise<Identified> {
+  const { auth } = policy;
+  if (auth.kind === 'public') return {};
+  if (auth.kind === 'webhook') return authenticateWebhook(attempt, policy, tools);
+  const verdict = await auth.authenticate(attempt.request.headers, tools.auth);
+  if (!verdict.ok) {
+    attempt.reason = verdict.reason;
+    throw new MedzenError('unauthenticated', 'Credentials are missing or not valid');
+  }
+  attempt.actor = verdict.actor;
+  try {
+    attempt.scope = scopeOf(tools.tenantOf(verdict.actor, attempt.request));
+  } catch (cause) {
+    attempt.reason = 'tenant';
+    throw new MedzenError('forbidden', 'No tenant is open to this identity', { cause });
+  }
+  return { claims: verdict.claims, issuer: verdict.issuer };
+}
+
+async function authenticateWebhook(attempt: Attempt, policy: AnyPolicy, tools: GuardTools): Promise<Identified> {
+  const { auth, body } = policy;
+  if (auth.kind !== 'webhook') return {};
+  const { request, client } = attempt;
+  const maxBytes = Math.min(auth.maxBytes, body?.maxBytes ?? auth.maxBytes);
+  const rawBody = await readBody(request, maxBytes, tools.bodyDeadlineMs);
+  const verdict = await auth.verify({ url: client.url.href, headers: request.headers, body: rawBody });
+  if (!verdict.ok) {
+    attempt.reason = verdict.reason;
+    throw new MedzenError('signature_invalid', 'The signature of the webhook does not verify');
+  }
+  attempt.actor = {
+    id: `webhook:${auth.name}`,
+    type: 'service',
+    roles: ['webhook'],
+    tenant: tools.auth.defaultTenant,
+  };
+  return { rawBody };
+}

@@ -1,0 +1,172 @@
+import {
+  type Actor,
+  type AuditEventDraft,
+  type AuditSource,
+  type AuditStore,
+  type Clock,
+  type Ids,
+  type Random,
+  scopeOf,
+  sealEvent,
+} from '@medzen/core';
+import { withDeadline } from './deadline.ts';
+import type { GuardLogger } from './logger.ts';
+
+/** One refusal, as the guard tells it. */
+export interface Denial {
+  readonly tenant: string;
+  readonly action: 'request.denied' | 'rate_limit.exceeded' | 'rate_limit.unavailable' | 'webhook.reject';
+  readonly outcome: 'denied' | 'failed';
+  /** Undefined before an identity is known. */
+  readonly actor: Actor | undefined;
+  readonly source: AuditSource;
+  /** The template, never the path. */
+  readonly route: string;
+  readonly status: number;
+  readonly code: string;
+  /** Why, in the guard's own words. */
+  readonly reason: string;
+  /** Who is counted as one: an actor, or a network. */
+  readonly subject: string;
+}
+
+/** Where refusals are written. */
+export interface DenialLog {
+  /** Resolves when the event is written, counted, or given up for the deadline. Never rejects. */
+  record(denial: Denial): Promise<void>;
+  /** Writes counts whose window has ended. Never rejects. Undefined when there is nothing to do. */
+  flushDue(): Promise<void> | undefined;
+  /** Writes every count. Never rejects. */
+  flush(): Promise<void>;
+}
+
+/** What the log works with. */
+export interface DenialDeps {
+  readonly audit: AuditStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly random: Random;
+  readonly logger: GuardLogger;
+  readonly windowMs: number;
+  readonly deadlineMs: number;
+}
+
+interface Window {
+  readonly first: Denial;
+  count: number;
+  from: number;
+  to: number;
+  endsAt: number;
+}
+
+/** Kinds of refusal that are told apart at once; past that they are counted together by tenant and code. */
+const maxWindows = 1000;
+
+/**
+ * Writes the first refusal of a kind at once and counts those that follow within the window, so that an attack on the
+ * service does not become an attack on the audit log. Counts are written as one event with `{count, from, to}`; one that
+ * cannot be written is kept and added to.
+ */
+export function createDenialLog(deps: DenialDeps): DenialLog {
+  const { audit, clock, logger, windowMs, deadlineMs } = deps;
+  const windows = new Map<string, Window>();
+  let nextEnd = Number.POSITIVE_INFINITY;
+
+  const append = async (draft: AuditEventDraft): Promise<boolean> => {
+    try {
+      const event = sealEvent(draft, { clock, ids: deps.ids, random: deps.random });
+      const work = audit.append(scopeOf(draft.tenant ?? ''), [event], { durability: 'independent' });
+      await withDeadline(work, deadlineMs);
+      return true;
+    } catch (cause) {
+      logger.error('A denial could not be audited', { action: draft.action, route: draft.target?.id, cause });
+      return false;
+    }
+  };
+
+  const open = (key: string, denial: Denial, now: number): void => {
+    windows.set(key, { first: denial, count: 0, from: now, to: now, endsAt: now + windowMs });
+    nextEnd = Math.min(nextEnd, now + windowMs);
+  };
+
+  const close = async (key: string, window: Window): Promise<void> => {
+    windows.delete(key);
+    if (window.count === 0) return;
+    const counted = { count: window.count, from: instant(window.from), to: instant(window.to) };
+    if (await append(draftOf(window.first, counted))) return;
+    const now = clock.now().getTime();
+    const newer = windows.get(key);
+    if (newer === undefined) windows.set(key, { ...window, endsAt: now + windowMs });
+    else {
+      newer.count += window.count;
+      newer.from = Math.min(newer.from, window.from);
+    }
+    nextEnd = Math.min(nextEnd, now + windowMs);
+  };
+
+  const closeAll = async (which: (window: Window) => boolean): Promise<void> => {
+    const due = [...windows].filter(([, window]) => which(window));
+    nextEnd = Number.POSITIVE_INFINITY;
+    for (const [, window] of windows) if (!which(window)) nextEnd = Math.min(nextEnd, window.endsAt);
+    await Promise.all(due.map(([key, window]) => close(key, window)));
+  };
+
+  const flushDue = (): Promise<void> | undefined => {
+    const now = clock.now().getTime();
+    // A window that ends later than one opened now was opened before the clock was set back.
+    const ended = (endsAt: number): boolean => endsAt <= now || endsAt - now > windowMs;
+    return windows.size > 0 && ended(nextEnd) ? closeAll((window) => ended(window.endsAt)) : undefined;
+  };
+
+  return {
+    flushDue,
+    flush: () => closeAll(() => true),
+    record: async (denial) => {
+      const now = clock.now().getTime();
+      const { tenant, route, code, reason, subject } = denial;
+      let key = JSON.stringify([tenant, route, code, reason, subject]);
+      let window = windows.get(key);
+      if (window === undefined && windows.size >= maxWindows) {
+        key = JSON.stringify([tenant, code]);
+        window = windows.get(key);
+      }
+      if (window === undefined) {
+        open(key, denial, now);
+        const written = await append(draftOf(denial, undefined));
+        if (written) return;
+        window = windows.get(key);
+      }
+      if (window === undefined) return;
+      if (window.count === 0) window.from = now;
+      window.count++;
+      window.to = now;
+    },
+  };
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function draftOf(
+  denial: Denial,
+  counted: { readonly count: number; readonly from: string; readonly to: string } | undefined,
+): AuditEventDraft {
+  const { actor, route, status, code, reason } = denial;
+  const [role] = actor?.roles ?? [];
+  // The request id of the first says nothing about those that were counted after it.
+  const { requestId, traceId, ...origin } = denial.source;
+  return {
+    tenant: denial.tenant,
+    action: denial.action,
+    kind: 'execute',
+    outcome: denial.outcome,
+    actor:
+      actor === undefined
+        ? { id: 'anonymous', type: 'user' }
+        : { id: actor.id, type: actor.type, ...(role === undefined ? {} : { role }) },
+    target: { type: 'route', id: route },
+    source: counted === undefined ? denial.source : origin,
+    detail: { status, code, reason, ...counted },
+  };
+}

@@ -1,0 +1,43 @@
+import type { Actor, AuditStore, Clock, Ids, Random, RateLimitStore } from '@medzen/core';
+import type { Permissions } from './authorize.ts';
+import type { GuardLogger } from './logger.ts';
+import type { TrustedProxies } from './network/trusted-proxies.ts';
+
+/** What a guard works with. */
+export interface GuardDeps {
+  /** Where denials are written. */
+  readonly audit: AuditStore;
+  /** Without it a policy with `limits` does not type-check. */
+  readonly limits?: RateLimitStore;
+  /** Role → permissions, for `can`. */
+  readonly permissions?: Permissions;
+  /** Which forwarding headers are believed. Absent = none. */
+  readonly trustedProxies?: TrustedProxies;
+  /**
+   * Scheme, host and port under which clients call (`https://api.clinic.example`). Webhook signatures cover the
+   * public URL; behind a proxy either this or `trustedProxies` must tell it. This one is safer: no header decides.
+   */
+  readonly publicOrigin?: string;
+  /** The tenant of public routes, webhooks, IP limits and of identities that name none. Default `'default'`. */
+  readonly defaultTenant?: string;
+  /** The tenant a request works in. Default: the actor's own. Never take it from the request without checking the actor. */
+  readonly tenantOf?: (actor: Actor, request: Request) => string;
+  /** Keys of limits are HMACed with it before they reach a shared store. ≥ 32 bytes. */
+  readonly limitSecret?: Uint8Array;
+  /** Bits of an IPv6 address that count as one client. 56 or 64 (default). */
+  readonly ipv6Prefix?: 56 | 64;
+  /** How long the limit store may take. Default 500. */
+  readonly limitDeadlineMs?: number;
+  /** How long a denial waits for its audit event before it is answered without. Default 2000. */
+  readonly auditDeadlineMs?: number;
+  /** Denials of one kind within this many milliseconds after the first are counted, not written one by one. Default 60 000. */
+  readonly denialWindowMs?: number;
+  /** How long a body may take to arrive. Default 30 000. */
+  readonly bodyDeadlineMs?: number;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly random?: Random;
+  readonly logger?: GuardLogger;
+  /** For the keys of identity providers. */
+  readonly fetch?: typeof fetch;
+}

@@ -1,0 +1,58 @@
+import { isMedzenError } from '@medzen/core';
+import type { Attempt } from './attempt.ts';
+import type { Denial } from './denials.ts';
+import type { GuardTools } from './guard-tools.ts';
+
+const denied: ReadonlySet<number> = new Set([401, 403, 429]);
+
+/**
+ * Writes down an answer that was a refusal: 401, 403, 429, and 503 for want of the limit store.
+ *
+ * @param failure - what was thrown, if anything was
+ * @returns never rejects
+ */
+export async function recordDenial(
+  tools: GuardTools,
+  attempt: Attempt,
+  route: string,
+  status: number,
+  failure: unknown,
+): Promise<void> {
+  const code = isMedzenError(failure) ? failure.code : `http_${status}`;
+  if (code === 'store_unavailable' && attempt.reason === 'limit_store') {
+    const action = 'rate_limit.unavailable';
+    return tools.denials.record({ ...common(attempt, route), action, outcome: 'failed', status, code });
+  }
+  if (!denied.has(status)) return;
+  const action =
+    code === 'rate_limited'
+      ? 'rate_limit.exceeded'
+      : code === 'signature_invalid'
+        ? 'webhook.reject'
+        : 'request.denied';
+  await tools.denials.record({ ...common(attempt, route), action, outcome: 'denied', status, code });
+}
+
+/** Writes down, without holding the request up, that memory counted in place of the store. */
+export function recordDegradedLimits(tools: GuardTools, attempt: Attempt, route: string, cause: unknown): void {
+  tools.logger.warn('Limits are counted in memory', { route, requestId: attempt.requestId, cause });
+  const work = tools.denials.record({
+    ...common(attempt, route),
+    reason: 'counted in memory',
+    // One event for all callers: it is the store that failed.
+    subject: '',
+    action: 'rate_limit.unavailable',
+    outcome: 'failed',
+    status: 200,
+    code: 'store_unavailable',
+  });
+  attempt.info?.waitUntil?.(work);
+}
+
+function common(
+  attempt: Attempt,
+  route: string,
+): Pick<Denial, 'tenant' | 'actor' | 'source' | 'route' | 'reason' | 'subject'> {
+  const { scope, actor, source, reason, clientKey } = attempt;
+  return { tenant: scope.tenant, actor, source, route, reason, subject: actor?.id ?? clientKey };
+}
