@@ -1,5 +1,8 @@
-import { type Logger, type LogLag, type LogStore, MedzenError } from '@medzen/core';
+import { isMedzenError, type Logger, type LogLag, type LogStore, MedzenError, silentLogger } from '@medzen/core';
+import { signCheckpoint } from './checkpoint.ts';
+import { createLogGuard } from './log-guard.ts';
 import type { Signer } from './signer.ts';
+import { createTreeHasher } from './tree-hasher.ts';
 
 /** What a sequencer is made of. */
 export interface SequencerDeps {
@@ -88,8 +91,85 @@ export interface Sequencer {
  * ```
  */
 export function createSequencer(deps: SequencerDeps): Sequencer {
-  const pending = (): never => {
-    throw new MedzenError('internal', `Not built yet: ${deps.signer.origin}`);
+  const { store, signer, batchSize = 1000, logger = silentLogger, sleep = sleepUntil } = deps;
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
+    throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
+  const guard = createLogGuard({ ...deps, hasher: createTreeHasher() });
+
+  const once = async (signal: AbortSignal | undefined): Promise<TickResult> => {
+    signal?.throwIfAborted();
+    const head = await store.head();
+    const edge = await guard.check(head);
+    signal?.throwIfAborted();
+    const events = await store.readBatch(batchSize);
+    if (events.length === 0) return { status: 'idle', sequenced: 0, ...head };
+
+    const leafHashes = events.map(({ body }) => edge.append(body));
+    const size = head.size + events.length;
+    const root = edge.root();
+    signal?.throwIfAborted();
+    const checkpoint = await signCheckpoint({ origin: signer.origin, size, root }, signer);
+    const { status } = await store.commitBatch({
+      expectedSize: head.size,
+      expectedRoot: head.root,
+      eventIds: events.map(({ id }) => id),
+      leafHashes,
+      tiles: edge.changed(),
+      root,
+      checkpoint,
+    });
+    if (status === 'conflict') return { status, sequenced: 0 };
+    guard.committed({ size, root, checkpoint });
+    return { status, sequenced: events.length, size, root, checkpoint };
   };
-  return { tick: async () => pending(), run: async () => pending(), lag: () => deps.store.lag() };
+
+  // Ticks of one sequencer go one after another: a tick that read its head before another's commit would take the log for cut back.
+  let last: Promise<unknown> = Promise.resolve();
+  const tick: Sequencer['tick'] = (signal) => {
+    const next = last.then(() => once(signal));
+    last = next.catch(() => {}); // reported to its own caller
+    return next;
+  };
+
+  return {
+    tick,
+    run: async ({ intervalMs, signal }) => {
+      let failures = 0;
+      while (!signal.aborted) {
+        let pause = intervalMs;
+        try {
+          const result = await tick(signal);
+          failures = 0;
+          if (result.status === 'conflict') pause = Math.min(intervalMs, 100);
+          if (result.sequenced === batchSize) pause = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          if (!isMedzenError(error) || !error.retryable) {
+            logger.error('the sequencer stopped', { code: isMedzenError(error) ? error.code : 'internal' });
+            throw error;
+          }
+          failures++;
+          pause = Math.min(intervalMs * 2 ** failures, maxPauseMs);
+          logger.warn('the sequencer will try again', { code: error.code, failures, pause });
+        }
+        if (pause > 0) await sleep(pause, signal);
+      }
+    },
+    lag: () => store.lag(),
+  };
+}
+
+const maxPauseMs = 60_000;
+
+function sleepUntil(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
 }
