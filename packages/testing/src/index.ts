@@ -8,6 +8,7 @@ export * from './log-store-cases.ts';
 export * from './rate-limit-store-cases.ts';
 export * from './recording-store-cases.ts';
 export * from './run-contract.ts';
+export * from './samples.ts';
 export * from './store-context.ts';
 export * from './wire-cases.ts';
 export * from './wire-context.ts';

@@ -11,8 +11,8 @@ export interface WireTransaction {
  * What a wire's author makes for each case: a wire to a database in whose schema the functions of {@link wireEchoSql} exist,
  * and which knows their argument types from {@link wireEchoFunctions}.
  *
- * Capabilities: `host-transaction` (then `transaction` is given); `concurrency` (the root wire has a connection of its own
- * while a transaction is open: without it, its `call` must throw `wire_busy`).
+ * Capabilities: `host-transaction` (then `transaction` is given), and with it one of `concurrency` (the root wire has a connection of
+ * its own while a transaction is open) and `one-connection` (its `call` must throw `wire_busy` then).
  */
 export interface WireContext {
   /** Outside any transaction. */
