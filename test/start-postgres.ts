@@ -144,6 +144,7 @@ function stop(child: ChildProcess, home: string): Promise<void> {
       rmSync(home, { recursive: true, force: true });
       resolve();
     });
+    child.ref();
     child.stdin?.end();
   });
 }

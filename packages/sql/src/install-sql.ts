@@ -47,6 +47,7 @@ export async function installSql(client: SqlClient, options: InstallOptions = {}
       if (!report.missing.includes(migration.id)) continue;
       if (await apply(client, schema, migration)) done.push(migration.id);
     }
+    await client.query(`SELECT ${schema}.make_audit_partitions()`);
     // The other installer, if there was one, may have been of another version.
     demandLedger(compareLedger(await readLedger(client, schema), wanted));
     return done;

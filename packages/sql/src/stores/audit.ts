@@ -1,6 +1,80 @@
-import { type AuditStore, MedzenError, type Wire } from '@medzen/core';
+import {
+  type AppendOptions,
+  type AppendResult,
+  type AuditPage,
+  type AuditQuery,
+  type AuditStore,
+  isUuid,
+  MedzenError,
+  type Scope,
+  type SealedEvent,
+  type Wire,
+  type WireValue,
+} from '@medzen/core';
+import { bytesIn, textIn } from '../row.ts';
 
-/** Stands here until its migration does. */
-export function auditStore(_wire: Wire): AuditStore {
-  throw new MedzenError('internal', 'Not built yet');
+/** The audit log's writing and searching side, over `append_events` and `search_events`. */
+export function auditStore(wire: Wire): AuditStore {
+  return {
+    async append(scope: Scope, events: readonly SealedEvent[], options: AppendOptions = {}): Promise<AppendResult> {
+      const through = options.durability === 'independent' ? wire.root : wire;
+      const pending = through.inTransaction;
+      await through.call('append_events', {
+        tenant: scope.tenant,
+        ids: events.map(({ id }) => id),
+        bodies: linesOf(events),
+      });
+      return { status: pending ? 'pending-commit' : 'durable' };
+    },
+
+    async search(scope: Scope, query: AuditQuery): Promise<AuditPage> {
+      const limit = query.limit ?? 100;
+      if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+        throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
+      // One more than asked for tells whether there is a next page.
+      const rows = await wire.call('search_events', {
+        tenant: scope.tenant,
+        limit: limit + 1,
+        ...restrictions(scope, query),
+      });
+      const events = rows.slice(0, limit).map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
+      const last = events.at(-1);
+      return rows.length > limit && last !== undefined ? { events, cursor: `${scope.tenant}:${last.id}` } : { events };
+    },
+  };
+}
+
+/** The bodies, joined by line feeds: canonical JSON never contains one, and text needs no escaping on any wire. */
+function linesOf(events: readonly SealedEvent[]): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  try {
+    return events.map(({ body }) => decoder.decode(body)).join('\n');
+  } catch (cause) {
+    throw new MedzenError('invalid_input', 'Not an audit event', { cause });
+  }
+}
+
+function restrictions(scope: Scope, query: AuditQuery): Record<string, WireValue> {
+  const { patient, actor, action, outcome, purpose, targetType, targetId, from, to, cursor } = query;
+  const given = {
+    patient,
+    actor,
+    action,
+    outcome,
+    purpose,
+    target_type: targetType,
+    target_id: targetId,
+    from: from?.toISOString(),
+    to: to?.toISOString(),
+    before: cursor === undefined ? undefined : idOf(cursor, scope),
+  };
+  const args: Record<string, WireValue> = {};
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) args[name] = value;
+  return args;
+}
+
+function idOf(cursor: string, scope: Scope): string {
+  const [tenant, id, ...rest] = cursor.split(':');
+  if (tenant === scope.tenant && id !== undefined && isUuid(id) && rest.length === 0) return id;
+  throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
 }

@@ -1,6 +1,84 @@
-import { type LogStore, MedzenError, type Wire } from '@medzen/core';
+import { isUuid, type LogCommit, type LogStore, MedzenError, type Wire } from '@medzen/core';
+import { bytesIn, integerIn, resultIn, textIn } from '../row.ts';
 
-/** Stands here until its migration does. */
-export function logStore(_wire: Wire): LogStore {
-  throw new MedzenError('internal', 'Not built yet');
+/** The sequencer's side of the audit log. Always on the root wire: its work is never part of a host's transaction. */
+export function logStore(wire: Wire): LogStore {
+  const { root } = wire;
+  return {
+    async head() {
+      const [row] = await root.call('read_head', {});
+      const checkpoint = row?.checkpoint;
+      return {
+        size: integerIn(row, 'size'),
+        root: bytesIn(row, 'root'),
+        ...(typeof checkpoint === 'string' ? { checkpoint } : {}),
+      };
+    },
+
+    async readBatch(limit) {
+      const rows = await root.call('read_batch', { limit: whole(limit) });
+      return rows.map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
+    },
+
+    async commitBatch(commit) {
+      const rows = await root.call('commit_batch', {
+        expected_size: String(commit.expectedSize),
+        expected_root: commit.expectedRoot,
+        event_ids: commit.eventIds,
+        leaf_hashes: joined(commit),
+        tile_keys: commit.tiles.map(({ level, index }) => `${level}/${index}`),
+        tile_hashes: commit.tiles.map(({ hashes }) => hashes),
+        root: commit.root,
+        checkpoint: commit.checkpoint,
+      });
+      const result = resultIn(rows);
+      const status = typeof result === 'object' && result !== null && 'status' in result ? result.status : undefined;
+      if (status === 'committed' || status === 'conflict') return { status };
+      throw new MedzenError('internal', 'The database answered with another status than expected');
+    },
+
+    async readTile(level, index) {
+      const [row] = await root.call('read_tile', { level: whole(level), index: String(whole(index)) });
+      return row === undefined ? undefined : { level, index, hashes: bytesIn(row, 'hashes') };
+    },
+
+    async readLeaves(from, limit) {
+      const rows = await root.call('read_leaves', { from: String(whole(from)), limit: whole(limit) });
+      return rows.map((row) => ({
+        index: integerIn(row, 'leaf_index'),
+        eventId: textIn(row, 'event_id'),
+        ...(row.body instanceof Uint8Array ? { body: row.body } : {}),
+      }));
+    },
+
+    async leafOf(eventId) {
+      if (!isUuid(eventId)) return undefined;
+      const [row] = await root.call('leaf_of', { event_id: eventId });
+      return row === undefined ? undefined : integerIn(row, 'leaf_index');
+    },
+
+    async checkpoints(afterSize, limit) {
+      const rows = await root.call('read_checkpoints', { after_size: String(whole(afterSize)), limit: whole(limit) });
+      return rows.map((row) => ({ size: integerIn(row, 'size'), checkpoint: textIn(row, 'checkpoint') }));
+    },
+
+    async lag() {
+      const [row] = await root.call('audit_lag', {});
+      return { pending: integerIn(row, 'pending'), oldestMs: integerIn(row, 'oldest_ms') };
+    },
+  };
+}
+
+function whole(value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new MedzenError('invalid_input', 'Not a whole number ≥ 0');
+}
+
+/** The hashes one after the other, which the database compares with its own in one go. */
+function joined(commit: LogCommit): Uint8Array {
+  if (commit.leafHashes.some(({ length }) => length !== 32))
+    throw new MedzenError('invalid_input', 'A leaf hash has 32 bytes');
+  const bytes = new Uint8Array(32 * commit.leafHashes.length);
+  for (const [at, hash] of commit.leafHashes.entries()) bytes.set(hash, 32 * at);
+  return bytes;
 }
