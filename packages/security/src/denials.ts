@@ -111,35 +111,41 @@ export function createDenialLog(deps: DenialDeps): DenialLog {
     await Promise.all(due.map(([key, window]) => close(key, window)));
   };
 
-  const flushDue = (): Promise<void> | undefined => {
-    const now = clock.now().getTime();
-    // A window that ends later than one opened now was opened before the clock was set back.
-    const ended = (endsAt: number): boolean => endsAt <= now || endsAt - now > windowMs;
-    return windows.size > 0 && ended(nextEnd) ? closeAll((window) => ended(window.endsAt)) : undefined;
+  // A window that ends later than one opened now was opened before the clock was set back.
+  const ended = (endsAt: number, now: number): boolean => endsAt <= now || endsAt - now > windowMs;
+
+  const find = (denial: Denial): { readonly key: string; readonly window: Window | undefined } => {
+    const { tenant, route, code, reason, subject } = denial;
+    const own = JSON.stringify([tenant, route, code, reason, subject]);
+    const window = windows.get(own);
+    if (window !== undefined || windows.size < maxWindows) return { key: own, window };
+    const shared = JSON.stringify([tenant, code]);
+    return { key: shared, window: windows.get(shared) };
+  };
+
+  const count = (window: Window, now: number): void => {
+    window.from = window.count === 0 ? now : Math.min(window.from, now);
+    window.to = window.count === 0 ? now : Math.max(window.to, now);
+    window.count++;
   };
 
   return {
-    flushDue,
     flush: () => closeAll(() => true),
+    flushDue: () => {
+      const now = clock.now().getTime();
+      if (windows.size === 0 || !ended(nextEnd, now)) return undefined;
+      return closeAll((window) => ended(window.endsAt, now));
+    },
     record: async (denial) => {
       const now = clock.now().getTime();
-      const { tenant, route, code, reason, subject } = denial;
-      let key = JSON.stringify([tenant, route, code, reason, subject]);
-      let window = windows.get(key);
-      if (window === undefined && windows.size >= maxWindows) {
-        key = JSON.stringify([tenant, code]);
-        window = windows.get(key);
-      }
-      if (window === undefined) {
-        open(key, denial, now);
-        const written = await append(draftOf(denial, undefined));
-        if (written) return;
-        window = windows.get(key);
-      }
-      if (window === undefined) return;
-      if (window.count === 0) window.from = now;
-      window.count++;
-      window.to = now;
+      const { key, window } = find(denial);
+      if (window !== undefined && !ended(window.endsAt, now)) return count(window, now);
+      const closing = window === undefined ? undefined : close(key, window);
+      open(key, denial, now);
+      const written = await append(draftOf(denial, undefined));
+      const opened = windows.get(key);
+      if (!written && opened !== undefined) count(opened, now);
+      await closing;
     },
   };
 }
