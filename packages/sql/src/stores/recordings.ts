@@ -1,6 +1,11 @@
-import { MedzenError, type RecordingStore, type Wire } from '@medzen/core';
+import type { RecordingStore, Wire } from '@medzen/core';
+import { transferClaims } from './recordings/claims.ts';
+import { deletion } from './recordings/deletion.ts';
+import { legalHolds } from './recordings/legal-holds.ts';
+import { lifecycle } from './recordings/lifecycle.ts';
+import { retention } from './recordings/retention.ts';
 
-/** Stands here until its migration does. */
-export function recordingStore(_wire: Wire): RecordingStore {
-  throw new MedzenError('internal', 'Not built yet');
+/** Recordings, in `medzen.recording` and the tables around it. */
+export function recordingStore(wire: Wire): RecordingStore {
+  return { ...lifecycle(wire), ...transferClaims(wire), ...retention(wire), ...legalHolds(wire), ...deletion(wire) };
 }

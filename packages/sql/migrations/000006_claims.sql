@@ -1,0 +1,115 @@
+-- Claims: which worker works on which recording. A claim is a lease on the database's clock and a fencing token from a
+-- sequence; only the holder of the newest token can finish. What failed waits longer each time, so that it starves nobody.
+
+CREATE FUNCTION medzen.claim_backoff(p_attempts integer) RETURNS INTERVAL
+LANGUAGE sql IMMUTABLE
+RETURN least(make_interval(mins => least(p_attempts, 38) * least(p_attempts, 38)), INTERVAL '1 day');
+
+CREATE FUNCTION medzen.check_claim_options(p_limit integer, p_lease_ms integer) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'A claim takes 1 to 1000 recordings');
+  END IF;
+  IF p_lease_ms IS NULL OR p_lease_ms NOT BETWEEN 1000 AND 3600000 THEN
+    PERFORM medzen.fail('invalid_input', 'A lease lasts 1 second to 1 hour');
+  END IF;
+END $$;
+
+-- Writes the claims. The caller has locked the rows, and keeps its order.
+CREATE FUNCTION medzen.take_claims(p_tenant text, p_ids uuid[], p_lease_ms integer) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_lease INTERVAL := make_interval(secs => p_lease_ms / 1000.0);
+  v_result jsonb;
+BEGIN
+  WITH taken AS (
+    UPDATE medzen.recording r SET
+      claim_token = nextval('medzen.claim_token'),
+      claim_until = v_now + v_lease,
+      claim_attempts = r.claim_attempts + 1,
+      claim_after = v_now + v_lease + medzen.claim_backoff(r.claim_attempts + 1)
+    WHERE r.tenant = p_tenant AND r.id = ANY (p_ids)
+    RETURNING r.*
+  )
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'recording', medzen.recording_json(t::medzen.recording),
+    'token', t.claim_token::text,
+    'attempts', t.claim_attempts) ORDER BY array_position(p_ids, t.id)), '[]')
+  INTO v_result
+  FROM taken t;
+  RETURN v_result;
+END $$;
+
+-- By id, the back-off is passed over (a person asks for it); a lease never is.
+CREATE FUNCTION medzen.claim_transfers(
+  p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  IF p_id IS NULL THEN
+    SELECT array_agg(due.id ORDER BY due.state_at, due.id) INTO v_ids FROM (
+      SELECT r.id, r.state_at FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.state = 'uploading' AND r.claim_after <= v_now
+      ORDER BY r.state_at, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  ELSE
+    SELECT array_agg(due.id) INTO v_ids FROM (
+      SELECT r.id FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_id AND r.state = 'uploading'
+        AND (r.claim_until IS NULL OR r.claim_until <= v_now)
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  END IF;
+  RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
+END $$;
+
+-- Gives a claim back. With a failure the row waits its back-off from now; without one it is free at once, as if not claimed.
+CREATE FUNCTION medzen.release_claim(
+  p_tenant text, p_id uuid, p_token text, p_failure_code text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := medzen.now();
+BEGIN
+  UPDATE medzen.recording r SET
+    claim_token = NULL,
+    claim_until = NULL,
+    claim_attempts = r.claim_attempts - CASE WHEN p_failure_code IS NULL THEN 1 ELSE 0 END,
+    claim_after = CASE
+      WHEN p_failure_code IS NULL THEN '-infinity'
+      ELSE v_now + medzen.claim_backoff(r.claim_attempts) END
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.claim_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'released' ELSE 'lease_lost' END);
+END $$;
+
+CREATE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamptz, p_limit integer) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.state_at, r.id), '[]')
+  FROM (
+    SELECT q.* FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.state IN ('recording', 'processing', 'uploading') AND q.state_at < p_before
+    ORDER BY q.state_at, q.id
+    LIMIT p_limit) r;
+END;
+
+SELECT medzen.permit('medzen_app', 'claim_transfers', 'release_claim', 'list_stuck');
+
+-- ---- trailer: written by scripts/generate-sql.ts; do not edit below
+SELECT medzen.apply_permissions();
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'ef02a0638cdca9319ca8e6325badaefeab914ecf8facb6c0bbaeea5884b245fa', false);

@@ -1,0 +1,81 @@
+import type { Claim, LegalHold, Recording, RetentionFact } from '@medzen/core';
+import { integer, list, number, oneOf, type Reader, shape, text } from '../read-json.ts';
+
+/** Readers of what `medzen.recording_json` and its like write. */
+
+const decision = shape(
+  { rulesVersion: text, factsRevision: integer, decidedAt: text, ruleIds: list(text) },
+  { retainUntil: text, warnAt: text, graceUntil: text },
+);
+
+const tombstone = shape(
+  {
+    deletedAt: text,
+    deletedBy: text,
+    reason: text,
+    ruleIds: list(text),
+    citations: list(text),
+    versionsDeleted: integer,
+    bytesDeleted: number,
+    provedEmptyAt: text,
+  },
+  { sha256: text, providerNote: text },
+);
+
+export const recording: Reader<Recording> = shape(
+  {
+    id: text,
+    sessionId: text,
+    patient: text,
+    participants: list(shape({ id: text, role: oneOf('patient', 'provider', 'guest') }, { location: text })),
+    provider: text,
+    providerRef: text,
+    state: oneOf('recording', 'processing', 'uploading', 'available', 'archived', 'deleting', 'deleted', 'failed'),
+    stateAt: text,
+    startedAt: text,
+    objectPrefix: text,
+    retentionClass: shape({ jurisdiction: text, providerClass: text, zone: text }),
+    holds: integer,
+    views: integer,
+    downloads: integer,
+    revision: integer,
+  },
+  {
+    endedAt: text,
+    durationSeconds: number,
+    media: shape({ ref: text, contentType: text }, { size: number }),
+    object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
+    decision,
+    failure: shape({ code: text, at: text, attempts: integer }),
+    tombstone,
+  },
+);
+
+export const recordings: Reader<readonly Recording[]> = list(recording);
+
+export const claims: Reader<readonly Claim[]> = list(shape({ recording, token: text, attempts: integer }));
+
+export const facts: Reader<{ readonly facts: readonly RetentionFact[]; readonly revision: number }> = shape({
+  facts: list(
+    shape({
+      id: text,
+      patient: text,
+      type: oneOf('treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed'),
+      date: text,
+      zone: text,
+    }),
+  ),
+  revision: integer,
+});
+
+const target: Reader<LegalHold['target']> = (value, path) => {
+  const { recordingId, patient } = shape({}, { recordingId: text, patient: text })(value, path);
+  return recordingId === undefined ? { patient: text(patient, `${path}/patient`) } : { recordingId };
+};
+
+export const legalHolds: Reader<readonly LegalHold[]> = list(
+  shape(
+    { id: text, target, matter: text, reason: text, placedBy: text, placedAt: text },
+    { releasedBy: text, releasedAt: text },
+  ),
+);
