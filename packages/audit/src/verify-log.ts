@@ -1,4 +1,11 @@
-import { type LogStore, MedzenError } from '@medzen/core';
+import { equalBytes, type LogHead, type LogStore, sha256 } from '@medzen/core';
+import { type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
+import { createEarlierRoot } from './earlier-root.ts';
+import { isHash } from './is-hash.ts';
+import type { LogFinding } from './log-finding.ts';
+import { walkLog } from './log-walk.ts';
+import { isSize } from './proof-ranges.ts';
+import { createTreeHasher } from './tree-hasher.ts';
 
 /** What is verified, against what. */
 export interface VerifyLogOptions {
@@ -16,29 +23,6 @@ export interface VerifyLogOptions {
   /** Most findings to list, ≥ 1; 100 when absent. The walk goes on to the end all the same. */
   readonly maxFindings?: number;
 }
-
-/** One thing that is wrong. */
-export type LogFinding =
-  /** The stored event is not the one that was sealed: its bytes, or its id, were changed. */
-  | { readonly kind: 'event_altered'; readonly index: number; readonly eventId: string }
-  /** The leaf is in the tree; its event is not in the database. `count` leaves from `index` on; the id when it is still known. */
-  | { readonly kind: 'event_missing'; readonly index: number; readonly count: number; readonly eventId?: string }
-  /** Events and the hashes over them were changed together: one or more of `count` events from `index` on. */
-  | { readonly kind: 'range_altered'; readonly index: number; readonly count: number }
-  /** A stored tile (or one hash of it, at `position`) is missing or altered; the events under it may be sound. */
-  | { readonly kind: 'tile_altered'; readonly level: number; readonly index: number; readonly position?: number }
-  /** The tree over what is stored has another root than the checkpoint. */
-  | { readonly kind: 'root_mismatch'; readonly size: number }
-  /** The head row says something else than its signed checkpoint. */
-  | { readonly kind: 'head_altered'; readonly size: number }
-  /** A checkpoint cannot be opened: missing, malformed, or its signature fails. */
-  | { readonly kind: 'checkpoint_invalid'; readonly which: 'stored' | 'trusted'; readonly reason: string }
-  /** A checkpoint is by none of the given keys, or is another log's. */
-  | { readonly kind: 'wrong_key'; readonly which: 'stored' | 'trusted' }
-  /** The log is shorter than the trusted checkpoint: it was cut, or an old copy was restored. */
-  | { readonly kind: 'size_regressed'; readonly size: number; readonly trustedSize: number }
-  /** The trusted checkpoint's tree is not a beginning of the stored one: the past was rewritten, and signed. */
-  | { readonly kind: 'history_rewritten'; readonly size: number; readonly trustedSize: number };
 
 /** What a verification came to. */
 export type LogVerdict =
@@ -83,5 +67,78 @@ export type LogVerdict =
  * ```
  */
 export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> {
-  throw new MedzenError('internal', `Not built yet: ${options.verifierKeys.length}`);
+  const { store, maxFindings = 100, signal } = options;
+  const hasher = createTreeHasher();
+  const findings: LogFinding[] = [];
+  let total = 0;
+  const report = (finding: LogFinding): void => {
+    total++;
+    if (findings.length < maxFindings) findings.push(finding);
+  };
+
+  signal?.throwIfAborted();
+  const head = await store.head();
+  const trusted = options.checkpoint === undefined ? undefined : await open(options.checkpoint, 'trusted');
+  const signed = await openStored(head);
+  const size = signed?.size ?? (isSize(head.size) ? head.size : 0);
+  const earlier =
+    trusted !== undefined && trusted.size >= 1 && trusted.size <= size
+      ? createEarlierRoot(hasher, trusted.size)
+      : undefined;
+
+  const proved = await walkLog({
+    store,
+    hasher,
+    size,
+    sizeIsSigned: signed !== undefined,
+    root: signed?.root ?? (isHash(head.root) ? head.root : undefined),
+    report,
+    signal,
+    ...(earlier === undefined ? {} : { onRow: earlier.take }),
+    onPage: (verified) => options.onProgress?.({ verified, size }),
+  });
+  if (!proved) report({ kind: 'root_mismatch', size });
+
+  if (trusted !== undefined && trusted.size > size) report({ kind: 'size_regressed', size, trustedSize: trusted.size });
+  if (trusted !== undefined && earlier !== undefined) {
+    const root = earlier.root();
+    if (root === undefined || !equalBytes(root, trusted.root))
+      report({ kind: 'history_rewritten', size, trustedSize: trusted.size });
+  }
+  if (signed !== undefined && trusted !== undefined && signed.origin !== trusted.origin)
+    report({ kind: 'wrong_key', which: 'stored' });
+
+  const unsequenced = (await store.lag()).pending;
+  if (total > 0) return { ok: false, size, findings, total, unsequenced };
+  const { checkpoint } = head;
+  return {
+    ok: true,
+    origin: signed?.origin,
+    size,
+    root: signed?.root ?? sha256(),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    unsequenced,
+  };
+
+  async function open(text: string, which: 'stored' | 'trusted'): Promise<OpenCheckpoint | undefined> {
+    const opened = await openCheckpoint(text, options.verifierKeys);
+    if (opened.ok && opened.signatures.some(({ name }) => name === opened.origin)) return opened; // a log signs in its own name
+    if (opened.ok || opened.reason === 'unknown_key') report({ kind: 'wrong_key', which });
+    else report({ kind: 'checkpoint_invalid', which, reason: opened.reason });
+    return undefined;
+  }
+
+  /** The stored checkpoint, if it holds; the head row must say the same. */
+  async function openStored(stored: LogHead): Promise<OpenCheckpoint | undefined> {
+    const empty = stored.size === 0 && isHash(stored.root) && equalBytes(stored.root, sha256());
+    if (stored.checkpoint === undefined) {
+      if (!empty) report({ kind: 'checkpoint_invalid', which: 'stored', reason: 'missing' });
+      return undefined;
+    }
+    const opened = await open(stored.checkpoint, 'stored');
+    if (opened === undefined) return undefined;
+    if (opened.size !== stored.size || !isHash(stored.root) || !equalBytes(opened.root, stored.root))
+      report({ kind: 'head_altered', size: opened.size });
+    return opened;
+  }
 }

@@ -1,0 +1,22 @@
+/** One thing that is wrong. */
+export type LogFinding =
+  /** The stored event is not the one that was sealed: its bytes, or its id, were changed. */
+  | { readonly kind: 'event_altered'; readonly index: number; readonly eventId: string }
+  /** The leaf is in the tree; its event is not in the database. `count` leaves from `index` on; the id when it is still known. */
+  | { readonly kind: 'event_missing'; readonly index: number; readonly count: number; readonly eventId?: string }
+  /** Events and the hashes over them were changed together: one or more of `count` events from `index` on. */
+  | { readonly kind: 'range_altered'; readonly index: number; readonly count: number }
+  /** A stored tile (or one hash of it, at `position`) is missing or altered; the events under it may be sound. */
+  | { readonly kind: 'tile_altered'; readonly level: number; readonly index: number; readonly position?: number }
+  /** The tree over what is stored has another root than the checkpoint. */
+  | { readonly kind: 'root_mismatch'; readonly size: number }
+  /** The head row says something else than its signed checkpoint. */
+  | { readonly kind: 'head_altered'; readonly size: number }
+  /** A checkpoint cannot be opened: missing, malformed, or its signature fails. */
+  | { readonly kind: 'checkpoint_invalid'; readonly which: 'stored' | 'trusted'; readonly reason: string }
+  /** A checkpoint is by none of the given keys, or is another log's. */
+  | { readonly kind: 'wrong_key'; readonly which: 'stored' | 'trusted' }
+  /** The log is shorter than the trusted checkpoint: it was cut, or an old copy was restored. */
+  | { readonly kind: 'size_regressed'; readonly size: number; readonly trustedSize: number }
+  /** The trusted checkpoint's tree is not a beginning of the stored one: the past was rewritten, and signed. */
+  | { readonly kind: 'history_rewritten'; readonly size: number; readonly trustedSize: number };
