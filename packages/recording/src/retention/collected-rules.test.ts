@@ -18,7 +18,7 @@ interface Row {
   minor: {
     rule: 'years_after_majority' | 'until_birthday' | 'years_from_trigger';
     n: number;
-    combine: 'later_of';
+    combine: 'later_of' | 'earlier_of' | 'replaces';
   } | null;
   minor_rule?: 'not_seen';
   deceased: { years: number; from: 'death' } | null;

@@ -1,0 +1,34 @@
+import { MedzenError } from '@medzen/core';
+
+/**
+ * Checks a text that a caller gave: not empty, bounded, no control characters.
+ *
+ * @param pointer - JSON Pointer of the field, for the problem document
+ * @param max - characters, 256 when absent
+ * @throws MedzenError `invalid_input`, without the value
+ */
+export function checkText(value: string, pointer: string, max = 256): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (typeof value !== 'string' || value === '' || value.length > max || /[\u0000-\u001f\u007f]/.test(value))
+    throw new MedzenError('invalid_input', 'A field is empty, too long or not plain text', { pointers: [pointer] });
+}
+
+/**
+ * Checks free text that a person wrote as a reason. Line breaks are allowed.
+ *
+ * @throws MedzenError `invalid_input`
+ */
+export function checkReason(value: string): void {
+  if (typeof value !== 'string' || value.trim() === '' || value.length > 2048)
+    throw new MedzenError('invalid_input', 'A reason of 1 to 2048 characters is needed', { pointers: ['/reason'] });
+}
+
+/**
+ * Checks a whole number.
+ *
+ * @throws MedzenError `invalid_input`
+ */
+export function checkWhole(value: number, min: number, max: number, pointer: string): void {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new MedzenError('invalid_input', `Not a whole number from ${min} to ${max}`, { pointers: [pointer] });
+}

@@ -1,0 +1,104 @@
+import { type CallContext, type Claim, MedzenError, type Recording } from '@medzen/core';
+import { refuse } from './audited.ts';
+import { hasRole, recordingFor } from './authorise.ts';
+import { codeOf } from './backoff.ts';
+import { checkReason } from './check-input.ts';
+import { deleteClaimed } from './delete-claimed.ts';
+import { decide } from './retention/decide.ts';
+import type { RetentionDecision } from './retention/decision.ts';
+import { about, type Room, seal, timestamp } from './room.ts';
+
+const what = { action: 'recording.delete', kind: 'delete' } as const;
+const leaseMs = 5 * 60_000;
+
+/** See `Recordings.delete`. */
+export async function deleteRecording(
+  room: Room,
+  id: string,
+  request: { readonly reason: string },
+  ctx: CallContext,
+): Promise<Recording> {
+  checkReason(request.reason);
+  const recording = await recordingFor(room, id, ctx, what, () => hasRole(ctx, room.roles.delete));
+  const asked = { ...what, ...about(recording), reason: request.reason };
+  if (recording.state === 'deleted')
+    return refuse(room, ctx, { ...asked, outcome: 'failed' }, new MedzenError('gone', 'It was deleted before'));
+  const now = room.clock.now();
+  if (recording.state === 'failed' && recording.object === undefined && recording.media === undefined)
+    await endEmpty(room, ctx, recording, request.reason);
+  else if (recording.state !== 'deleting') {
+    const { decision } = await decide(room, ctx.scope, recording, now);
+    if (decision.status !== 'eligible') return refuse(room, ctx, asked, refusal(decision));
+  }
+  const claim = await claimOne(room, ctx, id, now);
+  return finish(room, ctx, claim, now, request.reason, asked);
+}
+
+/**
+ * Nothing was ever stored, so there is no record to keep: a person who has looked into it may end it. A hold still stands in the way, and
+ * the store checks it.
+ */
+async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reason: string): Promise<void> {
+  const event = seal(room, ctx, {
+    action: 'recording.delete_begun',
+    kind: 'update',
+    outcome: 'success',
+    ...about(recording),
+    reason,
+  });
+  const change = { to: 'deleting', at: timestamp(room), expectedRevision: recording.revision } as const;
+  const result = await room.stores.recordings.change(ctx.scope, recording.id, change, event);
+  if (result.status === 'changed') return;
+  if (recording.holds > 0)
+    await refuse(room, ctx, { ...what, ...about(recording), reason }, new MedzenError('held', 'A legal hold stands'));
+  throw new MedzenError('conflict', 'The recording is being changed by others', { retryable: true });
+}
+
+async function claimOne(room: Room, ctx: CallContext, id: string, now: Date): Promise<Claim> {
+  const options = { id, limit: 1, leaseMs };
+  const [claim] = await room.stores.recordings.claimExpired(ctx.scope, now, room.retention.rulesVersion, options);
+  if (claim === undefined)
+    throw new MedzenError('conflict', 'Another worker has it, or it failed a moment ago', { retryable: true });
+  return claim;
+}
+
+async function finish(
+  room: Room,
+  ctx: CallContext,
+  claim: Claim,
+  now: Date,
+  reason: string,
+  asked: Parameters<typeof refuse>[2],
+): Promise<Recording> {
+  const { id } = claim.recording;
+  try {
+    const result = await deleteClaimed(room, ctx, claim, now, reason);
+    if (result.status === 'deleted') return result.recording;
+    if (result.reason === 'held') return refuse(room, ctx, asked, new MedzenError('held', 'A legal hold stands'));
+  } catch (error) {
+    room.logger.warn('recording: a deletion was not finished, the sweep goes on', {
+      recording: id,
+      code: codeOf(error),
+    });
+    await room.stores.recordings.releaseClaim(ctx.scope, id, claim.token, codeOf(error)).catch(() => {});
+    if ((await room.stores.recordings.get(ctx.scope, id))?.state !== 'deleting') throw error;
+  }
+  const left = await room.stores.recordings.get(ctx.scope, id);
+  if (left?.state === 'deleting' || left?.state === 'deleted') return left;
+  throw new MedzenError('conflict', 'Something came in between', { retryable: true });
+}
+
+function refusal(decision: RetentionDecision): MedzenError {
+  const { status, retainUntil, graceUntil, basis, explanation } = decision;
+  const detail = {
+    status,
+    ...(retainUntil === undefined ? {} : { retainUntil }),
+    ...(graceUntil === undefined ? {} : { graceUntil }),
+    ruleIds: basis.map(({ ruleId }) => ruleId),
+    citations: basis.map(({ citation }) => citation),
+    explanation,
+  };
+  return status === 'held'
+    ? new MedzenError('held', 'A legal hold or an open claim stands', { detail })
+    : new MedzenError('retention_active', 'The duty to keep it, or the grace after it, has not ended', { detail });
+}

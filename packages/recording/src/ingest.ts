@@ -1,0 +1,60 @@
+import { type AuditFacts, MedzenError, type Recording, type Scope } from '@medzen/core';
+import { applyProviderEvent } from './apply-provider-event.ts';
+import type { ProviderEvent } from './provider.ts';
+import type { IngestResult } from './recordings.ts';
+import { revise } from './revise.ts';
+import { about, actingAs, type Room, seal, timestamp } from './room.ts';
+import { compose } from './stop.ts';
+
+/** See `Recordings.ingest`. */
+export async function ingest(room: Room, event: ProviderEvent, scope: Scope): Promise<IngestResult> {
+  if (event.key.length < 1 || event.key.length > 512)
+    throw new MedzenError('invalid_input', 'Not an event of a provider');
+  const found = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
+  if (found === undefined) return { status: 'unknown' };
+  const ctx = actingAs(scope, event.provider, 'service');
+  let moved = false;
+  const result = await revise(room, scope, found, (recording) => {
+    if (recording.state === 'deleting' || recording.state === 'deleted') return undefined;
+    const patch = applyProviderEvent(recording, event);
+    moved = patch !== undefined;
+    return {
+      // An event that tells nothing new is written down too: it is in the log, and its repeat is known for one.
+      change: { ...patch, at: timestamp(room), dedupeKey: event.key },
+      event: seal(room, ctx, facts(recording, event, patch?.to)),
+    };
+  });
+  switch (result.status) {
+    case 'not_found':
+      return { status: 'unknown' };
+    case 'unchanged':
+      return { status: 'ignored', recording: result.recording };
+    case 'repeated':
+    case 'changed': {
+      // A repeat as well: whoever took in the first one may have died before asking.
+      const { status, recording } = result;
+      const latest = event.type === 'session_ended' ? await compose(room, ctx, recording) : recording;
+      return { status: status === 'repeated' ? 'repeated' : moved ? 'applied' : 'noted', recording: latest };
+    }
+    default:
+      // The patch only moves forward and carries no claim, so the store has no ground to refuse it.
+      throw new MedzenError('internal', `A provider event was refused: ${result.status}`);
+  }
+}
+
+function facts(recording: Recording, event: ProviderEvent, to: Recording['state'] | undefined): AuditFacts {
+  const failed = event.type === 'capture_failed' || event.type === 'media_failed';
+  return {
+    action: to === 'failed' ? 'recording.failed' : 'recording.ingest',
+    kind: 'update',
+    outcome: failed ? 'failed' : 'success',
+    ...about(recording),
+    detail: {
+      event: event.type,
+      at: event.at,
+      from: recording.state,
+      ...(to === undefined ? {} : { to }),
+      ...(event.failureCode === undefined ? {} : { code: event.failureCode }),
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { type CallContext, isUuid, type LegalHold, MedzenError, type Recording } from '@medzen/core';
+import { refuse, witness } from './audited.ts';
+import { hasRole, recordingFor, sameTenant } from './authorise.ts';
+import { checkReason, checkText } from './check-input.ts';
+import type { HoldInput, Recordings } from './recordings.ts';
+import { about, type Room, seal, timestamp } from './room.ts';
+
+/** Legal holds: placed, released, listed. */
+export function legalHold(room: Room): Recordings['legalHold'] {
+  return {
+    place: (input, ctx) => place(room, input, ctx),
+    release: (holdId, ctx) => release(room, holdId, ctx),
+    list: async (recordingId, ctx) => {
+      const what = { action: 'hold.list', kind: 'read' } as const;
+      const recording = await recordingFor(room, recordingId, ctx, what, () => hasRole(ctx, room.roles.hold));
+      const holds = await room.stores.recordings.holds(ctx.scope, recordingId);
+      await witness(room, ctx, [{ ...what, outcome: 'success', ...about(recording), detail: { count: holds.length } }]);
+      return holds;
+    },
+  };
+}
+
+const placing = { action: 'hold.place', kind: 'create' } as const;
+
+async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<LegalHold> {
+  sameTenant(ctx);
+  checkText(input.matter, '/matter');
+  checkReason(input.reason);
+  if (input.id !== undefined && !isUuid(input.id))
+    throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
+  const covered = await target(room, input.target, ctx);
+  const hold: LegalHold = {
+    id: input.id ?? room.ids.uuid(),
+    target: input.target,
+    matter: input.matter,
+    reason: input.reason,
+    placedBy: ctx.actor.id,
+    placedAt: timestamp(room),
+  };
+  const event = seal(room, ctx, {
+    ...placing,
+    outcome: 'success',
+    ...covered,
+    reason: input.reason,
+    detail: { hold: hold.id },
+  });
+  const result = await room.stores.recordings.placeHold(ctx.scope, hold, event);
+  if (result.status === 'placed') return hold;
+  if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
+  return refuse(
+    room,
+    ctx,
+    { ...placing, ...covered },
+    new MedzenError('too_late', 'Deletion has begun: a hold can no longer stop it', {
+      detail: { recordingIds: result.recordingIds },
+    }),
+  );
+}
+
+async function target(room: Room, on: LegalHold['target'], ctx: CallContext): Promise<ReturnType<typeof about>> {
+  const allowed = hasRole(ctx, room.roles.hold);
+  if ('recordingId' in on) {
+    const recording: Recording = await recordingFor(room, on.recordingId, ctx, placing, () => allowed);
+    return about(recording);
+  }
+  checkText(on.patient, '/target/patient');
+  const covered = { patient: on.patient, target: { type: 'patient', id: on.patient } };
+  if (!allowed)
+    await refuse(room, ctx, { ...placing, ...covered }, new MedzenError('forbidden', 'Not allowed to place holds'));
+  return covered;
+}
+
+async function release(room: Room, holdId: string, ctx: CallContext): Promise<void> {
+  sameTenant(ctx);
+  if (!isUuid(holdId)) throw new MedzenError('not_found', 'No such hold');
+  const what = { action: 'hold.release', kind: 'update', target: { type: 'hold', id: holdId } } as const;
+  if (!hasRole(ctx, room.roles.hold))
+    await refuse(room, ctx, what, new MedzenError('forbidden', 'Not allowed to release holds'));
+  const event = seal(room, ctx, { ...what, outcome: 'success' });
+  const result = await room.stores.recordings.releaseHold(ctx.scope, holdId, ctx.actor.id, timestamp(room), event);
+  if (result.status === 'not_found') throw new MedzenError('not_found', 'No such hold');
+}

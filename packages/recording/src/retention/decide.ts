@@ -1,0 +1,89 @@
+import { MedzenError, type Recording, type Scope, type StoredDecision } from '@medzen/core';
+import { about, actingAs, type Room, seal } from '../room.ts';
+import type { RetentionDecision } from './decision.ts';
+
+/** A decision made now, as it was stored. */
+export interface Decided {
+  readonly decision: RetentionDecision;
+  readonly factsRevision: number;
+  readonly recording: Recording;
+  /** It went from `archived` back to `available`. */
+  readonly restored: boolean;
+}
+
+/** How often facts may arrive while we decide. */
+const rounds = 5;
+
+/**
+ * Asks the rules about a recording and stores the answer, unless a fact came in between; then asks again.
+ *
+ * @param now - the instant to judge at; the room's clock when absent
+ * @throws MedzenError `not_found`; `conflict` (retryable) when facts keep arriving; `invalid_input` when the row itself cannot be judged
+ */
+export async function decide(
+  room: Room,
+  scope: Scope,
+  recording: Recording,
+  now: Date = room.clock.now(),
+): Promise<Decided> {
+  for (let round = 0; round < rounds; round++) {
+    const { decision, factsRevision } = await judge(room, scope, recording, now);
+    const stored = storable(room, decision, factsRevision, now);
+    const event = seal(room, actingAs(scope, 'sweep', 'system'), {
+      action: 'recording.restore',
+      kind: 'update',
+      outcome: 'success',
+      ...about(recording),
+      detail: {
+        ruleIds: [...stored.ruleIds],
+        ...(stored.retainUntil === undefined ? {} : { retainUntil: stored.retainUntil }),
+      },
+    });
+    const result = await room.stores.recordings.saveDecision(scope, recording.id, stored, event);
+    if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
+    if (result.status !== 'stale')
+      return { decision, factsRevision, recording: result.recording, restored: result.status === 'restored' };
+  }
+  throw new MedzenError('conflict', 'Facts keep arriving', { retryable: true });
+}
+
+/** Asks the rules without storing the answer. */
+export async function judge(
+  room: Pick<Room, 'stores' | 'retention'>,
+  scope: Scope,
+  recording: Recording,
+  now: Date,
+): Promise<{ readonly decision: RetentionDecision; readonly factsRevision: number }> {
+  const { facts, revision } = await room.stores.recordings.facts(scope, recording.patient);
+  const { retentionClass, startedAt, holds } = recording;
+  return {
+    decision: room.retention.evaluate({ retentionClass, startedAt, facts, holds }, now),
+    factsRevision: revision,
+  };
+}
+
+function storable(room: Room, decision: RetentionDecision, factsRevision: number, now: Date): StoredDecision {
+  const { retainUntil, warnAt, graceUntil } = decision;
+  return {
+    rulesVersion: room.retention.rulesVersion,
+    factsRevision,
+    decidedAt: now.toISOString(),
+    ruleIds: decision.basis.map(({ ruleId }) => ruleId),
+    ...(retainUntil === undefined ? {} : { retainUntil }),
+    ...(warnAt === undefined ? {} : { warnAt }),
+    ...(graceUntil === undefined ? {} : { graceUntil }),
+  };
+}
+
+/** Sets a row aside that the rules cannot judge: no dates, so nothing is ever due, and it is not asked about again until something changes. */
+export async function setAside(room: Room, scope: Scope, recording: Recording, now: Date): Promise<void> {
+  const { revision } = await room.stores.recordings.facts(scope, recording.patient);
+  const nothing: RetentionDecision = { status: 'unknown', basis: [], explanation: '' };
+  const event = seal(room, actingAs(scope, 'sweep', 'system'), {
+    action: 'recording.restore',
+    kind: 'update',
+    outcome: 'success',
+    ...about(recording),
+  });
+  await room.stores.recordings.saveDecision(scope, recording.id, storable(room, nothing, revision, now), event);
+}

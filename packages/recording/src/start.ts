@@ -1,0 +1,188 @@
+import {
+  type CallContext,
+  type ConsentRecord,
+  isUuid,
+  MedzenError,
+  type NewRecording,
+  type Recording,
+  type RecordingParticipant,
+  type RetentionClass,
+} from '@medzen/core';
+import { refuse } from './audited.ts';
+import { hasRole, sameTenant } from './authorise.ts';
+import { codeOf } from './backoff.ts';
+import { checkText } from './check-input.ts';
+import { type RequiredConsents, requiredConsents } from './consent/required.ts';
+import type { StartInput } from './recordings.ts';
+import { revise } from './revise.ts';
+import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+
+const denied = { action: 'recording.start', kind: 'create' } as const;
+
+/** See `Recordings.start`. */
+export async function start(room: Room, input: StartInput, ctx: CallContext): Promise<Recording> {
+  sameTenant(ctx);
+  const row = newRecording(room, input, ctx);
+  await authorise(room, row, ctx);
+  const said = await room.stores.consents.current(ctx.scope, row.sessionId);
+  const needed = requiredConsents(withStatedPlaces(row.participants, said), { from: room.consentFrom });
+  const missing = needed.required.filter(
+    (id) => !said.some((consent) => consent.participant === id && inFull(consent)),
+  );
+  if (missing.length > 0) return refuseConsent(room, ctx, row, needed, missing);
+  const event = seal(room, ctx, {
+    ...denied,
+    outcome: 'success',
+    ...about(row),
+    detail: { session: row.sessionId, provider: row.provider, participants: row.participants.length },
+  });
+  const result = await room.stores.recordings.start(ctx.scope, row, needed.required, event);
+  if (result.status === 'consent_required') return refuseConsent(room, ctx, row, needed, result.missing);
+  const { recording } = result;
+  if (result.status === 'already_recording' && !isRetry(recording, input))
+    return refuse(
+      room,
+      ctx,
+      { ...denied, outcome: 'failed', ...about(recording) },
+      new MedzenError('conflict', 'This session is being recorded already', { detail: { recordingId: recording.id } }),
+    );
+  return recording.state === 'recording' ? capture(room, ctx, recording) : recording;
+}
+
+/**
+ * Tells the provider. The row comes first: a row without media is noticed and failed, media without a row would be PHI that nobody
+ * knows of.
+ */
+async function capture(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+  const provider = providerOf(room, recording);
+  try {
+    await provider.start(recording);
+  } catch (error) {
+    // It may have started all the same, and only the answer was lost.
+    await provider.stop(recording).catch(() => {});
+    const at = timestamp(room);
+    const failure = { code: codeOf(error), at, attempts: 1 };
+    await revise(room, ctx.scope, recording, (row) =>
+      row.state === 'recording'
+        ? {
+            change: { to: 'failed', at, endedAt: at, failure },
+            event: seal(room, ctx, {
+              action: 'recording.failed',
+              kind: 'update',
+              outcome: 'failed',
+              ...about(row),
+              detail: { code: failure.code, step: 'start' },
+            }),
+          }
+        : undefined,
+    );
+    throw error;
+  }
+  const now = await room.stores.recordings.get(ctx.scope, recording.id);
+  // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it.
+  if (now !== undefined && now.state !== 'recording' && now.media === undefined) await provider.stop(now);
+  return now ?? recording;
+}
+
+function newRecording(room: Room, input: StartInput, ctx: CallContext): NewRecording {
+  checkText(input.sessionId, '/sessionId');
+  checkText(input.patient, '/patient');
+  checkText(input.providerRef, '/providerRef');
+  if (input.id !== undefined && !isUuid(input.id))
+    throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
+  if (!Object.hasOwn(room.providers, input.provider))
+    throw new MedzenError('invalid_input', 'No such provider is configured', { pointers: ['/provider'] });
+  checkParticipants(input);
+  const retentionClass: RetentionClass | undefined = input.retentionClass ?? room.retentionClass;
+  if (retentionClass === undefined)
+    throw new MedzenError('invalid_input', 'A retention class is needed', { pointers: ['/retentionClass'] });
+  const id = input.id ?? room.ids.uuid();
+  const startedAt = timestamp(room);
+  // Throws for a zone that does not exist: better now than when the law is asked years later.
+  room.retention.dayOf(new Date(startedAt), retentionClass.zone);
+  return {
+    id,
+    sessionId: input.sessionId,
+    patient: input.patient,
+    participants: input.participants,
+    provider: input.provider,
+    providerRef: input.providerRef,
+    startedAt,
+    objectPrefix: objectPrefix(ctx.scope.tenant, startedAt, id),
+    retentionClass,
+  };
+}
+
+/** No PHI, and a slash at the end: what lies under one id can never lie under another. */
+export function objectPrefix(tenant: string, startedAt: string, id: string): string {
+  return `${tenant}/${startedAt.slice(0, 4)}/${startedAt.slice(5, 7)}/${id}/`;
+}
+
+function checkParticipants({ participants, patient }: StartInput): void {
+  const wrong = (message: string): never => {
+    throw new MedzenError('invalid_input', message, { pointers: ['/participants'] });
+  };
+  if (participants.length < 1 || participants.length > 100) wrong('A recording has 1 to 100 participants');
+  for (const { id, role, location } of participants) {
+    checkText(id, '/participants');
+    if (!['patient', 'provider', 'guest'].includes(role)) wrong('Not a role of a participant');
+    if (location !== undefined) checkText(location, '/participants', 16);
+  }
+  if (new Set(participants.map(({ id }) => id)).size !== participants.length) wrong('A participant is listed twice');
+  if (!participants.some(({ id, role }) => role === 'patient' && id === patient))
+    wrong('The patient is not among them');
+}
+
+async function authorise(room: Room, row: NewRecording, ctx: CallContext): Promise<void> {
+  const { record, seeAll } = room.roles;
+  const inside = row.participants.some(({ id }) => id === ctx.actor.id) || hasRole(ctx, seeAll);
+  if (hasRole(ctx, record) && inside) return;
+  await refuse(
+    room,
+    ctx,
+    { ...denied, ...about(row) },
+    new MedzenError('forbidden', 'Not allowed to record this session'),
+  );
+}
+
+function inFull({ decision, acknowledgements }: ConsentRecord): boolean {
+  const { recording, storage, access, retention } = acknowledgements;
+  return decision === 'given' && recording && storage && access && retention;
+}
+
+/** Where the host and the participant name different places, the law of both is asked. */
+function withStatedPlaces(
+  participants: readonly RecordingParticipant[],
+  said: readonly ConsentRecord[],
+): readonly RecordingParticipant[] {
+  return participants.flatMap((participant) => {
+    const location = said.find((consent) => consent.participant === participant.id)?.location;
+    if (location === undefined) return [participant];
+    const stated = { ...participant, location };
+    return participant.location === undefined ? [stated] : [participant, stated];
+  });
+}
+
+function refuseConsent(
+  room: Room,
+  ctx: CallContext,
+  row: NewRecording,
+  needed: RequiredConsents,
+  missing: readonly string[],
+): Promise<never> {
+  const who = missing.map((id) => ({ id, role: row.participants.find((one) => one.id === id)?.role ?? 'guest' }));
+  const citations = needed.basis.map(({ citation }) => citation);
+  return refuse(
+    room,
+    ctx,
+    { ...denied, ...about(row), detail: { missing: who, rule: needed.rule } },
+    new MedzenError('consent_required', 'Not everyone whose consent is needed has given it in full', {
+      detail: { missing: who, rule: needed.rule, citations, explanation: needed.explanation },
+    }),
+  );
+}
+
+function isRetry(recording: Recording, input: StartInput): boolean {
+  const { id, sessionId, providerRef } = recording;
+  return id === input.id && sessionId === input.sessionId && providerRef === input.providerRef;
+}

@@ -1,0 +1,52 @@
+import type { Recording } from '@medzen/core';
+import { revise } from '../revise.ts';
+import { about, providerOf, seal, timestamp } from '../room.ts';
+import { compose } from '../stop.ts';
+import { aborted, forRow, type SweepRun } from './run.ts';
+
+const minute = 60_000;
+/** After so long a media that nobody asked for, or whose notice was lost, is asked for again. */
+const composeAfterMs = 10 * minute;
+const stuckAfterMs = 7 * 24 * 60 * minute;
+
+/** Asks again for media that should be under way: a callback may have been lost, or we died before asking. */
+export async function composeWaiting(run: SweepRun): Promise<void> {
+  const { room, ctx } = run;
+  for (const recording of await olderThan(run, composeAfterMs)) {
+    if (aborted(run)) return;
+    if (recording.state !== 'processing') continue;
+    await forRow(run, recording.id, 'compose', async () => {
+      await compose(room, ctx, recording);
+    });
+  }
+}
+
+/** Fails what has been on its way for a week, so that a person sees it. Capture that may still run is stopped first. */
+export async function failStuck(run: SweepRun): Promise<void> {
+  const { room, scope, ctx, tally } = run;
+  for (const recording of await olderThan(run, stuckAfterMs)) {
+    if (aborted(run)) return;
+    await forRow(run, recording.id, 'fail_stuck', async () => {
+      if (recording.state === 'recording') await providerOf(room, recording).stop(recording);
+      const result = await revise(room, scope, recording, (row) => {
+        if (row.state !== recording.state) return undefined;
+        const at = timestamp(room);
+        return {
+          change: { to: 'failed', at, failure: { code: 'stuck', at, attempts: row.failure?.attempts ?? 0 } },
+          event: seal(room, ctx, {
+            action: 'recording.failed',
+            kind: 'update',
+            outcome: 'failed',
+            ...about(row),
+            detail: { code: 'stuck', from: row.state },
+          }),
+        };
+      });
+      if (result.status === 'changed') tally.stuck.push(recording.id);
+    });
+  }
+}
+
+function olderThan({ room, scope, now, limit }: SweepRun, ms: number): Promise<readonly Recording[]> {
+  return room.stores.recordings.stuck(scope, new Date(now.getTime() - ms), limit);
+}

@@ -1,0 +1,48 @@
+import type { CallContext, Scope } from '@medzen/core';
+import { codeOf } from '../backoff.ts';
+import type { Room } from '../room.ts';
+import type { SweepFailure, SweepReport } from './report.ts';
+
+/** A report while it is being filled. */
+export type SweepTally = {
+  -readonly [K in keyof Omit<
+    SweepReport,
+    'startedAt' | 'finishedAt' | 'stopped'
+  >]: SweepReport[K] extends readonly (infer Item)[] ? Item[] : SweepReport[K];
+};
+
+/** One sweep under way. */
+export interface SweepRun {
+  readonly room: Room;
+  readonly scope: Scope;
+  readonly ctx: CallContext;
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** Deadlines are judged at it. */
+  readonly now: Date;
+  readonly signal: AbortSignal | undefined;
+  readonly tally: SweepTally;
+}
+
+/** Whether to stop before the next row. */
+export function aborted({ signal }: SweepRun): boolean {
+  return signal?.aborted === true;
+}
+
+/**
+ * Does something for one row. Its failure is reported and stops nothing else.
+ */
+export async function forRow(
+  run: SweepRun,
+  id: string,
+  step: SweepFailure['step'],
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const code = codeOf(error);
+    run.room.logger.warn('recording: the sweep left a row', { recording: id, step, code });
+    run.tally.failed.push({ id, step, code });
+  }
+}

@@ -1,0 +1,35 @@
+import { about, seal } from '../room.ts';
+import { aborted, forRow, type SweepRun } from './run.ts';
+
+/**
+ * Tells people first and notes it afterwards: dying in between tells them twice, the other way round never. A deadline that moves is a
+ * new deadline, and is warned of again.
+ */
+export async function warnDue(run: SweepRun): Promise<void> {
+  const { room, scope, ctx, limit, now, tally } = run;
+  for (const recording of await room.stores.recordings.dueWarnings(scope, now, limit)) {
+    if (aborted(run)) return;
+    const deadline = recording.decision?.graceUntil;
+    if (deadline === undefined) continue;
+    await forRow(run, recording.id, 'warn', async () => {
+      const ruleIds = recording.decision?.ruleIds ?? [];
+      await room.notifier?.retentionWarning({
+        tenant: scope.tenant,
+        recordingId: recording.id,
+        patient: recording.patient,
+        deadline,
+        ruleIds,
+        held: recording.holds > 0,
+      });
+      const event = seal(room, ctx, {
+        action: 'recording.retention_warning',
+        kind: 'execute',
+        outcome: 'success',
+        ...about(recording),
+        detail: { deadline, ruleIds: [...ruleIds] },
+      });
+      const { status } = await room.stores.recordings.recordWarning(scope, recording.id, deadline, event);
+      if (status === 'recorded') tally.warned.push(recording.id);
+    });
+  }
+}

@@ -1,0 +1,221 @@
+import {
+  type CallContext,
+  type Claim,
+  isMedzenError,
+  MedzenError,
+  type Recording,
+  type Scope,
+  type StoredObject,
+} from '@medzen/core';
+import { refuse, witness } from './audited.ts';
+import { hasRole, recordingFor, takesPart } from './authorise.ts';
+import { codeOf } from './backoff.ts';
+import { checkWhole } from './check-input.ts';
+import { copyMedia, dropVersion, keepOnly } from './copy-media.ts';
+import { copyRemains, discardProviderCopy } from './discard.ts';
+import type { TransferOptions, TransferReport } from './recordings.ts';
+import { decide } from './retention/decide.ts';
+import { revise } from './revise.ts';
+import { about, actingAs, type Room, seal, timestamp } from './room.ts';
+
+/** After so many attempts in a row a person has to look: `retryTransfer`. */
+const maxAttempts = 10;
+const defaultLeaseMs = 15 * 60_000;
+
+type Outcome =
+  | { readonly status: 'available'; readonly recording: Recording; readonly discarded: boolean }
+  | { readonly status: 'retrying' | 'failed'; readonly error: unknown };
+
+/** See `Recordings.transfer`. */
+export async function transfer(room: Room, id: string, scope: Scope): Promise<Recording> {
+  const [claim] = await room.stores.recordings.claimTransfers(scope, { id, limit: 1, leaseMs: defaultLeaseMs });
+  if (claim !== undefined) {
+    const outcome = await carry(room, scope, claim, defaultLeaseMs);
+    if (outcome.status === 'available') return outcome.recording;
+    throw outcome.error;
+  }
+  const recording = await room.stores.recordings.get(scope, id);
+  if (recording === undefined) throw new MedzenError('not_found', 'No such recording');
+  if (recording.state === 'uploading')
+    throw new MedzenError('conflict', 'Another worker has it, or it failed a moment ago', { retryable: true });
+  throw new MedzenError('invalid_transition', 'It is not waiting for a transfer', {
+    detail: { state: recording.state },
+  });
+}
+
+/** See `Recordings.transferDue`. One at a time, so that no lease runs out while another recording is being copied. */
+export async function transferDue(room: Room, scope: Scope, options: TransferOptions = {}): Promise<TransferReport> {
+  const { limit = 10, leaseMs = defaultLeaseMs, signal } = options;
+  checkWhole(limit, 1, 1000, '/limit');
+  checkWhole(leaseMs, 1000, 3_600_000, '/leaseMs');
+  const report = { available: [], retrying: [], failed: [], notDiscarded: [], bytes: 0 } as Writable<TransferReport>;
+  for (let done = 0; done < limit && signal?.aborted !== true; done++) {
+    const [claim] = await room.stores.recordings.claimTransfers(scope, { limit: 1, leaseMs });
+    if (claim === undefined) break;
+    const { id } = claim.recording;
+    const outcome = await carry(room, scope, claim, leaseMs, signal);
+    if (outcome.status === 'available') {
+      report.available.push(id);
+      report.bytes += outcome.recording.object?.size ?? 0;
+      if (!outcome.discarded) report.notDiscarded.push(id);
+    } else if (outcome.status === 'failed') report.failed.push({ id, code: codeOf(outcome.error) });
+    else report.retrying.push({ id, code: codeOf(outcome.error), attempts: claim.attempts });
+  }
+  return report;
+}
+
+/** A report while it is being filled. */
+type Writable<T> = {
+  -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K];
+};
+
+/** See `Recordings.retryTransfer`. */
+export async function retryTransfer(room: Room, id: string, ctx: CallContext): Promise<Recording> {
+  const what = { action: 'recording.retry', kind: 'update' } as const;
+  const recording = await recordingFor(
+    room,
+    id,
+    ctx,
+    what,
+    (row) => hasRole(ctx, room.roles.seeAll) || (hasRole(ctx, room.roles.retry) && takesPart(row, ctx)),
+  );
+  const result = await revise(room, ctx.scope, recording, (row) =>
+    row.state === 'failed' && row.media !== undefined
+      ? {
+          change: { to: 'uploading', at: timestamp(room), failure: null },
+          event: seal(room, ctx, { ...what, outcome: 'success', ...about(row) }),
+        }
+      : undefined,
+  );
+  if (result.status === 'changed') return result.recording;
+  // Twice the same click: it is in the queue already.
+  if (result.status === 'unchanged' && result.recording.state === 'uploading') return result.recording;
+  return refuse(
+    room,
+    ctx,
+    { ...what, outcome: 'failed', ...about(recording) },
+    new MedzenError('invalid_transition', 'There is no failed transfer to try again', {
+      detail: { state: recording.state },
+    }),
+  );
+}
+
+/** One claimed recording, all the way. Never throws: a failure gives the claim back, or ends it. */
+async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, signal?: AbortSignal): Promise<Outcome> {
+  // Past the lease another worker may begin; what we send after that would be thrown away.
+  const until = AbortSignal.timeout(leaseMs);
+  const ctx = actingAs(scope, 'transfer', 'system');
+  try {
+    const object = await copyMedia(
+      room,
+      claim.recording,
+      signal === undefined ? until : AbortSignal.any([signal, until]),
+    );
+    const recording = await complete(room, ctx, claim, object);
+    await keepOnly(room, recording, object);
+    const discarded = await discardProviderCopy(room, ctx, recording, 3);
+    await decide(room, scope, recording).catch((error) =>
+      room.logger.warn('recording: not decided yet, the sweep will', { recording: recording.id, code: codeOf(error) }),
+    );
+    const latest = await room.stores.recordings.get(scope, recording.id).catch(() => undefined);
+    return { status: 'available', recording: latest ?? recording, discarded };
+  } catch (error) {
+    return giveUp(room, ctx, claim, error, signal);
+  }
+}
+
+async function complete(room: Room, ctx: CallContext, claim: Claim, object: StoredObject): Promise<Recording> {
+  // The session was a treatment. Noted before the recording is available, so that no crash can lose it; its id makes a retry the same fact.
+  const { id, patient, startedAt, retentionClass } = claim.recording;
+  const { zone } = retentionClass;
+  const date = room.retention.dayOf(new Date(startedAt), zone);
+  await room.stores.recordings.noteFact(
+    ctx.scope,
+    { id, patient, type: 'treatment', date, zone },
+    seal(room, ctx, {
+      action: 'retention.fact',
+      kind: 'create',
+      outcome: 'success',
+      ...about(claim.recording),
+      detail: { type: 'treatment', date },
+    }),
+  );
+  const result = await revise(room, ctx.scope, claim.recording, (row) => {
+    const at = timestamp(room);
+    return {
+      change: {
+        to: 'available',
+        at,
+        object,
+        token: claim.token,
+        // Until the provider's copy is gone; the sweep looks for this code.
+        failure: { code: copyRemains, at, attempts: 0 },
+      },
+      event: seal(room, ctx, {
+        action: 'recording.upload_completed',
+        kind: 'update',
+        outcome: 'success',
+        ...about(row),
+        detail: {
+          bytes: object.size,
+          sha256: object.sha256,
+          contentType: object.contentType,
+          ...(object.encryption === undefined ? {} : { encryption: object.encryption }),
+        },
+      }),
+    };
+  });
+  if (result.status === 'changed') return result.recording;
+  const now = result.status === 'not_found' ? undefined : result.recording.object;
+  if (now?.versionId !== object.versionId) await dropVersion(room, object);
+  throw new MedzenError('lease_lost', 'Another worker took the transfer over');
+}
+
+async function giveUp(
+  room: Room,
+  ctx: CallContext,
+  claim: Claim,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  const { id } = claim.recording;
+  const code = codeOf(error);
+  room.logger.warn('recording: transfer failed', { recording: id, code, attempts: claim.attempts });
+  if (code === 'lease_lost') return { status: 'retrying', error };
+  const ours = signal?.aborted === true;
+  const hopeless = !ours && (claim.attempts >= maxAttempts || (isMedzenError(error) && error.code === 'not_available'));
+  try {
+    if (hopeless && (await fail(room, ctx, claim, code))) return { status: 'failed', error };
+    if (!ours)
+      await witness(room, ctx, [
+        {
+          action: 'recording.transfer',
+          kind: 'update',
+          outcome: 'failed',
+          ...about(claim.recording),
+          detail: { code, attempts: claim.attempts },
+        },
+      ]);
+    // An operator who stops us is no failure of the recording.
+    await room.stores.recordings.releaseClaim(ctx.scope, id, claim.token, ours ? undefined : code);
+  } catch (failure) {
+    // The store is down as well: the lease ends by itself.
+    room.logger.error('recording: a failed transfer could not be noted', { recording: id, code: codeOf(failure) });
+  }
+  return { status: 'retrying', error };
+}
+
+async function fail(room: Room, ctx: CallContext, claim: Claim, code: string): Promise<boolean> {
+  const at = timestamp(room);
+  const result = await revise(room, ctx.scope, claim.recording, (row) => ({
+    change: { to: 'failed', at, token: claim.token, failure: { code, at, attempts: claim.attempts } },
+    event: seal(room, ctx, {
+      action: 'recording.failed',
+      kind: 'update',
+      outcome: 'failed',
+      ...about(row),
+      detail: { code, step: 'transfer', attempts: claim.attempts },
+    }),
+  }));
+  return result.status === 'changed';
+}
