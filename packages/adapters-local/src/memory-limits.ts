@@ -164,7 +164,7 @@ function decide(request: RateLimitRequest, start: number, now: number, spent = f
   const remaining = Math.floor(request.burst - ahead / interval + slack);
   return {
     allowed: excess <= slack,
-    remaining: remaining > 0 ? remaining : 0,
+    remaining: Math.max(remaining, 0),
     retryAfterMs: excess <= slack ? 0 : Math.ceil(excess - slack),
     resetMs: ahead <= slack ? 0 : Math.ceil(ahead - slack),
   };

@@ -53,14 +53,17 @@ export async function rejects(
   return fail(`${message}: expected ${wanted.join(' or ')}, but it resolved to ${JSON.stringify(plain(answer))}`);
 }
 
+/** The members of a union of answers that may have this status. */
+type Answer<R, S> = R extends { readonly status: infer T } ? (S extends T ? R : never) : never;
+
 /** Fails unless the answer has this status; narrows it. */
 export function status<R extends { readonly status: string }, S extends R['status']>(
   result: R,
   expected: S,
   message: string,
-): Extract<R, { readonly status: S }> {
+): Answer<R, S> {
   if (result.status !== expected) fail(`${message}: expected ${expected}, answered ${result.status}`);
-  return result as Extract<R, { readonly status: S }>; // the status was just compared
+  return result as Answer<R, S>; // the status was just compared
 }
 
 function plain(value: unknown): unknown {

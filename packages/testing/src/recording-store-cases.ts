@@ -1,5 +1,22 @@
 import type { ContractCase } from './contract.ts';
+import { accessCases } from './recording-cases/access-cases.ts';
+import { changeCases } from './recording-cases/change-cases.ts';
+import { claimCases } from './recording-cases/claim-cases.ts';
+import { deletionCases } from './recording-cases/deletion-cases.ts';
+import { everyMethodCases } from './recording-cases/every-method-cases.ts';
+import { holdCases } from './recording-cases/hold-cases.ts';
+import { retentionCases } from './recording-cases/retention-cases.ts';
+import { startCases } from './recording-cases/start-cases.ts';
 import type { RecordingStoreContext } from './store-context.ts';
 
 /** What every `RecordingStore` must do. */
-export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[] = [];
+export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[] = [
+  ...startCases,
+  ...changeCases,
+  ...accessCases,
+  ...claimCases,
+  ...retentionCases,
+  ...holdCases,
+  ...deletionCases,
+  ...everyMethodCases,
+];

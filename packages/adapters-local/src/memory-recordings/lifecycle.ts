@@ -142,6 +142,7 @@ function list(
       (query.sessionId === undefined || row.sessionId === query.sessionId) &&
       (query.patient === undefined || row.patient === query.patient) &&
       (query.state === undefined || row.state === query.state) &&
+      (query.failureCode === undefined || row.failure?.code === query.failureCode) &&
       (query.participant === undefined || row.participants.some(({ id }) => id === query.participant)),
   );
   const page = found.slice(0, limit);

@@ -116,7 +116,7 @@ export interface RecordingStore {
   /** By the provider's own id of the session; the latest when there are several. */
   findByProviderRef(scope: Scope, provider: string, providerRef: string): Promise<Recording | undefined>;
 
-  /** Newest first, by keyset. */
+  /** Newest first (by `startedAt`, then id), by keyset. @throws MedzenError `invalid_input` for a bad limit or a foreign cursor */
   list(
     scope: Scope,
     query: RecordingQuery,
@@ -145,7 +145,8 @@ export interface RecordingStore {
   /**
    * Claims recordings in `uploading` whose lease is free, oldest first, SKIP LOCKED. Or just one, by id.
    * A row that was claimed and not finished is offered again after its lease, later each time: attempts² minutes after the end of the lease
-   * (or after it was given back with a failure), at most a day.
+   * (or after it was given back with a failure), at most a day. By id
+   * the back-off is passed over, because a person asks for it; a lease never is.
    */
   claimTransfers(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
 
