@@ -65,6 +65,7 @@ async function run(
     request === undefined
       ? problemResponse(new MedzenError('invalid_input', 'The request line or a header field cannot be read'))
       : await handler(request, info);
-  discardBody(incoming);
   await sendResponse(response, outgoing, incoming.method === 'HEAD');
+  // Only now: the answer may be made of the body.
+  discardBody(incoming);
 }

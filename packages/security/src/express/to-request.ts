@@ -57,40 +57,30 @@ function urlOf(incoming: ExpressRequest): string | undefined {
 
 /** The body, read only as fast as it is asked for. */
 function streamOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  let started = false;
+  let release: (() => void) | undefined;
+  const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    const onData = (chunk: Uint8Array): void => {
+      incoming.pause();
+      controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    };
+    const onEnd = (): void => settle(() => controller.close());
+    const onError = (): void => settle(() => controller.error(new Error('The connection broke')));
+    release = () => {
+      incoming.off('data', onData).off('end', onEnd).off('error', onError).off('close', onError);
+    };
+    const settle = (tell: () => void): void => {
+      release?.();
+      tell();
+    };
+    incoming.on('data', onData).once('end', onEnd).once('error', onError).once('close', onError);
+  };
   return new ReadableStream<Uint8Array>(
     {
       pull: (controller) => {
-        if (started) {
-          incoming.resume();
-          return;
-        }
-        started = true;
-        let over = false;
-        const end = (settle: () => void): void => {
-          if (over) return;
-          over = true;
-          incoming.off('data', onData);
-          try {
-            settle();
-          } catch {
-            // Cancelled in the meantime: nobody is left to be told.
-          }
-        };
-        const onData = (chunk: Uint8Array): void => {
-          incoming.pause();
-          try {
-            controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-          } catch {
-            over = true;
-            incoming.off('data', onData);
-          }
-        };
-        incoming.on('data', onData);
-        incoming.once('end', () => end(() => controller.close()));
-        incoming.once('error', (error) => end(() => controller.error(error)));
-        incoming.once('close', () => end(() => controller.error(new Error('The connection closed'))));
+        if (release === undefined) start(controller);
+        else incoming.resume();
       },
+      cancel: () => release?.(),
     },
     { highWaterMark: 0 },
   );
