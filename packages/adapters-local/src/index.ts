@@ -1,2 +1,3 @@
 export * from './memory-limits.ts';
+export * from './memory-objects.ts';
 export * from './memory-stores.ts';
