@@ -27,8 +27,13 @@ export function parseIp(text: string): IpAddress | undefined {
   return { version: 6, bytes, text: writeV6(bytes) };
 }
 
-/** An address as forwarding headers write it: with brackets, with a port, or bare. */
+/** An address as forwarding headers write it: with brackets, with a port, or bare. The unspecified address is nobody's. */
 export function parseForwardedIp(item: string): IpAddress | undefined {
+  const address = readForwarded(item);
+  return address?.bytes.every((byte) => byte === 0) === true ? undefined : address;
+}
+
+function readForwarded(item: string): IpAddress | undefined {
   const text = item.trim();
   const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text);
   if (bracketed !== null) return parseIp(bracketed[1] ?? '');
