@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, unlink, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   type Clock,
@@ -156,13 +156,22 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
     if (place === undefined || !(await isPlainPath(root, folders))) return;
     const folder = join(root, ...folders);
     const path = join(folder, fileOf(place));
-    const found = await describeFile(path);
-    if (found === undefined || versionIdOf(place, found.nonce) !== versionId) return;
+    const isMeant = async (at: string): Promise<boolean | undefined> => {
+      const found = await describeFile(at);
+      return found && versionIdOf(place, found.nonce) === versionId;
+    };
+    if (!(await isMeant(path))) return;
+    // Out of sight first, then looked at again: another sweep may have removed the version since, and a put have taken its
+    // place. A crash here leaves an upload, which `abortUploads` removes.
+    const aside = join(folder, `u${nonce()}`);
     try {
-      await unlink(path);
+      await rename(path, aside);
     } catch (error) {
-      if (!isMissing(error)) throw error; // another sweep was quicker
+      if (isMissing(error)) return; // another sweep was quicker
+      throw error;
     }
+    if (!(await isMeant(aside))) await link(aside, path);
+    await unlink(aside);
     await syncFolder(folder);
     await pruneFolders(root, folders);
   }

@@ -29,18 +29,10 @@ async function openUpload(root: string, folders: readonly string[], path: string
 }
 
 /**
- * The least place a new version may take. Time keeps places from being used again after a deletion, when another process
- * may still be about to remove what was there; three random digits make that true within a millisecond.
- */
-function earliestPlace(at: Date, nonce: string): number {
-  return Math.max(0, at.getTime()) * 1000 + (Number.parseInt(nonce.slice(0, 8), 16) % 1000);
-}
-
-/**
  * Gives an upload its name among the versions. `link` fails when the name is taken, so two puts cannot have the same
  * place, and whoever was told `refuse` sees what the winner put.
  */
-async function commit(folder: string, upload: string, refuse: boolean, earliest: number): Promise<number> {
+async function commit(folder: string, upload: string, refuse: boolean): Promise<number> {
   for (;;) {
     const last = placesIn(await readdir(folder)).at(-1);
     if (refuse && last !== undefined) {
@@ -49,7 +41,7 @@ async function commit(folder: string, upload: string, refuse: boolean, earliest:
       if (current === undefined) continue; // deleted since it was listed
       if (!current.description.deleteMarker) throw new MedzenError('conflict', 'The key has an object already');
     }
-    const place = Math.max((last ?? 0) + 1, earliest);
+    const place = (last ?? 0) + 1;
     try {
       await link(upload, join(folder, fileOf(place)));
       return place;
@@ -95,7 +87,7 @@ export async function putFile(
       await handle.close();
     }
     options.signal?.throwIfAborted();
-    const place = await commit(folder, upload, options.ifExists === 'refuse', earliestPlace(now(), nonce));
+    const place = await commit(folder, upload, options.ifExists === 'refuse');
     committed = true;
     await unlink(upload).catch(() => undefined); // its second name; abortUploads removes it otherwise
     await syncFolder(folder);
@@ -122,7 +114,7 @@ export async function putMarker(root: string, key: string, nonce: string, at: Da
   } finally {
     await handle.close();
   }
-  const place = await commit(folder, upload, false, earliestPlace(at, nonce));
+  const place = await commit(folder, upload, false);
   await unlink(upload);
   await syncFolder(folder);
   return place;
