@@ -14,20 +14,21 @@ RETURN false;
 
 -- ---- consent
 
+-- Keys compare as bytes ("C"), here as everywhere: exact, and cheaper than by a language's rules.
 CREATE TABLE medzen.consent_session (
-  tenant text NOT NULL CHECK (tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
-  session_id text NOT NULL CHECK (length(session_id) BETWEEN 1 AND 256),
+  tenant text COLLATE "C" NOT NULL CHECK (tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+  session_id text COLLATE "C" NOT NULL CHECK (length(session_id) BETWEEN 1 AND 256),
   records integer NOT NULL DEFAULT 0 CHECK (records >= 0),
   PRIMARY KEY (tenant, session_id)
 );
 
 CREATE TABLE medzen.consent (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
-  session_id text NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
   -- Order of commit within a session: taken under the session's lock. Clocks of two servers do not decide who came last.
   ordinal integer NOT NULL CHECK (ordinal >= 1),
-  participant text NOT NULL CHECK (length(participant) BETWEEN 1 AND 256),
+  participant text COLLATE "C" NOT NULL CHECK (length(participant) BETWEEN 1 AND 256),
   decision text NOT NULL CHECK (decision IN ('given', 'withdrawn')),
   acknowledged_recording boolean NOT NULL,
   acknowledged_storage boolean NOT NULL,
@@ -151,7 +152,7 @@ CREATE FUNCTION medzen.list_consents(p_tenant text, p_session_id text) RETURNS j
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(medzen.consent_json(c) ORDER BY c.participant COLLATE "C"), '[]')
+  SELECT coalesce(jsonb_agg(medzen.consent_json(c) ORDER BY c.participant), '[]')
   FROM medzen.latest_consents(p_tenant, p_session_id) c;
 END;
 
@@ -159,4 +160,4 @@ SELECT medzen.permit('medzen_app', 'record_consent', 'list_consents');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', '33112f62f094484fed204189e4ffdb0fa905e63f2eeac521dae6ce836f2c589b', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', 'e445b431f5a21db894b0ea711e1ef5e6218a9bb3f336e42fc6284c6db6b257f3', false);

@@ -5,8 +5,8 @@
 -- One row a patient: what its recordings' retention depends on besides themselves. Every start, fact and patient-wide hold
 -- updates it, so that none of them can pass another, not even under REPEATABLE READ.
 CREATE TABLE medzen.retention_subject (
-  tenant text NOT NULL CHECK (tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
-  patient text NOT NULL CHECK (length(patient) BETWEEN 1 AND 256),
+  tenant text COLLATE "C" NOT NULL CHECK (tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+  patient text COLLATE "C" NOT NULL CHECK (length(patient) BETWEEN 1 AND 256),
   -- How many facts are noted.
   revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
   -- Active holds on the patient as a whole.
@@ -18,13 +18,13 @@ CREATE TABLE medzen.retention_subject (
 CREATE SEQUENCE medzen.claim_token AS bigint;
 
 CREATE TABLE medzen.recording (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
-  session_id text NOT NULL CHECK (length(session_id) BETWEEN 1 AND 256),
-  patient text NOT NULL,
-  provider text NOT NULL CHECK (length(provider) BETWEEN 1 AND 64),
-  provider_ref text NOT NULL CHECK (length(provider_ref) BETWEEN 1 AND 512),
-  state text NOT NULL CHECK (state IN
+  session_id text COLLATE "C" NOT NULL CHECK (length(session_id) BETWEEN 1 AND 256),
+  patient text COLLATE "C" NOT NULL,
+  provider text COLLATE "C" NOT NULL CHECK (length(provider) BETWEEN 1 AND 64),
+  provider_ref text COLLATE "C" NOT NULL CHECK (length(provider_ref) BETWEEN 1 AND 512),
+  state text COLLATE "C" NOT NULL CHECK (state IN
     ('recording', 'processing', 'uploading', 'available', 'archived', 'deleting', 'deleted', 'failed')),
   state_at timestamptz(3) NOT NULL,
   started_at timestamptz(3) NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE medzen.recording (
   revision integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
 
   -- The last decision on its retention.
-  rules_version text CHECK (rules_version <> ''),
+  rules_version text COLLATE "C" CHECK (rules_version <> ''),
   facts_revision integer CHECK (facts_revision >= 0),
   decided_at timestamptz(3),
   retain_until timestamptz(3),
@@ -99,9 +99,9 @@ CREATE INDEX recording_expired ON medzen.recording (tenant, rules_version, grace
 CREATE INDEX recording_deleting ON medzen.recording (tenant, grace_until NULLS FIRST, id) WHERE state = 'deleting';
 
 CREATE TABLE medzen.recording_participant (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
-  participant text NOT NULL CHECK (length(participant) BETWEEN 1 AND 256),
+  participant text COLLATE "C" NOT NULL CHECK (length(participant) BETWEEN 1 AND 256),
   -- The recording's, so that a person's list is one index scan.
   started_at timestamptz(3) NOT NULL,
   position integer NOT NULL CHECK (position >= 1),
@@ -114,9 +114,9 @@ CREATE INDEX recording_participant_of ON medzen.recording_participant (tenant, p
 
 -- Notifications of a provider that changed something, so that the same one changes nothing again.
 CREATE TABLE medzen.webhook_seen (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
-  dedupe_key text NOT NULL CHECK (length(dedupe_key) BETWEEN 1 AND 512),
+  dedupe_key text COLLATE "C" NOT NULL CHECK (length(dedupe_key) BETWEEN 1 AND 512),
   seen_at timestamptz NOT NULL DEFAULT medzen.now(),
   PRIMARY KEY (tenant, recording_id, dedupe_key),
   FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording (tenant, id)
@@ -368,8 +368,8 @@ BEGIN
   RETURN v_result;
 END $$;
 
--- Changes a row, compared and swapped on its revision. The deletion of what was stored has functions of its own, which look at
--- holds and dates.
+-- Changes a row, compared and swapped on its revision. The deletion of what was stored has functions of its own, which
+-- look at holds and dates.
 CREATE FUNCTION medzen.change_recording(
   p_tenant text,
   p_id uuid,
@@ -478,4 +478,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '7dc3e20eb6f90a9099f23a9db784b98fc0b95bb274b5a25fa47c96cad2a1d0f2', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'c49a7c3c21614b1233a75d0f6c60f92e8b9b477fa6d31eabd97f76a848a90a6b', false);

@@ -1,9 +1,9 @@
 -- Retention: facts about a patient from which rules count, and the decisions made from them.
 
 CREATE TABLE medzen.retention_fact (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
-  patient text NOT NULL,
+  patient text COLLATE "C" NOT NULL,
   -- The patient's revision that this fact made.
   revision integer NOT NULL CHECK (revision >= 1),
   type text NOT NULL CHECK (type IN
@@ -174,7 +174,7 @@ BEGIN
 END $$;
 
 CREATE TABLE medzen.retention_warning (
-  tenant text NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
   -- The grace_until that was warned of.
   deadline timestamptz(3) NOT NULL,
@@ -245,4 +245,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'a2483c7aff0585c9d28503f00cad4dd783c8bbbbc4b17e7350817c8055203386', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '4e0066c46c30b0530a5de3d7d75552e2df3cac999f075d4e63a61a6472199226', false);

@@ -4,11 +4,11 @@
 -- hold stands and nothing is deleted, or the hold is told that it came too late.
 
 CREATE TABLE medzen.legal_hold (
-  tenant text NOT NULL,
-  id text NOT NULL CHECK (length(id) BETWEEN 1 AND 128),
+  tenant text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL CHECK (length(id) BETWEEN 1 AND 128),
   recording_id uuid,
   -- Of a patient-wide hold only.
-  patient text,
+  patient text COLLATE "C",
   matter text NOT NULL CHECK (length(matter) BETWEEN 1 AND 512),
   reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 2048),
   placed_by text NOT NULL CHECK (length(placed_by) BETWEEN 1 AND 256),
@@ -179,4 +179,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'd41c1e583e22e8c257dff86cd52a51de6d4bfef78844f0a587fbb8a98cbedd62', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '3335c065215537d52a09f05389d77e06663dfcc15a912bc99294b1ad665e3543', false);

@@ -4,7 +4,7 @@ import { MedzenError } from '@medzen/core';
 export type Reader<T> = (value: unknown, path: string) => T;
 
 /** What a reader gives. */
-export type Read<R> = R extends Reader<infer T> ? T : never;
+type Read<R> = R extends Reader<infer T> ? T : never;
 
 function wrong(path: string, expected: string): never {
   throw new MedzenError('internal', `The database answered with something else than ${expected} at ${path}`);
