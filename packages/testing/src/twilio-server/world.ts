@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '@medzen/core';
+import { signCallback, type TwilioCallback } from './callback.ts';
+
+/** A room of the stand-in. */
+export interface TwilioRoom {
+  readonly sid: string;
+  status: 'in-progress' | 'completed';
+  recording: boolean;
+  readonly createdAt: Date;
+}
+
+/** One track's recording. */
+export interface TwilioTrackRecording {
+  readonly sid: string;
+  readonly room: string;
+  readonly kind: 'audio' | 'video';
+  status: 'processing' | 'completed' | 'deleted';
+}
+
+/** A composition. */
+export interface TwilioComposition {
+  readonly sid: string;
+  readonly room: string;
+  readonly format: string;
+  readonly callback: string | undefined;
+  status: 'enqueued' | 'processing' | 'completed' | 'failed' | 'deleted';
+}
+
+/** All that the stand-in knows. Changes emit the callbacks that Twilio would send. */
+export interface TwilioWorld {
+  readonly rooms: Map<string, TwilioRoom>;
+  readonly recordings: Map<string, TwilioTrackRecording>;
+  readonly compositions: Map<string, TwilioComposition>;
+  readonly outbox: TwilioCallback[];
+  createRoom(): TwilioRoom;
+  setRecording(room: TwilioRoom, on: boolean): void;
+  endRoom(room: TwilioRoom): void;
+  compose(room: TwilioRoom, format: string, callback: string | undefined): TwilioComposition;
+  finish(composition: TwilioComposition, outcome: 'completed' | 'failed'): void;
+  callback(event: string, fields: Readonly<Record<string, string>>, url?: string): TwilioCallback;
+}
+
+/** An empty world. */
+export function twilioWorld(options: {
+  readonly accountSid: string;
+  readonly authToken: string;
+  readonly callbackUrl: string;
+  readonly clock: Clock;
+  readonly media: Uint8Array;
+}): TwilioWorld {
+  const { accountSid, authToken, callbackUrl, clock, media } = options;
+  let serial = 0;
+  const sid = (prefix: string): string => {
+    serial += 1;
+    return prefix + createHash('sha256').update(`${accountSid} ${prefix} ${serial}`).digest('hex').slice(0, 32);
+  };
+  let sequence = 0;
+  const callback: TwilioWorld['callback'] = (event, fields, url = callbackUrl) => {
+    const Timestamp = clock.now().toISOString();
+    sequence += 1;
+    return signCallback(authToken, url, event, {
+      AccountSid: accountSid,
+      Timestamp,
+      SequenceNumber: String(sequence),
+      ...fields,
+    });
+  };
+  const world: TwilioWorld = {
+    rooms: new Map(),
+    recordings: new Map(),
+    compositions: new Map(),
+    outbox: [],
+    callback,
+    createRoom: () => {
+      const room: TwilioRoom = { sid: sid('RM'), status: 'in-progress', recording: false, createdAt: clock.now() };
+      world.rooms.set(room.sid, room);
+      return room;
+    },
+    setRecording: (room, on) => {
+      if (room.recording === on) return;
+      room.recording = on;
+      if (on)
+        for (const kind of ['audio', 'video'] as const) {
+          const track: TwilioTrackRecording = { sid: sid('RT'), room: room.sid, kind, status: 'processing' };
+          world.recordings.set(track.sid, track);
+          world.outbox.push(callback('recording-started', trackFields(room, track)));
+        }
+      else endTracks(world, room);
+    },
+    endRoom: (room) => {
+      if (room.status === 'completed') return;
+      if (room.recording) endTracks(world, room);
+      room.recording = false;
+      room.status = 'completed';
+      const seconds = Math.round((clock.now().getTime() - room.createdAt.getTime()) / 1000);
+      world.outbox.push(
+        callback('room-ended', {
+          RoomSid: room.sid,
+          RoomStatus: 'completed',
+          RoomDuration: String(seconds),
+          RoomType: 'group',
+        }),
+      );
+    },
+    compose: (room, format, url) => {
+      const composition: TwilioComposition = {
+        sid: sid('CJ'),
+        room: room.sid,
+        format,
+        callback: url,
+        status: 'enqueued',
+      };
+      world.compositions.set(composition.sid, composition);
+      return composition;
+    },
+    finish: (composition, outcome) => {
+      const { room, sid: CompositionSid, callback: url } = composition;
+      composition.status = outcome;
+      // Without an address of its own a composition tells nobody.
+      if (url === undefined) return;
+      const fields = { RoomSid: room, CompositionSid };
+      world.outbox.push(callback('composition-started', fields, url));
+      world.outbox.push(
+        callback('composition-progress', { ...fields, PercentageDone: '50', SecondsRemaining: '1' }, url),
+      );
+      const done = { MediaUri: `/v1/Compositions/${CompositionSid}/Media`, Duration: '5', Size: String(media.length) };
+      world.outbox.push(
+        outcome === 'completed'
+          ? callback('composition-available', { ...fields, ...done }, url)
+          : callback('composition-failed', { ...fields, FailedOperation: 'compose', ErrorMessage: 'No media' }, url),
+      );
+    },
+  };
+  return world;
+}
+
+function endTracks(world: TwilioWorld, room: TwilioRoom): void {
+  for (const track of world.recordings.values()) {
+    if (track.room !== room.sid || track.status !== 'processing') continue;
+    track.status = 'completed';
+    const done = { MediaUri: `/v1/Recordings/${track.sid}/Media`, Duration: '5', Size: '1024' };
+    world.outbox.push(world.callback('recording-completed', { ...trackFields(room, track), ...done }));
+  }
+}
+
+function trackFields(room: TwilioRoom, track: TwilioTrackRecording): Record<string, string> {
+  return {
+    RoomSid: room.sid,
+    RecordingSid: track.sid,
+    Type: track.kind,
+    Container: track.kind === 'audio' ? 'mka' : 'mkv',
+    Codec: track.kind === 'audio' ? 'opus' : 'vp8',
+  };
+}
