@@ -148,7 +148,7 @@ const none: readonly number[] = [];
 function startOf(request: RateLimitRequest, tat: number, now: number): number {
   if (tat <= now) return now;
   const furthest = now + (request.burst * request.periodMs) / request.rate;
-  return tat < furthest ? tat : furthest;
+  return Math.min(tat, furthest);
 }
 
 /** By how many milliseconds the request comes too early. */

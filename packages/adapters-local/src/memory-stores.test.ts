@@ -1,19 +1,30 @@
 import type { Stores } from '@medzen/core';
 import {
   auditStoreCases,
+  type BrokenStore,
+  brokenAuditStores,
+  brokenConsentStores,
+  brokenLogStores,
+  brokenRateLimitStores,
+  brokenRecordingStores,
   type Capability,
+  type ContractCase,
   consentStoreCases,
+  createSamples,
   fakeClock,
   logStoreCases,
   rateLimitStoreCases,
   recordingStoreCases,
+  registerBroken,
   registerCases,
   type StoreContext,
 } from '@medzen/testing';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { memoryStores } from './memory-stores.ts';
 
-function createContext(): StoreContext<keyof Stores> {
+type Context = StoreContext<keyof Stores>;
+
+function createContext(): Context {
   const clock = fakeClock();
   const { inspect, ...stores } = memoryStores({ clock });
   return {
@@ -30,21 +41,42 @@ function createContext(): StoreContext<keyof Stores> {
   };
 }
 
-// One thread and no host transactions: `concurrency`, `host-transaction` and `outage` are what a database has.
-const options = { test, capabilities: ['direct-write'] satisfies Capability[], createContext };
+// One thread, no host transactions and nothing that could be down: what else a case may ask for, only a database has.
+const capabilities: readonly Capability[] = ['direct-write'];
+const absent: readonly Capability[] = ['concurrency', 'host-transaction', 'outage'];
 
-describe('the audit store in memory', () => {
-  registerCases(auditStoreCases, options);
-});
-describe('the log store in memory', () => {
-  registerCases(logStoreCases, options);
-});
-describe('the consent store in memory', () => {
-  registerCases(consentStoreCases, options);
-});
-describe('the recording store in memory', () => {
-  registerCases(recordingStoreCases, options);
-});
-describe('the rate limit store in memory', () => {
-  registerCases(rateLimitStoreCases, options);
+function put<C extends object>(
+  name: string,
+  cases: readonly ContractCase<C>[],
+  broken: readonly BrokenStore<C>[],
+  create: () => C,
+): void {
+  describe(`the ${name} store in memory`, () => {
+    const options = { test, capabilities, createContext: create };
+    const { skipped } = registerCases(cases, options);
+    const unseen = registerBroken(cases, broken, options);
+    test('leaves out only what asks for a database', () => {
+      expect(skipped.flatMap(({ missing }) => missing).filter((one) => !absent.includes(one))).toEqual([]);
+      expect(unseen).toEqual([]);
+    });
+  });
+}
+
+put('audit', auditStoreCases, brokenAuditStores, createContext);
+put('log', logStoreCases, brokenLogStores, createContext);
+put('consent', consentStoreCases, brokenConsentStores, createContext);
+put('recording', recordingStoreCases, brokenRecordingStores, createContext);
+put('rate limit', rateLimitStoreCases, brokenRateLimitStores, createContext);
+
+test('what a caller gave or got can be changed without changing what is stored', async () => {
+  const { stores, scope, clock } = createContext();
+  const samples = createSamples({ scope, clock });
+  const event = samples.event();
+  const bytes = event.body.slice();
+  await stores.audit.append(scope, [event]);
+  event.body.fill(0);
+  const [found] = (await stores.audit.search(scope, {})).events;
+  expect(found?.body).toEqual(bytes);
+  found?.body.fill(0);
+  expect((await stores.audit.search(scope, {})).events[0]?.body).toEqual(bytes);
 });

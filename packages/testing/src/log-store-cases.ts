@@ -101,6 +101,15 @@ const reading: readonly Case[] = [
     same(idsOf(await tools.stores.log.readBatch(10)), idsOf(events.slice(2)), 'after a retry of the appends');
   }),
 
+  define('read.lower_id', 'reads an event though one of a greater id has a leaf already', async (tools) => {
+    const { stores, scope, mine } = tools;
+    const [lower, greater] = [mine.event(), mine.event()];
+    await stores.audit.append(scope, [greater]);
+    status(await stores.log.commitBatch(commitOf([], [greater])), 'committed', 'the greater id');
+    await stores.audit.append(scope, [lower]);
+    same(idsOf(await stores.log.readBatch(10)), [lower.id], 'the lower id');
+  }),
+
   define(
     'read.late_commit',
     'reads an event of a late transaction once it is committed, not before',

@@ -268,6 +268,27 @@ const several: readonly Case[] = [
     },
   ),
 
+  define('invalid', 'refuses what is outside its bounds, and spends nothing', async ({ stores: { limits }, scope }) => {
+    const good = policy('k');
+    const wrong: readonly (readonly [string, readonly RateLimitRequest[]])[] = [
+      ['no requests', []],
+      ['17 requests', Array.from({ length: 17 }, (_, i) => policy(`k${i}`))],
+      ['a key twice', [good, policy('other'), good]],
+      ['an empty key', [good, policy('')]],
+      ['a key too long', [good, policy('x'.repeat(513))]],
+      ['rate 0', [good, policy('o', { rate: 0 })]],
+      ['a negative rate', [good, policy('o', { rate: -1 })]],
+      ['period 0', [good, policy('o', { periodMs: 0 })]],
+      ['burst 0', [good, policy('o', { burst: 0 })]],
+      ['cost 0', [good, policy('o', { cost: 0 })]],
+      ['a negative cost', [good, policy('o', { cost: -1 })]],
+      ['a cost past the burst', [good, policy('o', { cost: 6 })]],
+      ['not a number', [good, policy('o', { cost: Number.NaN })]],
+    ];
+    for (const [what, requests] of wrong) await rejects(limits.consume(scope, requests), 'invalid_input', what);
+    holds((await one(limits, scope, good)).remaining === 4, 'a refused call spent something');
+  }),
+
   define(
     'at_once',
     'allows exactly the burst to requests that come at the same time',

@@ -1,0 +1,146 @@
+import { type LogStore, type LogTile, openEvent } from '@medzen/core';
+import type { BrokenStore } from '../broken-store.ts';
+import { modelLeaf } from '../merkle-model.ts';
+import type { LogStoreContext } from '../store-context.ts';
+
+type Fault = (good: LogStore, context: LogStoreContext) => Partial<LogStore>;
+
+function broken(id: string, title: string, mustFail: string, fault: Fault): BrokenStore<LogStoreContext> {
+  return {
+    id: `log.${id}`,
+    title,
+    mustFail: `log.${mustFail}`,
+    wrap: (context) => {
+      const good = context.stores.log;
+      return { ...context, stores: { ...context.stores, log: { ...good, ...fault(good, context) } } };
+    },
+  };
+}
+
+/** Log stores that must fail `logStoreCases`. */
+export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
+  broken('orders_by_id', 'reads by event id alone', 'read.order', (good) => ({
+    readBatch: async (limit) => {
+      const all = await good.readBatch(10_000);
+      return all.toSorted((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
+    },
+  })),
+
+  broken('one_tenant', 'reads the events of one tenant', 'read.all_tenants', (good, { scope }) => ({
+    readBatch: async (limit) =>
+      (await good.readBatch(10_000)).filter(({ body }) => openEvent(body).tenant === scope.tenant).slice(0, limit),
+  })),
+
+  broken('id_watermark', 'remembers the greatest id it sequenced and reads on from there', 'read.lower_id', (good) => {
+    let mark = '';
+    return {
+      readBatch: async (limit) => (await good.readBatch(10_000)).filter(({ id }) => id > mark).slice(0, limit),
+      commitBatch: (commit) => {
+        for (const id of commit.eventIds) if (id > mark) mark = id;
+        return good.commitBatch(commit);
+      },
+    };
+  }),
+
+  broken('reads_once', 'does not read again what was read and not committed', 'read.repeats', (good) => {
+    const seen = new Set<string>();
+    return {
+      readBatch: async (limit) => {
+        const batch = (await good.readBatch(10_000)).filter(({ id }) => !seen.has(id)).slice(0, limit);
+        for (const { id } of batch) seen.add(id);
+        return batch;
+      },
+    };
+  }),
+
+  broken('no_compare', 'swaps without comparing the size', 'commit.stale_size', (good) => ({
+    commitBatch: async (commit) => {
+      const { size, root } = await good.head();
+      return good.commitBatch({ ...commit, expectedSize: size, expectedRoot: root });
+    },
+  })),
+
+  broken('no_root', 'compares the size and not the root', 'commit.other_root', (good) => ({
+    commitBatch: async (commit) => {
+      const { size, root } = await good.head();
+      return good.commitBatch(size === commit.expectedSize ? { ...commit, expectedRoot: root } : commit);
+    },
+  })),
+
+  broken(
+    'trusts_leaf_hashes',
+    'does not look whether a leaf hash is of the stored body',
+    'commit.other_leaf_hash',
+    (good) => ({
+      commitBatch: async (commit) => {
+        const bodies = new Map((await good.readBatch(10_000)).map(({ id, body }) => [id, body]));
+        const leafHashes = commit.eventIds.map((id) => modelLeaf(bodies.get(id) ?? new Uint8Array()));
+        return good.commitBatch({ ...commit, leafHashes });
+      },
+    }),
+  ),
+
+  broken('skips_unknown', 'leaves out events that it does not know', 'commit.unknown_event', (good) => ({
+    commitBatch: async (commit) => {
+      const known = new Set((await good.readBatch(10_000)).map(({ id }) => id));
+      const kept = commit.eventIds.flatMap((id, i) => (known.has(id) ? [i] : []));
+      const pick = <T>(list: readonly T[]): T[] => list.filter((_, i) => kept.includes(i));
+      return good.commitBatch({ ...commit, eventIds: pick(commit.eventIds), leafHashes: pick(commit.leafHashes) });
+    },
+  })),
+
+  broken('keeps_narrow_tiles', 'does not replace a partial tile', 'commit.grows', (good) => {
+    const first = new Map<string, LogTile>();
+    return {
+      commitBatch: (commit) => {
+        for (const tile of commit.tiles) {
+          const key = `${tile.level}/${tile.index}`;
+          if (!first.has(key)) first.set(key, tile);
+        }
+        return good.commitBatch(commit);
+      },
+      readTile: async (level, index) => first.get(`${level}/${index}`),
+    };
+  }),
+
+  broken('one_level', 'keeps tiles by index alone', 'commit.tiles', (good) => ({
+    readTile: async (level, index) => (await good.readTile(0, index)) ?? good.readTile(level, index),
+  })),
+
+  broken('counts_leaves_from_one', 'counts leaves from one', 'commit.swaps', (good) => ({
+    leafOf: async (eventId) => {
+      const index = await good.leafOf(eventId);
+      return index === undefined ? undefined : index + 1;
+    },
+  })),
+
+  broken(
+    'repeats_a_checkpoint',
+    'gives the checkpoint of the very size that was asked after',
+    'commit.grows',
+    (good) => ({
+      checkpoints: (afterSize, limit) => good.checkpoints(Math.max(0, afterSize - 1), limit),
+    }),
+  ),
+
+  broken('leaf_before_commit', 'gives leaves to events that are not sequenced', 'leaf_of.unsequenced', (good) => ({
+    leafOf: async (eventId) => (await good.leafOf(eventId)) ?? 0,
+  })),
+
+  broken('hides_lag', 'reports no lag', 'lag', () => ({ lag: async () => ({ pending: 0, oldestMs: 0 }) })),
+
+  broken('hides_damage', 'shows the bodies as they were when they were sequenced', 'leaves.damaged', (good) => {
+    const bodies = new Map<string, Uint8Array>();
+    return {
+      commitBatch: async (commit) => {
+        for (const { id, body } of await good.readBatch(10_000)) bodies.set(id, body);
+        return good.commitBatch(commit);
+      },
+      readLeaves: async (from, limit) =>
+        (await good.readLeaves(from, limit)).map((leaf) => {
+          const body = bodies.get(leaf.eventId);
+          return body === undefined ? leaf : { ...leaf, body };
+        }),
+    };
+  }),
+];
