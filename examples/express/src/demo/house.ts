@@ -1,0 +1,14 @@
+import type { Story } from './story.ts';
+
+/** What was started, and where. */
+export async function house({ world, tell }: Story): Promise<void> {
+  const { db, applied, baseUrl, issuer, twilio, dir, clock } = world;
+  tell.chapter('The house: everything embedded, nothing to install');
+  const { rows } = await db.query<{ version: string }>("SELECT current_setting('server_version') AS version");
+  tell.step(`Postgres ${rows[0]?.version} (PGlite, in-process) is migrated`, `${applied.length} migrations`);
+  tell.step('the app listens', baseUrl);
+  tell.step('a local identity provider publishes its keys', issuer.jwksUrl);
+  tell.step('a stand-in for Twilio Video (not Twilio itself)', twilio.url);
+  tell.step('the media will lie on disk', `${dir}/media`);
+  tell.step('the clock is set, and will be moved', `${clock.now().toISOString().slice(0, 16)}Z`);
+}

@@ -1,0 +1,84 @@
+import type { Logger } from '@medzen/core';
+import { isMedzenError, scopeOf } from '@medzen/core';
+import type { Services } from './services.ts';
+
+/**
+ * Seals all that waits, and keeps the checkpoint outside the database.
+ *
+ * @returns how many events were sealed, and the size of the tree
+ */
+export async function seal({
+  sequencer,
+  checkpoints,
+}: Pick<Services, 'sequencer' | 'checkpoints'>): Promise<{ readonly sealed: number; readonly size: number }> {
+  let sealed = 0;
+  for (;;) {
+    const tick = await sequencer.tick();
+    if (tick.status === 'conflict') continue;
+    if (tick.checkpoint !== undefined) checkpoints.write(tick.checkpoint);
+    sealed += tick.sequenced;
+    if (tick.status === 'idle') return { sealed, size: tick.size };
+  }
+}
+
+/** The jobs of a process that runs all the time. */
+export interface Jobs {
+  /** Stops, and waits for what is being done. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Seals every second or so and sweeps every hour or so. Any number of processes may: both jobs cope with company.
+ *
+ * @param options.tenant - whose recordings are swept
+ */
+export function startJobs(
+  services: Services,
+  options: {
+    readonly tenant: string;
+    readonly sequenceMs: number;
+    readonly sweepMs: number;
+    readonly logger: Logger;
+  },
+): Jobs {
+  const { tenant, sequenceMs, sweepMs, logger } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const scope = scopeOf(tenant);
+  const sweepAll = async (): Promise<void> => {
+    await services.recordings.transferDue(scope, { signal });
+    await services.recordings.sweep(scope, { signal });
+  };
+  const loops = [every(sequenceMs, signal, () => seal(services), logger), every(sweepMs, signal, sweepAll, logger)];
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+/** One run after another, never two at once; what fails is logged by its code and tried again next time. */
+async function every(ms: number, signal: AbortSignal, run: () => Promise<unknown>, logger: Logger): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await run();
+    } catch (error) {
+      logger.error('A job failed', { code: isMedzenError(error) ? error.code : 'internal' });
+    }
+    await pause(ms, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

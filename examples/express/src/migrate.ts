@@ -1,0 +1,16 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { installSql } from '@medzen/sql';
+import { readConfig } from './config.ts';
+import { openDatabase } from './database.ts';
+
+/** Applies the migrations that the database lacks. A step of the deployment, never of the running service. */
+const { dataDir } = readConfig(process.env);
+mkdirSync(dataDir, { recursive: true });
+const database = await openDatabase(join(dataDir, 'db'));
+try {
+  const applied = await installSql(database.db);
+  console.log(applied.length === 0 ? 'Nothing to do' : `Applied ${applied.join(', ')}`);
+} finally {
+  await database.close();
+}

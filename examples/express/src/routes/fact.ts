@@ -1,0 +1,29 @@
+import { can, type GuardedHandler, json } from '@medzen/security';
+import { z } from 'zod';
+import { perAddress, perPerson } from '../guard.ts';
+import type { Services } from '../services.ts';
+
+const Fact = z.strictObject({
+  type: z.enum(['treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed']),
+  date: z.iso.date(),
+  /** IANA zone in which that was the date. */
+  zone: z.string().max(64),
+});
+
+/** Something that retention counts from: a treatment, a birth date, a claim. */
+export function fact({ guard, auth, cors, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    {
+      route: 'POST /patients/:patient/facts',
+      auth,
+      cors,
+      limits: [perAddress, perPerson],
+      allow: can('fact:note'),
+      body: json(Fact, { maxBytes: '1kb' }),
+    },
+    async (_request, ctx) => {
+      const noted = await recordings.noteFact({ ...ctx.body, patient: ctx.params.patient }, ctx);
+      return Response.json(noted, { status: 201 });
+    },
+  );
+}

@@ -1,0 +1,28 @@
+import { can, type GuardedHandler } from '@medzen/security';
+import { perAddress } from '../guard.ts';
+import { seal } from '../jobs.ts';
+import type { Services } from '../services.ts';
+
+/** The daily job, for a scheduler that calls: decide, warn, archive, delete what may be deleted. */
+export function sweep({ guard, auth, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    { route: 'POST /jobs/sweep', auth, limits: [perAddress], allow: can('job:run') },
+    async (_request, ctx) => Response.json(await recordings.sweep(ctx.scope)),
+  );
+}
+
+/** Copies media that is waiting. */
+export function transfer({ guard, auth, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    { route: 'POST /jobs/transfer', auth, limits: [perAddress], allow: can('job:run') },
+    async (_request, ctx) => Response.json(await recordings.transferDue(ctx.scope)),
+  );
+}
+
+/** Seals what is in the log into the tree, and signs it. */
+export function sequence(services: Services): GuardedHandler {
+  const { guard, auth } = services;
+  return guard.secure({ route: 'POST /jobs/seal', auth, limits: [perAddress], allow: can('job:run') }, async () =>
+    Response.json(await seal(services)),
+  );
+}

@@ -1,0 +1,33 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A server that listens. */
+export interface Listening {
+  readonly port: number;
+  /** Takes no new connection, and resolves when every answer under way was sent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens, with bounds on how long a client may take.
+ *
+ * @param options.port - 0 for a free one
+ */
+export async function listen(
+  handler: RequestListener,
+  options: { readonly host: string; readonly port: number },
+): Promise<Listening> {
+  const server = createServer({ requestTimeout: 60_000, headersTimeout: 10_000 }, handler);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port, // it listens on TCP
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeIdleConnections();
+      }),
+  };
+}

@@ -1,0 +1,106 @@
+import {
+  type AuditLog,
+  createAuditLog,
+  createSequencer,
+  type LogVerdict,
+  type Sequencer,
+  type Signer,
+  verifyLog,
+} from '@medzen/audit';
+import type { Clock, Logger, ObjectStore, Stores } from '@medzen/core';
+import {
+  createRecordings,
+  createRetention,
+  georgiaPsychologist,
+  type Provider,
+  type Recordings,
+  type RetentionWarning,
+  retentionRules,
+} from '@medzen/recording';
+import { type FetchHandler, type IdentityAuth, type OriginList, origins } from '@medzen/security';
+import { type Background, createBackground } from './background.ts';
+import type { CheckpointFile } from './checkpoint-file.ts';
+import { type AppGuard, appGuard } from './guard.ts';
+import type { Visits } from './visits.ts';
+
+/** What the app is made of. `main.ts` makes it from the environment; tests and the demo by hand. */
+export interface AppDeps {
+  /** The practice: whose log the denials of unknown callers go to. */
+  readonly tenant: string;
+  readonly publicUrl: string;
+  readonly origins: readonly string[];
+  readonly stores: Stores;
+  readonly objects: ObjectStore;
+  /** Serves the links that the object store signs. S3 does that itself. */
+  readonly media: FetchHandler;
+  readonly auth: IdentityAuth;
+  /** Twilio Video. */
+  readonly provider: Provider;
+  readonly signer: Signer;
+  /** Where the last checkpoint is kept, outside the database. */
+  readonly checkpoints: CheckpointFile;
+  readonly visits: Visits;
+  /** Keys of rate limits are hidden with it in the shared store: 32 bytes. */
+  readonly limitSecret: Uint8Array;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the routes work with. */
+export interface Services {
+  readonly guard: AppGuard;
+  readonly auth: IdentityAuth;
+  readonly cors: OriginList;
+  readonly recordings: Recordings;
+  readonly provider: Provider;
+  readonly visits: Visits;
+  readonly audit: AuditLog;
+  readonly sequencer: Sequencer;
+  readonly verify: () => Promise<LogVerdict>;
+  readonly checkpoints: CheckpointFile;
+  readonly background: Background;
+}
+
+/** Puts Medzen together: one place, read from top to bottom. */
+export function createServices(deps: AppDeps): Services {
+  const { stores, clock, logger, signer, checkpoints } = deps;
+  const trusted = checkpoints.read();
+  return {
+    guard: appGuard(deps),
+    auth: deps.auth,
+    cors: origins(...deps.origins),
+    recordings: createRecordings({
+      stores,
+      objects: deps.objects,
+      providers: { [deps.provider.name]: deps.provider },
+      retention: createRetention({ rules: retentionRules, policies: [georgiaPsychologist] }),
+      notifier: { retentionWarning: async (warning) => warn(logger, warning) },
+      clock,
+      logger,
+    }),
+    provider: deps.provider,
+    visits: deps.visits,
+    audit: createAuditLog({ store: stores.audit, clock }),
+    sequencer: createSequencer({
+      store: stores.log,
+      signer,
+      logger,
+      ...(trusted === undefined ? {} : { trusted }),
+    }),
+    verify: () => {
+      const checkpoint = checkpoints.read();
+      return verifyLog({
+        store: stores.log,
+        verifierKeys: [signer.verifierKey],
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+      });
+    },
+    checkpoints,
+    background: createBackground(logger),
+  };
+}
+
+/** A host sends a letter or a mail here. */
+function warn(logger: Logger, { recordingId, deadline, held }: RetentionWarning): void {
+  logger.warn('A recording is to be deleted', { recordingId, deadline, held });
+}
