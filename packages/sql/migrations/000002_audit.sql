@@ -16,7 +16,7 @@ CREATE TABLE medzen.audit_event (
   purpose text COLLATE "C",
   target_type text COLLATE "C",
   target_id text COLLATE "C",
-  -- The id's own time is more than a day from `at`: searches by time look at these apart.
+  -- The id's own time is more than a minute from `at`: searches by time look at these apart.
   stray boolean NOT NULL,
   -- Which events were written in one transaction.
   xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
@@ -37,6 +37,7 @@ CREATE INDEX audit_event_stray ON medzen.audit_event (tenant, id) WHERE stray;
 
 -- Committed events that have no leaf yet. A copy, for speed: what counts is that no leaf row exists.
 CREATE TABLE medzen.audit_pending (
+  -- The event's own.
   xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
   event_id uuid NOT NULL,
   written_at timestamptz NOT NULL,
@@ -213,7 +214,7 @@ AS $$
       AND g.e ->> 'at' LIKE '____-__-__T__:__:__.___Z' AND octet_length(g.line) <= 65535
   ), near AS MATERIALIZED (
     -- Events of one call are nearly always of one moment: then two comparisons a row say that none is a stray.
-    SELECT medzen.uuid_floor(max(r.at) - interval '1 day') AS least, medzen.uuid_floor(min(r.at) + interval '1 day') AS most
+    SELECT medzen.uuid_floor(max(r.at) - interval '1 minute') AS least, medzen.uuid_floor(min(r.at) + interval '1 minute') AS most
     FROM read r
   )
   SELECT r.id, p_tenant, r.at,
@@ -225,7 +226,7 @@ AS $$
     CASE WHEN r.long THEN medzen.index_key(r.target_type) ELSE r.target_type END,
     CASE WHEN r.long THEN medzen.index_key(r.target_id) ELSE r.target_id END,
     CASE WHEN r.id BETWEEN n.least AND n.most THEN false
-      ELSE r.id NOT BETWEEN medzen.uuid_floor(r.at - interval '1 day') AND medzen.uuid_floor(r.at + interval '1 day') END,
+      ELSE r.id NOT BETWEEN medzen.uuid_floor(r.at - interval '1 minute') AND medzen.uuid_floor(r.at + interval '1 minute') END,
     r.body
   FROM read r, near n
   WHERE r.actor IS NOT NULL AND r.action IS NOT NULL AND r.outcome IS NOT NULL
@@ -334,17 +335,18 @@ BEGIN
   IF p_from IS NULL AND p_to IS NULL THEN
     v_branch := format(v_branch, v_where);
   ELSE
-    -- Except for strays, the id tells the time to within a day: a range of the index, and of the partitions.
+    -- Except for strays, the id tells the time to within a minute: a range of the index, and of the partitions.
     v_branch := format('SELECT * FROM ((%s) UNION ALL (%s)) u ORDER BY 1 DESC LIMIT $2',
       format(v_branch, v_where || ' AND NOT e.stray'
-        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND e.id >= medzen.uuid_floor($11 - interval ''1 day'')' END
-        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND e.id <= medzen.uuid_floor($12 + interval ''1 day'')' END),
+        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND e.id >= $13' END
+        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND e.id <= $14' END),
       format(v_branch, v_where || ' AND e.stray'));
   END IF;
   RETURN QUERY EXECUTE format('SELECT r.id::text, r.body FROM (%s) r ORDER BY r.id DESC', v_branch)
   USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_key(p_action),
     medzen.index_key(p_outcome), medzen.index_key(p_purpose), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
-    p_from::timestamptz, p_to::timestamptz;
+    p_from::timestamptz, p_to::timestamptz,
+    medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute');
 END
 $$;
 
@@ -397,11 +399,10 @@ SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
   v_head medzen.audit_head%ROWTYPE;
+  v_ids uuid[] := p_event_ids::uuid[];
   v_count int := cardinality(p_event_ids);
-  v_distinct int;
-  v_found int;
-  v_leaves int;
   v_hashes bytea;
+  v_xids xid8[];
 BEGIN
   -- Whoever comes second waits here, and then sees the first one's head.
   SELECT * INTO v_head FROM medzen.audit_head FOR UPDATE;
@@ -412,20 +413,23 @@ BEGIN
      OR cardinality(p_tile_keys) <> cardinality(p_tile_hashes) THEN
     PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events, and one leaf hash for each');
   END IF;
-  SELECT count(DISTINCT i.id), count(e.id), count(l.event_id), string_agg(e.leaf_hash, ''::bytea ORDER BY i.at)
-  INTO v_distinct, v_found, v_leaves, v_hashes
-  FROM unnest(p_event_ids::uuid[]) WITH ORDINALITY AS i (id, at)
-  LEFT JOIN medzen.audit_event e ON e.id = i.id
-  LEFT JOIN medzen.audit_leaf l ON l.event_id = i.id;
-  IF v_leaves > 0 THEN
-    RETURN jsonb_build_object('status', 'conflict');
-  END IF;
-  IF v_distinct <> v_count OR v_found <> v_count OR v_hashes <> p_leaf_hashes THEN
-    PERFORM medzen.fail('invalid_input', 'An event of the batch does not exist, comes twice, or has another leaf hash');
+  SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY i.at), array_agg(e.xid ORDER BY i.at) INTO v_hashes, v_xids
+  FROM unnest(v_ids) WITH ORDINALITY AS i (id, at)
+  JOIN medzen.audit_event e ON e.id = i.id;
+  IF v_hashes IS DISTINCT FROM p_leaf_hashes THEN
+    PERFORM medzen.fail('invalid_input', 'An event of the batch does not exist, or has another leaf hash');
   END IF;
 
-  INSERT INTO medzen.audit_leaf (leaf_index, event_id)
-  SELECT v_head.size + i.at - 1, i.id FROM unnest(p_event_ids::uuid[]) WITH ORDINALITY AS i (id, at) ORDER BY i.at;
+  BEGIN
+    INSERT INTO medzen.audit_leaf (leaf_index, event_id)
+    SELECT v_head.size + i.at - 1, i.id FROM unnest(v_ids) WITH ORDINALITY AS i (id, at) ORDER BY i.at;
+  EXCEPTION
+    WHEN unique_violation THEN
+      IF (SELECT count(DISTINCT i.id) FROM unnest(v_ids) i (id)) < v_count THEN
+        PERFORM medzen.fail('invalid_input', 'A batch names an event twice');
+      END IF;
+      RETURN jsonb_build_object('status', 'conflict');
+  END;
   INSERT INTO medzen.audit_tile AS t (level, index, hashes)
   SELECT split_part(k.key, '/', 1)::int, split_part(k.key, '/', 2)::bigint, k.hashes
   FROM unnest(p_tile_keys, p_tile_hashes) AS k (key, hashes)
@@ -433,8 +437,8 @@ BEGIN
   INSERT INTO medzen.audit_checkpoint (size, root, checkpoint, written_at)
   VALUES (v_head.size + v_count, p_root, p_checkpoint, medzen.now());
   DELETE FROM medzen.audit_pending p
-  USING unnest(p_event_ids::uuid[]) AS i (id), medzen.audit_event e
-  WHERE e.id = i.id AND p.xid = e.xid AND p.event_id = e.id;
+  USING unnest(v_xids, v_ids) AS i (xid, id)
+  WHERE p.xid = i.xid AND p.event_id = i.id;
   UPDATE medzen.audit_head h SET
     size = h.size + v_count,
     root = p_root,
@@ -508,11 +512,14 @@ CREATE FUNCTION medzen.requeue_events() RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   WITH queued AS (
-    INSERT INTO medzen.audit_pending (event_id, written_at)
-    SELECT e.id, e.written_at FROM medzen.audit_event e
+    INSERT INTO medzen.audit_pending (xid, event_id, written_at)
+    SELECT e.xid, e.id, e.written_at FROM medzen.audit_event e
     WHERE NOT EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = e.id)
       AND NOT EXISTS (SELECT FROM medzen.audit_pending p WHERE p.event_id = e.id)
     RETURNING 1
+  ), reset AS (
+    -- Their transactions lie back: look from the beginning again.
+    UPDATE medzen.audit_head SET pending_from = '0' WHERE EXISTS (SELECT FROM queued)
   )
   SELECT count(*) FROM queued
 $$;
@@ -525,4 +532,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '08e2caffe4f9afe4365e808587daa30eede27c3e8b28a0841791e8a54e52b7d5', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '5d82e235af0773593e24ff44f0a2377dd00c6806ff9dcd86261e10ec8a33132e', false);

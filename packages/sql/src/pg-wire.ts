@@ -1,7 +1,8 @@
 import { MedzenError, type Wire, type WireRow, type WireValue } from '@medzen/core';
+import type { SqlFunction } from './migration.ts';
 import { checkedSchema } from './schema-name.ts';
 import { fromSqlError } from './sqlstate.ts';
-import { isJsonValue, statementOf } from './statement.ts';
+import { isJsonValue, type StatementStyle, statementOf } from './statement.ts';
 
 /** What the wire asks of `pg`: a Pool, a Client, or a client taken from a pool. */
 export interface PgClient {
@@ -22,6 +23,8 @@ export interface PgWireOptions {
   readonly schema?: string;
   /** The wire of the pool, given when `client` is the one of a transaction of the host. */
   readonly root?: Wire;
+  /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
+  readonly functions?: Readonly<Record<string, SqlFunction>>;
   /**
    * Lets the server keep the statements' plans, a named statement a function. Not behind a pooler that changes the server's
    * connection between transactions, unless it understands prepared statements (PgBouncer ≥ 1.21 does when told).
@@ -50,16 +53,28 @@ export interface PgWireOptions {
  * ```
  */
 export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
-  const schema = checkedSchema(options.schema ?? 'medzen');
+  const style: StatementStyle = {
+    schema: checkedSchema(options.schema ?? 'medzen'),
+    functions: options.functions,
+    cast: (place, type) => `${place}::${type}`,
+  };
   const inTransaction = (): boolean => {
     const status = client.getTransactionStatus?.() ?? undefined;
     return status === undefined ? options.root !== undefined : status !== 'I';
   };
+  // A Client does one thing at a time, and from pg 9 on no longer queues what comes meanwhile. A Pool has a connection for each.
+  let turn: Promise<unknown> = Promise.resolve();
+  const query: PgClient['query'] = (config) => {
+    if (client.getTransactionStatus === undefined) return client.query(config);
+    const answer = turn.then(() => client.query(config));
+    turn = answer.catch(() => undefined);
+    return answer;
+  };
   const call: Wire['call'] = async (name, args) => {
-    const { text, values, key } = statementOf(schema, name, args, (place, type) => `${place}::${type}`);
+    const { text, values, key } = statementOf(name, args, style);
     const prepared = options.prepare === true ? { name: key.slice(0, 63) } : {};
     try {
-      const { rows } = await client.query({
+      const { rows } = await query({
         text,
         values: values.map(toDriver),
         types: { getTypeParser },
@@ -106,7 +121,7 @@ const asText = (text: string): string => text;
 
 const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   16: (text) => text === 't', // bool
-  17: (text) => Uint8Array.from(Buffer.from(text.slice(2), 'hex')), // bytea, in hex format
+  17: (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex')), // bytea, in hex format
   23: Number, // int4
   3802: (text) => JSON.parse(text), // jsonb
 };

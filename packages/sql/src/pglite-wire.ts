@@ -1,7 +1,8 @@
 import { fromHex, MedzenError, toHex, type Wire, type WireRow, type WireValue } from '@medzen/core';
+import type { SqlFunction } from './migration.ts';
 import { checkedSchema } from './schema-name.ts';
 import { fromSqlError } from './sqlstate.ts';
-import { isJsonValue, statementOf } from './statement.ts';
+import { isJsonValue, type StatementStyle, statementOf } from './statement.ts';
 
 /** What the wire asks of PGlite: the database, or the transaction that it hands to a callback. */
 export interface PgliteClient {
@@ -26,6 +27,8 @@ export interface PgliteWireOptions {
   readonly schema?: string;
   /** The wire of the database, given when `client` is the transaction that `db.transaction` hands out. */
   readonly root?: PgliteWire;
+  /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
+  readonly functions?: Readonly<Record<string, SqlFunction>>;
 }
 
 /**
@@ -45,7 +48,11 @@ export interface PgliteWireOptions {
  * ```
  */
 export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}): PgliteWire {
-  const schema = checkedSchema(options.schema ?? 'medzen');
+  const style: StatementStyle = {
+    schema: checkedSchema(options.schema ?? 'medzen'),
+    functions: options.functions,
+    cast: (place, type) => `${place}::text::${type}`,
+  };
   const transactions = new Set<PgliteClient>();
   options.root?.transactions.add(client);
   const wire: PgliteWire = {
@@ -55,7 +62,7 @@ export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}
           throw new MedzenError('wire_busy', 'The only connection is in a transaction of the host');
         transactions.delete(transaction);
       }
-      const { text, values } = statementOf(schema, name, args, (place, type) => `${place}::text::${type}`);
+      const { text, values } = statementOf(name, args, style);
       try {
         const { rows } = await client.query(text, values.map(toText), { parsers });
         return rows as readonly WireRow[]; // what the parsers made of the columns

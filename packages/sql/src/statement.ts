@@ -1,5 +1,6 @@
 import { MedzenError, type WireValue } from '@medzen/core';
 import { manifest } from './manifest.generated.ts';
+import type { SqlFunction } from './migration.ts';
 
 /** A call, ready for a driver: `$1 …` in `text` stand for `values`. */
 export interface Statement {
@@ -9,21 +10,29 @@ export interface Statement {
   readonly key: string;
 }
 
+/** How a driver's statements are written. */
+export interface StatementStyle {
+  /** Checked already. */
+  readonly schema: string;
+  /** Functions of the schema besides the manifest's. */
+  readonly functions: Readonly<Record<string, SqlFunction>> | undefined;
+  /** A parameter's place and type: `$1::text`, for example. */
+  cast(place: string, type: string): string;
+}
+
 /**
  * Writes the call of a function of the manifest. Only names of the manifest get into the text.
  * A function that returns one `jsonb` gives the column `result`; one that returns a table gives its columns.
  *
- * @param schema - checked already
- * @param cast - writes the parameter's place and type, `$1::text` for example
  * @throws MedzenError `internal` for a function or argument that the manifest does not have: a bug of the caller
  */
 export function statementOf(
-  schema: string,
   name: string,
   args: Readonly<Record<string, WireValue>>,
-  cast: (place: string, type: string) => string,
+  { schema, functions, cast }: StatementStyle,
 ): Statement {
-  const types = Object.hasOwn(manifest, name) ? manifest[name]?.args : undefined;
+  const known = functions !== undefined && Object.hasOwn(functions, name) ? functions : manifest;
+  const types = Object.hasOwn(known, name) ? known[name]?.args : undefined;
   if (types === undefined) throw new MedzenError('internal', `No function ${name} in the manifest`);
   const values: WireValue[] = [];
   const given: string[] = [];

@@ -1,0 +1,216 @@
+import { type AuditEventDraft, type SealedEvent, sealEvent, uuidv7 } from '@medzen/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../../test/postgres.ts';
+import { pgWire, sqlStores } from '../index.ts';
+
+const scope = { tenant: 'clinic-a' };
+
+let db: FreshDatabase;
+beforeAll(async () => {
+  db = await freshDatabase();
+});
+afterAll(() => db.drop());
+
+function event(draft: Partial<AuditEventDraft> = {}, id?: string): SealedEvent {
+  const ids = id === undefined ? {} : { ids: { uuid: () => id } };
+  return sealEvent(
+    {
+      tenant: scope.tenant,
+      action: 'recording.view',
+      kind: 'read',
+      outcome: 'success',
+      actor: { id: 'provider-1', type: 'user' },
+      patient: 'patient-1',
+      target: { type: 'recording', id: 'recording-1' },
+      purpose: 'TREAT',
+      source: {},
+      ...draft,
+    },
+    ids,
+  );
+}
+
+describe('what an owner can do to the log without disabling a trigger', () => {
+  beforeAll(async () => {
+    const { audit, log } = sqlStores(pgWire(db.pool));
+    const sealed = event();
+    await audit.append(scope, [sealed]);
+    const head = await log.head();
+    const [row] = (await db.pool.query('SELECT leaf_hash FROM medzen.audit_event')).rows;
+    await log.commitBatch({
+      expectedSize: 0,
+      expectedRoot: head.root,
+      eventIds: [sealed.id],
+      leafHashes: [row?.leaf_hash],
+      tiles: [{ level: 0, index: 0, hashes: row?.leaf_hash }],
+      root: row?.leaf_hash,
+      checkpoint: 'one',
+    });
+  });
+
+  const partition = `audit_event_${new Date().toISOString().slice(0, 7).replace('-', '_')}`;
+  test.each([
+    'UPDATE medzen.audit_event SET tenant = tenant',
+    'UPDATE medzen.audit_event SET tenant = tenant WHERE false',
+    'DELETE FROM medzen.audit_event',
+    'TRUNCATE medzen.audit_event',
+    `UPDATE medzen.${partition} SET body = body`,
+    `DELETE FROM medzen.${partition}`,
+    `TRUNCATE medzen.${partition}`,
+    'TRUNCATE medzen.audit_event_default',
+    'UPDATE medzen.audit_leaf SET leaf_index = 7',
+    'DELETE FROM medzen.audit_leaf',
+    'TRUNCATE medzen.audit_leaf',
+    "UPDATE medzen.audit_checkpoint SET checkpoint = 'x'",
+    'DELETE FROM medzen.audit_checkpoint',
+    'TRUNCATE medzen.audit_checkpoint',
+    "UPDATE medzen.audit_tile SET hashes = sha256('')",
+    'UPDATE medzen.audit_tile SET index = 7',
+    'DELETE FROM medzen.audit_tile',
+    'TRUNCATE medzen.audit_tile',
+    'DELETE FROM medzen.audit_head',
+    'TRUNCATE medzen.audit_head',
+  ])('not: %s', async (sql) => {
+    await expect(db.pool.query(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MZ0(04|22)$/) });
+  });
+
+  test('says that a leaf hash cannot be given', async () => {
+    await expect(
+      db.pool.query("INSERT INTO medzen.audit_event (id, body, leaf_hash) VALUES (gen_random_uuid(), 'x', 'y')"),
+    ).rejects.toMatchObject({ code: '428C9' });
+  });
+});
+
+describe('what each role can do', () => {
+  const tables = [
+    'audit_event',
+    'audit_event_default',
+    'audit_pending',
+    'audit_head',
+    'audit_leaf',
+    'audit_tile',
+    'rate_limit',
+  ];
+
+  test.each(['medzen_app', 'medzen_sequencer', 'medzen_auditor'])('%s reads and writes no table', async (role) => {
+    const pool = db.open({ options: `-c role=${role}` });
+    for (const table of tables) {
+      await expect(pool.query(`SELECT FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
+      await expect(pool.query(`DELETE FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
+  test('the service appends and searches, and does not sequence', async () => {
+    const { audit, log, limits } = sqlStores(pgWire(db.open({ options: '-c role=medzen_app' })));
+    await audit.append(scope, [event()]);
+    await audit.search(scope, {});
+    await limits.consume(scope, [{ key: 'k', rate: 1, periodMs: 1000, burst: 1, cost: 1 }]);
+    await expect(log.readBatch(1)).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  test('the sequencer sequences, and neither appends nor searches', async () => {
+    const { audit, log } = sqlStores(pgWire(db.open({ options: '-c role=medzen_sequencer' })));
+    await log.head();
+    await log.readBatch(1);
+    await expect(audit.append(scope, [event()])).rejects.toMatchObject({ code: 'invalid_configuration' });
+    await expect(audit.search(scope, {})).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  test('the auditor reads the log and its tree, and writes nothing', async () => {
+    const { audit, log } = sqlStores(pgWire(db.open({ options: '-c role=medzen_auditor' })));
+    await audit.search(scope, {});
+    await log.readLeaves(0, 10);
+    await expect(audit.append(scope, [event()])).rejects.toMatchObject({ code: 'invalid_configuration' });
+    await expect(log.readBatch(1)).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+});
+
+describe('the columns that searches use', () => {
+  test('come from the body', async () => {
+    const { audit } = sqlStores(pgWire(db.pool));
+    const sealed = event({ outcome: 'denied', purpose: 'BTG', reason: 'unconscious' });
+    await audit.append(scope, [sealed]);
+    const { rows } = await db.pool.query(
+      `SELECT tenant, actor, patient, action, outcome, purpose, target_type, target_id, stray,
+         medzen.format_instant(at) AS at, xid IS NOT NULL AS has_xid FROM medzen.audit_event WHERE id = $1`,
+      [sealed.id],
+    );
+    expect(rows).toEqual([
+      {
+        tenant: 'clinic-a',
+        actor: 'provider-1',
+        patient: 'patient-1',
+        action: 'recording.view',
+        outcome: 'denied',
+        purpose: 'BTG',
+        target_type: 'recording',
+        target_id: 'recording-1',
+        stray: false,
+        at: JSON.parse(new TextDecoder().decode(sealed.body)).at,
+        has_xid: true,
+      },
+    ]);
+  });
+
+  test('find texts that no index entry could hold, and tell two of them apart', async () => {
+    const { audit } = sqlStores(pgWire(db.pool));
+    const [long, longer] = ['ä'.repeat(9000), `${'ä'.repeat(9000)}!`];
+    const sealed = event({ patient: long, target: { type: 'x'.repeat(5000), id: longer } });
+    await audit.append(scope, [sealed]);
+    const find = (query: object): Promise<string[]> =>
+      audit.search(scope, query).then(({ events }) => events.map(({ id }) => id));
+    expect(await find({ patient: long })).toEqual([sealed.id]);
+    expect(await find({ patient: longer })).toEqual([]);
+    expect(await find({ targetId: longer, targetType: 'x'.repeat(5000) })).toEqual([sealed.id]);
+  });
+
+  test('let a body with a NUL in it be stored as it is', async () => {
+    const { audit } = sqlStores(pgWire(db.pool));
+    const sealed = event({ reason: 'a\u0000b', patient: 'p\u0000q', detail: { path: 'C:\\u0000' } });
+    await audit.append(scope, [sealed]);
+    const { rows } = await db.pool.query('SELECT body, patient FROM medzen.audit_event WHERE id = $1', [sealed.id]);
+    expect(rows).toEqual([{ body: Buffer.from(sealed.body), patient: 'p\ufffdq' }]);
+  });
+
+  test('find by time an event whose id tells another time', async () => {
+    const { audit } = sqlStores(pgWire(db.pool));
+    const own = { tenant: 'clinic-of-strays' };
+    const past = event({ tenant: own.tenant }, uuidv7({ now: () => new Date('2001-01-01') }));
+    const future = event({ tenant: own.tenant }, uuidv7({ now: () => new Date('2090-01-01') }));
+    const usual = event({ tenant: own.tenant });
+    await audit.append(own, [past, usual, future]);
+    const day = 86_400_000;
+    const found = await audit.search(own, { from: new Date(Date.now() - day), to: new Date(Date.now() + day) });
+    expect(found.events.map(({ id }) => id)).toEqual([future.id, usual.id, past.id]);
+    const none = await audit.search(own, { from: new Date('2089-12-01') });
+    expect(none.events).toEqual([]);
+    const { rows } = await db.pool.query(
+      'SELECT tableoid::regclass::text AS home FROM medzen.audit_event WHERE tenant = $1 AND stray',
+      [own.tenant],
+    );
+    expect(rows.map(({ home }) => home)).toEqual(['medzen.audit_event_default', 'medzen.audit_event_default']);
+  });
+});
+
+describe('partitions', () => {
+  test('are made ahead once, and a month that came before its partition stays where it is', async () => {
+    const fresh = await freshDatabase({ test: true });
+    try {
+      const { audit } = sqlStores(pgWire(fresh.pool));
+      const made = async (): Promise<number> =>
+        (await fresh.pool.query('SELECT medzen.make_audit_partitions() AS n')).rows[0]?.n;
+      expect(await made()).toBe(0);
+      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z')");
+      const early = event({}, uuidv7({ now: () => new Date('2040-07-04T00:00:00Z') }));
+      await audit.append(scope, [early]);
+      expect(await made()).toBe(6); // May to November without July
+      expect(await made()).toBe(0);
+      const { rows } = await fresh.pool.query("SELECT to_regclass('medzen.audit_event_2040_07') AS july");
+      expect(rows).toEqual([{ july: null }]);
+      await expect(fresh.pool.query('TRUNCATE medzen.audit_event_2040_06')).rejects.toMatchObject({ code: 'MZ004' });
+      expect((await audit.search(scope, {})).events.map(({ id }) => id)).toEqual([early.id]);
+    } finally {
+      await fresh.drop();
+    }
+  });
+});

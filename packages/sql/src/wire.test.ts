@@ -1,0 +1,183 @@
+import { PGlite } from '@electric-sql/pglite';
+import type { Wire } from '@medzen/core';
+import {
+  registerCases,
+  type WireContext,
+  type WireTransaction,
+  wireCases,
+  wireEchoFunctions,
+  wireEchoSql,
+} from '@medzen/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { openTransaction } from '../../../test/sql-contexts.ts';
+import { type PgClient, pgliteWire, pgWire, type SqlFunction } from './index.ts';
+import { sqlstates } from './sqlstate.ts';
+
+const functions: Readonly<Record<string, SqlFunction>> = Object.fromEntries(
+  wireEchoFunctions.map(({ name, args }) => {
+    const types = Object.fromEntries(args.map((arg) => [arg.name.replace(/^p_/, ''), arg.type]));
+    return [name, { migration: 'wire contract', args: types }];
+  }),
+);
+const sqlstateOf: WireContext['sqlstateOf'] = (code) => sqlstates[code];
+
+let db: FreshDatabase;
+let lite: PGlite;
+beforeAll(async () => {
+  db = await freshDatabase();
+  lite = await PGlite.create();
+  await lite.exec('CREATE SCHEMA medzen');
+  await db.pool.query(wireEchoSql('medzen'));
+  await lite.exec(wireEchoSql('medzen'));
+});
+afterAll(async () => {
+  await lite.close();
+  await db.drop();
+});
+
+async function emptyNotes(): Promise<void> {
+  await db.pool.query('TRUNCATE medzen.contract_note');
+}
+
+function hostTransaction(
+  client: PgClient & { query(sql: string): Promise<unknown> },
+  wire: Wire,
+): Promise<WireTransaction> {
+  return client.query('BEGIN').then(() => ({
+    wire,
+    commit: async () => void (await client.query('COMMIT')),
+    rollback: async () => void (await client.query('ROLLBACK')),
+  }));
+}
+
+describe.each([{ prepare: false }, { prepare: true }])('pgWire over a Pool, %o', ({ prepare }) => {
+  registerCases(wireCases, {
+    test,
+    capabilities: ['host-transaction', 'concurrency'],
+    async createContext(): Promise<WireContext> {
+      await emptyNotes();
+      const wire = pgWire(db.pool, { functions, prepare });
+      return {
+        wire,
+        sqlstateOf,
+        async transaction() {
+          const client = await db.connect();
+          return hostTransaction(client, pgWire(client, { root: wire, functions, prepare }));
+        },
+      };
+    },
+  });
+});
+
+describe('pgWire over one Client', () => {
+  registerCases(wireCases, {
+    test,
+    capabilities: ['host-transaction', 'one-connection'],
+    async createContext(): Promise<WireContext> {
+      await emptyNotes();
+      const client = await db.connect();
+      const wire = pgWire(client, { functions });
+      return {
+        wire,
+        sqlstateOf,
+        transaction: () => hostTransaction(client, wire),
+        dispose: () => client.end(),
+      };
+    },
+  });
+
+  test('takes part in a transaction that the host began without saying so', async () => {
+    const client = await db.connect();
+    const wire = pgWire(client, { functions });
+    expect(wire.inTransaction).toBe(false);
+    await client.query('BEGIN');
+    expect(wire.inTransaction).toBe(true);
+    await expect(wire.root.call('contract_notes', {})).rejects.toMatchObject({ code: 'wire_busy' });
+    await client.query('COMMIT');
+    expect(wire.inTransaction).toBe(false);
+  });
+
+  test("tells a call in a failed transaction that the host's work is lost", async () => {
+    const client = await db.connect();
+    const wire = pgWire(client, { functions });
+    await client.query('BEGIN');
+    await expect(wire.call('contract_raise', { sqlstate: 'MZ009' })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(wire.call('contract_notes', {})).rejects.toMatchObject({ code: 'conflict', retryable: false });
+    await client.query('ROLLBACK');
+  });
+});
+
+describe('pgliteWire', () => {
+  registerCases(wireCases, {
+    test,
+    capabilities: ['host-transaction', 'one-connection'],
+    async createContext(): Promise<WireContext> {
+      await lite.exec('TRUNCATE medzen.contract_note');
+      const wire = pgliteWire(lite, { functions });
+      return {
+        wire,
+        sqlstateOf,
+        async transaction() {
+          const { tx, commit, rollback } = await openTransaction(lite);
+          return { wire: pgliteWire(tx, { root: wire, functions }), commit, rollback };
+        },
+      };
+    },
+  });
+});
+
+describe('a wire', () => {
+  test("is not misled by a host's own parsers", async () => {
+    const { default: pg } = await import('pg');
+    const before = pg.types.getTypeParser(23);
+    pg.types.setTypeParser(23, () => -1);
+    try {
+      const [row] = await pgWire(db.pool, { functions }).call('contract_int4', { value: 7 });
+      expect(row).toEqual({ value: 7 });
+    } finally {
+      pg.types.setTypeParser(23, before);
+    }
+  });
+
+  test('says that a server which is not there is unavailable, without saying where it looked', async () => {
+    const pool = db.open({ connectionString: 'postgres://someone:secret@127.0.0.1:1/none' });
+    const failed = pgWire(pool, { functions }).call('contract_notes', {});
+    await expect(failed).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
+    await expect(failed).rejects.not.toThrow(/secret|127/);
+  });
+
+  test('says that a time-out and a cut connection pass', async () => {
+    const slow = db.open({ statement_timeout: 50, max: 1 });
+    await slow.query(
+      'CREATE FUNCTION medzen.contract_sleep() RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb(pg_sleep(20)::text) $$',
+    );
+    const sleep = { contract_sleep: { migration: 'this test', args: {} } };
+    await expect(pgWire(slow, { functions: sleep }).call('contract_sleep', {})).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    const client = await db.connect();
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const cut = pgWire(client, { functions: sleep }).call('contract_sleep', {});
+    const [failed] = await Promise.allSettled([cut, db.pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])]);
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+  });
+
+  test('names the migration of a function that is missing, and the role that may not call', async () => {
+    await db.pool.query('CREATE SCHEMA bare');
+    const absent = pgWire(db.pool, { schema: 'bare' }).call('append_events', { tenant: 'a', ids: [], bodies: '' });
+    await expect(absent).rejects.toMatchObject({
+      code: 'migration_missing',
+      message: expect.stringContaining('000002_audit'),
+    });
+    const outsider = db.open({ options: '-c role=medzen_auditor' });
+    await expect(pgWire(outsider).call('append_events', { tenant: 'a', ids: [], bodies: '' })).rejects.toMatchObject({
+      code: 'invalid_configuration',
+    });
+  });
+
+  test('refuses a schema name that is not one', () => {
+    expect(() => pgWire(db.pool, { schema: 'a.b' })).toThrow(/plain/);
+    expect(() => pgliteWire(lite, { schema: 'a;' })).toThrow(/plain/);
+  });
+});
