@@ -1,0 +1,2062 @@
+-- Written by scripts/schema-dump.ts from the catalog of a Postgres 18; do not edit.
+
+-- ---- Tables
+
+CREATE TABLE medzen.audit_checkpoint (
+  size bigint NOT NULL,
+  root bytea NOT NULL,
+  checkpoint text NOT NULL,
+  written_at timestamp with time zone NOT NULL,
+  CONSTRAINT audit_checkpoint_pkey PRIMARY KEY (size)
+);
+ALTER TABLE medzen.audit_checkpoint ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_event (
+  id uuid NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
+  at timestamp with time zone NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  patient text COLLATE "C",
+  action text COLLATE "C" NOT NULL,
+  outcome text COLLATE "C" NOT NULL,
+  purpose text COLLATE "C",
+  target_type text COLLATE "C",
+  target_id text COLLATE "C",
+  stray boolean NOT NULL,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  written_at timestamp with time zone NOT NULL,
+  body bytea NOT NULL,
+  leaf_hash bytea GENERATED ALWAYS AS (sha256(('\x00'::bytea || body))) STORED,
+  CONSTRAINT audit_event_body_check CHECK ((octet_length(body) <= 65535)),
+  CONSTRAINT audit_event_pkey PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+ALTER TABLE medzen.audit_event ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_event_default (
+  id uuid NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
+  at timestamp with time zone NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  patient text COLLATE "C",
+  action text COLLATE "C" NOT NULL,
+  outcome text COLLATE "C" NOT NULL,
+  purpose text COLLATE "C",
+  target_type text COLLATE "C",
+  target_id text COLLATE "C",
+  stray boolean NOT NULL,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  written_at timestamp with time zone NOT NULL,
+  body bytea NOT NULL,
+  leaf_hash bytea GENERATED ALWAYS AS (sha256(('\x00'::bytea || body))) STORED,
+  CONSTRAINT audit_event_body_check CHECK ((octet_length(body) <= 65535)),
+  CONSTRAINT audit_event_default_pkey PRIMARY KEY (id)
+) DEFAULT;
+ALTER TABLE medzen.audit_event_default ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_head (
+  singleton boolean NOT NULL DEFAULT true,
+  size bigint NOT NULL,
+  root bytea NOT NULL,
+  checkpoint text,
+  pending_from xid8 NOT NULL DEFAULT '0'::xid8,
+  server_started timestamp with time zone,
+  CONSTRAINT audit_head_pkey PRIMARY KEY (singleton),
+  CONSTRAINT audit_head_root_check CHECK ((octet_length(root) = 32)),
+  CONSTRAINT audit_head_singleton_check CHECK (singleton)
+);
+ALTER TABLE medzen.audit_head ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_leaf (
+  leaf_index bigint NOT NULL,
+  event_id uuid NOT NULL,
+  CONSTRAINT audit_leaf_event_id_key UNIQUE (event_id),
+  CONSTRAINT audit_leaf_pkey PRIMARY KEY (leaf_index)
+);
+ALTER TABLE medzen.audit_leaf ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_pending (
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  event_id uuid NOT NULL,
+  written_at timestamp with time zone NOT NULL,
+  CONSTRAINT audit_pending_pkey PRIMARY KEY (xid, event_id)
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000);
+ALTER TABLE medzen.audit_pending ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_tile (
+  level integer NOT NULL,
+  index bigint NOT NULL,
+  hashes bytea NOT NULL,
+  CONSTRAINT audit_tile_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0))),
+  CONSTRAINT audit_tile_index_check CHECK ((index >= 0)),
+  CONSTRAINT audit_tile_level_check CHECK (((level >= 0) AND (level <= 63))),
+  CONSTRAINT audit_tile_pkey PRIMARY KEY (level, index)
+);
+ALTER TABLE medzen.audit_tile ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.consent (
+  tenant text COLLATE "C" NOT NULL,
+  id uuid NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  ordinal integer NOT NULL,
+  participant text COLLATE "C" NOT NULL,
+  decision text NOT NULL,
+  acknowledged_recording boolean NOT NULL,
+  acknowledged_storage boolean NOT NULL,
+  acknowledged_access boolean NOT NULL,
+  acknowledged_retention boolean NOT NULL,
+  text_version text NOT NULL,
+  text_sha256 text NOT NULL,
+  language text NOT NULL,
+  method text NOT NULL,
+  location text,
+  ip text,
+  user_agent text,
+  at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT consent_decision_check CHECK ((decision = ANY (ARRAY['given'::text, 'withdrawn'::text]))),
+  CONSTRAINT consent_ip_check CHECK ((length(ip) <= 64)),
+  CONSTRAINT consent_language_check CHECK (((length(language) >= 1) AND (length(language) <= 64))),
+  CONSTRAINT consent_location_check CHECK (((length(location) >= 1) AND (length(location) <= 64))),
+  CONSTRAINT consent_method_check CHECK ((method = ANY (ARRAY['click'::text, 'written'::text, 'verbal'::text, 'signature'::text]))),
+  CONSTRAINT consent_ordinal_check CHECK ((ordinal >= 1)),
+  CONSTRAINT consent_participant_check CHECK (((length(participant) >= 1) AND (length(participant) <= 256))),
+  CONSTRAINT consent_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT consent_tenant_session_id_fkey FOREIGN KEY (tenant, session_id) REFERENCES medzen.consent_session(tenant, session_id),
+  CONSTRAINT consent_tenant_session_id_ordinal_key UNIQUE (tenant, session_id, ordinal),
+  CONSTRAINT consent_text_sha256_check CHECK ((text_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT consent_text_version_check CHECK (((length(text_version) >= 1) AND (length(text_version) <= 256))),
+  CONSTRAINT consent_user_agent_check CHECK ((length(user_agent) <= 16384))
+);
+ALTER TABLE medzen.consent ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.consent_session (
+  tenant text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  records integer NOT NULL DEFAULT 0,
+  CONSTRAINT consent_session_pkey PRIMARY KEY (tenant, session_id),
+  CONSTRAINT consent_session_records_check CHECK ((records >= 0)),
+  CONSTRAINT consent_session_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 256))),
+  CONSTRAINT consent_session_tenant_check CHECK ((tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'::text))
+);
+ALTER TABLE medzen.consent_session ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.legal_hold (
+  tenant text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  recording_id uuid,
+  patient text COLLATE "C",
+  matter text NOT NULL,
+  reason text NOT NULL,
+  placed_by text NOT NULL,
+  placed_at timestamp(3) with time zone NOT NULL,
+  released_by text,
+  released_at timestamp(3) with time zone,
+  CONSTRAINT legal_hold_check CHECK ((num_nonnulls(recording_id, patient) = 1)),
+  CONSTRAINT legal_hold_check1 CHECK ((num_nulls(released_by, released_at) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT legal_hold_id_check CHECK (((length(id) >= 1) AND (length(id) <= 128))),
+  CONSTRAINT legal_hold_matter_check CHECK (((length(matter) >= 1) AND (length(matter) <= 512))),
+  CONSTRAINT legal_hold_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT legal_hold_placed_by_check CHECK (((length(placed_by) >= 1) AND (length(placed_by) <= 256))),
+  CONSTRAINT legal_hold_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 2048))),
+  CONSTRAINT legal_hold_released_by_check CHECK (((length(released_by) >= 1) AND (length(released_by) <= 256))),
+  CONSTRAINT legal_hold_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
+  CONSTRAINT legal_hold_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.legal_hold ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.migration (
+  id text NOT NULL,
+  checksum text NOT NULL,
+  applied_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  breaking boolean NOT NULL,
+  CONSTRAINT migration_pkey PRIMARY KEY (id)
+);
+ALTER TABLE medzen.migration ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.permission (
+  role text NOT NULL,
+  function text NOT NULL,
+  CONSTRAINT permission_pkey PRIMARY KEY (role, function)
+);
+ALTER TABLE medzen.permission ENABLE ROW LEVEL SECURITY;
+CREATE UNLOGGED TABLE medzen.rate_limit (
+  tenant text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  tat bigint NOT NULL,
+  CONSTRAINT rate_limit_pkey PRIMARY KEY (tenant, key)
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+ALTER TABLE medzen.rate_limit ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.recording (
+  tenant text COLLATE "C" NOT NULL,
+  id uuid NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  patient text COLLATE "C" NOT NULL,
+  provider text COLLATE "C" NOT NULL,
+  provider_ref text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  state_at timestamp(3) with time zone NOT NULL,
+  started_at timestamp(3) with time zone NOT NULL,
+  ended_at timestamp(3) with time zone,
+  duration_seconds double precision,
+  media jsonb,
+  object jsonb,
+  object_prefix text NOT NULL,
+  jurisdiction text NOT NULL,
+  provider_class text NOT NULL,
+  zone text NOT NULL,
+  failure jsonb,
+  tombstone jsonb,
+  views integer NOT NULL DEFAULT 0,
+  downloads integer NOT NULL DEFAULT 0,
+  revision integer NOT NULL DEFAULT 1,
+  rules_version text COLLATE "C",
+  facts_revision integer,
+  decided_at timestamp(3) with time zone,
+  retain_until timestamp(3) with time zone,
+  warn_at timestamp(3) with time zone,
+  grace_until timestamp(3) with time zone,
+  rule_ids text[],
+  subject_revision integer NOT NULL DEFAULT 0,
+  hold_count integer NOT NULL DEFAULT 0,
+  warned boolean NOT NULL DEFAULT false,
+  claim_token bigint,
+  claim_until timestamp with time zone,
+  claim_attempts integer NOT NULL DEFAULT 0,
+  claim_after timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+  CONSTRAINT recording_check CHECK (((state = 'deleted'::text) = (tombstone IS NOT NULL))),
+  CONSTRAINT recording_check1 CHECK (((state <> 'deleted'::text) OR ((media IS NULL) AND (object IS NULL)))),
+  CONSTRAINT recording_check2 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
+  CONSTRAINT recording_check3 CHECK (((num_nulls(retain_until, warn_at, grace_until) = 3) OR (rules_version IS NOT NULL))),
+  CONSTRAINT recording_check4 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_claim_attempts_check CHECK ((claim_attempts >= 0)),
+  CONSTRAINT recording_downloads_check CHECK ((downloads >= 0)),
+  CONSTRAINT recording_duration_seconds_check CHECK ((duration_seconds >= (0)::double precision)),
+  CONSTRAINT recording_facts_revision_check CHECK ((facts_revision >= 0)),
+  CONSTRAINT recording_failure_check CHECK (((jsonb_typeof(failure) = 'object'::text) AND ((length((failure ->> 'code'::text)) >= 1) AND (length((failure ->> 'code'::text)) <= 128)))),
+  CONSTRAINT recording_hold_count_check CHECK ((hold_count >= 0)),
+  CONSTRAINT recording_media_check CHECK ((jsonb_typeof(media) = 'object'::text)),
+  CONSTRAINT recording_object_check CHECK ((jsonb_typeof(object) = 'object'::text)),
+  CONSTRAINT recording_object_prefix_check CHECK (((length(object_prefix) >= 1) AND (length(object_prefix) <= 1024))),
+  CONSTRAINT recording_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT recording_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 64))),
+  CONSTRAINT recording_provider_ref_check CHECK (((length(provider_ref) >= 1) AND (length(provider_ref) <= 512))),
+  CONSTRAINT recording_revision_check CHECK ((revision >= 1)),
+  CONSTRAINT recording_rules_version_check CHECK ((rules_version <> ''::text)),
+  CONSTRAINT recording_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 256))),
+  CONSTRAINT recording_state_check CHECK ((state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'available'::text, 'archived'::text, 'deleting'::text, 'deleted'::text, 'failed'::text]))),
+  CONSTRAINT recording_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
+  CONSTRAINT recording_tombstone_check CHECK ((jsonb_typeof(tombstone) = 'object'::text)),
+  CONSTRAINT recording_views_check CHECK ((views >= 0))
+);
+ALTER TABLE medzen.recording ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.recording_participant (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  participant text COLLATE "C" NOT NULL,
+  started_at timestamp(3) with time zone NOT NULL,
+  position integer NOT NULL,
+  role text NOT NULL,
+  location text,
+  CONSTRAINT recording_participant_location_check CHECK (((length(location) >= 1) AND (length(location) <= 64))),
+  CONSTRAINT recording_participant_participant_check CHECK (((length(participant) >= 1) AND (length(participant) <= 256))),
+  CONSTRAINT recording_participant_pkey PRIMARY KEY (tenant, recording_id, participant),
+  CONSTRAINT recording_participant_position_check CHECK (("position" >= 1)),
+  CONSTRAINT recording_participant_role_check CHECK ((role = ANY (ARRAY['patient'::text, 'provider'::text, 'guest'::text]))),
+  CONSTRAINT recording_participant_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.recording_participant ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.retention_fact (
+  tenant text COLLATE "C" NOT NULL,
+  id uuid NOT NULL,
+  patient text COLLATE "C" NOT NULL,
+  revision integer NOT NULL,
+  type text NOT NULL,
+  date date NOT NULL,
+  zone text NOT NULL,
+  CONSTRAINT retention_fact_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT retention_fact_revision_check CHECK ((revision >= 1)),
+  CONSTRAINT retention_fact_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
+  CONSTRAINT retention_fact_tenant_patient_revision_key UNIQUE (tenant, patient, revision),
+  CONSTRAINT retention_fact_type_check CHECK ((type = ANY (ARRAY['treatment'::text, 'discharge'::text, 'therapy_ended'::text, 'birth'::text, 'death'::text, 'claim_opened'::text, 'claim_closed'::text]))),
+  CONSTRAINT retention_fact_zone_check CHECK (((length(zone) >= 1) AND (length(zone) <= 64)))
+);
+ALTER TABLE medzen.retention_fact ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.retention_subject (
+  tenant text COLLATE "C" NOT NULL,
+  patient text COLLATE "C" NOT NULL,
+  revision integer NOT NULL DEFAULT 0,
+  holds integer NOT NULL DEFAULT 0,
+  recordings integer NOT NULL DEFAULT 0,
+  CONSTRAINT retention_subject_holds_check CHECK ((holds >= 0)),
+  CONSTRAINT retention_subject_patient_check CHECK (((length(patient) >= 1) AND (length(patient) <= 256))),
+  CONSTRAINT retention_subject_pkey PRIMARY KEY (tenant, patient),
+  CONSTRAINT retention_subject_recordings_check CHECK ((recordings >= 0)),
+  CONSTRAINT retention_subject_revision_check CHECK ((revision >= 0)),
+  CONSTRAINT retention_subject_tenant_check CHECK ((tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'::text))
+);
+ALTER TABLE medzen.retention_subject ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.retention_warning (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  deadline timestamp(3) with time zone NOT NULL,
+  event_id text NOT NULL,
+  CONSTRAINT retention_warning_pkey PRIMARY KEY (tenant, recording_id, deadline),
+  CONSTRAINT retention_warning_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.webhook_seen (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  dedupe_key text COLLATE "C" NOT NULL,
+  seen_at timestamp with time zone NOT NULL DEFAULT medzen.now(),
+  CONSTRAINT webhook_seen_dedupe_key_check CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 512))),
+  CONSTRAINT webhook_seen_pkey PRIMARY KEY (tenant, recording_id, dedupe_key),
+  CONSTRAINT webhook_seen_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.webhook_seen ENABLE ROW LEVEL SECURITY;
+
+-- ---- Indexes
+
+CREATE INDEX audit_event_action ON ONLY medzen.audit_event USING btree (action, id);
+CREATE INDEX audit_event_actor ON ONLY medzen.audit_event USING btree (actor, id);
+CREATE INDEX audit_event_patient ON ONLY medzen.audit_event USING btree (patient, id) WHERE (patient IS NOT NULL);
+CREATE INDEX audit_event_purpose ON ONLY medzen.audit_event USING btree (purpose, id) WHERE (purpose = ANY (ARRAY['BTG'::text, 'ETREAT'::text]));
+CREATE INDEX audit_event_refused ON ONLY medzen.audit_event USING btree (outcome, id) WHERE (outcome <> 'success'::text);
+CREATE INDEX audit_event_stray ON ONLY medzen.audit_event USING btree (tenant, id) WHERE stray;
+CREATE INDEX audit_event_target ON ONLY medzen.audit_event USING btree (target_id, id) WHERE (target_id IS NOT NULL);
+CREATE INDEX audit_event_tenant ON ONLY medzen.audit_event USING btree (tenant, id);
+CREATE INDEX consent_latest ON medzen.consent USING btree (tenant, session_id, participant, ordinal DESC);
+CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
+CREATE INDEX legal_hold_recording ON medzen.legal_hold USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
+CREATE INDEX recording_archives ON medzen.recording USING btree (tenant, rules_version, retain_until, id) WHERE ((state = 'available'::text) AND (facts_revision = subject_revision));
+CREATE INDEX recording_by_failure ON medzen.recording USING btree (tenant, ((failure ->> 'code'::text)), started_at, id) WHERE (failure IS NOT NULL);
+CREATE INDEX recording_by_patient ON medzen.recording USING btree (tenant, patient, started_at, id);
+CREATE INDEX recording_by_provider ON medzen.recording USING btree (tenant, provider, provider_ref, started_at, id);
+CREATE INDEX recording_by_session ON medzen.recording USING btree (tenant, session_id, started_at, id);
+CREATE INDEX recording_by_start ON medzen.recording USING btree (tenant, started_at, id);
+CREATE INDEX recording_by_state ON medzen.recording USING btree (tenant, state, started_at, id);
+CREATE INDEX recording_deleting ON medzen.recording USING btree (tenant, grace_until NULLS FIRST, id) WHERE (state = 'deleting'::text);
+CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, grace_until, id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (facts_revision = subject_revision));
+CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE ((state <> 'deleted'::text) AND (facts_revision <> subject_revision));
+CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = 'recording'::text);
+CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = 'recording'::text);
+CREATE INDEX recording_participant_of ON medzen.recording_participant USING btree (tenant, participant, started_at, recording_id);
+CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
+CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
+CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
+CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT warned));
+
+-- ---- Triggers
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_checkpoint FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_event FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_event FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_event_default FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_head FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_leaf FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_tile FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_row_change BEFORE UPDATE ON medzen.audit_tile FOR EACH ROW EXECUTE FUNCTION medzen.refuse_tile_change();
+CREATE TRIGGER consent_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.consent FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW EXECUTE FUNCTION medzen.guard_legal_hold();
+CREATE TRIGGER legal_hold_no_delete BEFORE DELETE OR TRUNCATE ON medzen.legal_hold FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER recording_guard BEFORE UPDATE ON medzen.recording FOR EACH ROW EXECUTE FUNCTION medzen.guard_recording();
+CREATE TRIGGER recording_no_delete BEFORE DELETE OR TRUNCATE ON medzen.recording FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER recording_participant_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.recording_participant FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER retention_fact_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_fact FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER retention_warning_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_warning FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+
+-- ---- Policies
+
+CREATE POLICY consent_admin ON medzen.consent FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+CREATE POLICY consent_own ON medzen.consent FOR SELECT TO {public} USING ((participant = medzen.current_subject())) WITH CHECK ();
+CREATE POLICY legal_hold_admin ON medzen.legal_hold FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+CREATE POLICY recording_admin ON medzen.recording FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+CREATE POLICY recording_participants ON medzen.recording FOR SELECT TO {public} USING ((EXISTS ( SELECT
+   FROM medzen.recording_participant p
+  WHERE ((p.tenant = recording.tenant) AND (p.recording_id = recording.id) AND (p.participant = medzen.current_subject()))))) WITH CHECK ();
+CREATE POLICY recording_participant_admin ON medzen.recording_participant FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+CREATE POLICY recording_participant_self ON medzen.recording_participant FOR SELECT TO {public} USING ((participant = medzen.current_subject())) WITH CHECK ();
+CREATE POLICY retention_fact_admin ON medzen.retention_fact FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+
+-- ---- Functions
+
+CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_count int := cardinality(p_ids);
+  v_good int;
+  v_added int;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events');
+  END IF;
+
+  -- Many at once are most likely all new: a plain insert is cheaper than one that expects conflicts. Not for a few, since each
+  -- such block is a subtransaction, and Postgres slows down past 64 of them in one transaction of the host.
+  IF v_count > 16 THEN
+    BEGIN
+      INSERT INTO medzen.audit_event
+        (id, tenant, at, actor, patient, action, outcome, purpose, target_type, target_id, stray, body, written_at)
+      SELECT d.*, v_now FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d;
+      GET DIAGNOSTICS v_good = ROW_COUNT;
+      IF v_good <> v_count THEN
+        PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+      END IF;
+      INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
+      RETURN jsonb_build_object('added', v_count);
+    EXCEPTION
+      WHEN unique_violation THEN NULL; -- one of them is there already
+    END;
+  END IF;
+
+  WITH derived AS MATERIALIZED (
+    SELECT d.* FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d
+  ), added AS (
+    INSERT INTO medzen.audit_event
+      (id, tenant, at, actor, patient, action, outcome, purpose, target_type, target_id, stray, body, written_at)
+    SELECT d.*, v_now FROM derived d
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+  ), queued AS (
+    INSERT INTO medzen.audit_pending (event_id, written_at) SELECT a.id, v_now FROM added a
+    RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM derived), (SELECT count(*) FROM queued) INTO v_good, v_added;
+  IF v_good <> v_count THEN
+    PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+  END IF;
+  IF v_added < v_count THEN
+    -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
+    SELECT count(*) INTO v_good
+    FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
+    JOIN medzen.audit_event e ON e.id = i.id::uuid AND e.body = convert_to(i.line, 'UTF8');
+    IF v_good <> v_count THEN
+      PERFORM medzen.fail('audit_conflict', 'An audit event with this id and other content exists');
+    END IF;
+  END IF;
+  RETURN jsonb_build_object('added', v_added);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.apply_permissions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_grant record;
+BEGIN
+  REVOKE ALL ON ALL TABLES IN SCHEMA medzen FROM PUBLIC;
+  REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen FROM PUBLIC;
+  REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen FROM PUBLIC;
+  FOR v_grant IN
+    SELECT DISTINCT p.role FROM medzen.permission p JOIN pg_roles r ON r.rolname = p.role ORDER BY 1
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA medzen TO %I', v_grant.role);
+  END LOOP;
+  FOR v_grant IN
+    SELECT p.role, f.oid::regprocedure::text AS signature
+    FROM medzen.permission p
+    JOIN pg_roles r ON r.rolname = p.role
+    JOIN pg_proc f ON f.proname = p.function AND f.pronamespace = 'medzen'::regnamespace
+    ORDER BY 1, 2
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
+  END LOOP;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.audit_lag()
+ RETURNS TABLE(pending text, oldest_ms text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT count(*)::text,
+    coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text
+  FROM medzen.audit_pending p
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.begin_deletion(p_tenant text, p_id uuid, p_token text, p_facts_revision integer, p_rules_version text, p_now timestamp with time zone, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  -- A fact or a hold, on the patient too, updates this very row before it commits: what we read here is what stands.
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_status := CASE
+    WHEN NOT found THEN 'not_found'
+    WHEN v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
+    WHEN v_row.state = 'deleting' THEN 'begun'
+    WHEN v_row.hold_count > 0 THEN 'held'
+    WHEN v_row.rules_version IS DISTINCT FROM p_rules_version
+      OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
+      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
+    WHEN v_row.state NOT IN ('available', 'archived', 'failed')
+      OR v_row.grace_until IS NULL OR v_row.grace_until > p_now THEN 'not_due'
+  END;
+  IF v_status = 'begun' THEN
+    RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
+  ELSIF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+
+  UPDATE medzen.recording r SET state = 'deleting', state_at = p_now, revision = r.revision + 1
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+
+  v_status := CASE
+    WHEN p_dedupe_key IS NOT NULL AND EXISTS (
+      SELECT FROM medzen.webhook_seen w
+      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.dedupe_key = p_dedupe_key) THEN 'repeated'
+    WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
+    WHEN v_row.revision <> p_expected_revision THEN 'conflict'
+    WHEN v_row.state = 'deleted' OR p_to = 'deleted' THEN 'invalid_transition'
+    -- Past no hold and no date: only what failed before anything was stored.
+    WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0
+      OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
+    WHEN p_to <> ALL (medzen.next_states(v_row.state)) THEN 'invalid_transition'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status, 'recording', medzen.recording_json(v_row));
+  END IF;
+
+  UPDATE medzen.recording r SET
+    state = coalesce(p_to, r.state),
+    state_at = CASE WHEN p_to IS NULL THEN r.state_at ELSE p_at END,
+    ended_at = coalesce(p_ended_at, r.ended_at),
+    duration_seconds = coalesce(p_duration_seconds, r.duration_seconds),
+    media = coalesce(p_media, r.media),
+    object = coalesce(p_object, r.object),
+    failure = CASE WHEN p_clear_failure THEN NULL ELSE coalesce(p_failure, r.failure) END,
+    revision = r.revision + 1,
+    -- A move ends whatever claim there was and its back-off; a worker's own change ends its claim.
+    claim_token = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_token END,
+    claim_until = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_until END,
+    claim_attempts = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_attempts ELSE 0 END,
+    claim_after = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_after ELSE '-infinity' END
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  IF p_dedupe_key IS NOT NULL THEN
+    INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES (p_tenant, p_id, p_dedupe_key);
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'changed', 'recording', medzen.recording_json(v_row));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.check_claim_options(p_limit integer, p_lease_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'A claim takes 1 to 1000 recordings');
+  END IF;
+  IF p_lease_ms IS NULL OR p_lease_ms NOT BETWEEN 1000 AND 3600000 THEN
+    PERFORM medzen.fail('invalid_input', 'A lease lasts 1 second to 1 hour');
+  END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.check_tenant(p_tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_tenant IS NULL OR p_tenant !~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN
+    PERFORM medzen.fail('invalid_input', 'Not a tenant name');
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.claim_backoff(p_attempts integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+RETURN LEAST(make_interval(mins => (LEAST(p_attempts, 38) * LEAST(p_attempts, 38))), '1 day'::interval);
+
+CREATE OR REPLACE FUNCTION medzen.claim_expired(p_tenant text, p_now timestamp with time zone, p_rules_version text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_clock timestamptz := medzen.now();
+  v_ids uuid[];
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  IF p_id IS NULL THEN
+    -- Two index scans, each in order of the deadline. What the merge leaves over is unlocked a moment later.
+    WITH unfinished AS MATERIALIZED (
+      SELECT r.id, r.grace_until FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.state = 'deleting' AND r.claim_after <= v_clock
+      ORDER BY r.grace_until NULLS FIRST, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED
+    ), expired AS MATERIALIZED (
+      SELECT r.id, r.grace_until FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
+        AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
+        AND r.grace_until <= p_now AND r.claim_after <= v_clock
+      ORDER BY r.grace_until, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED
+    ), due AS (
+      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY grace_until NULLS FIRST, id LIMIT p_limit
+    )
+    SELECT array_agg(due.id ORDER BY due.grace_until NULLS FIRST, due.id) INTO v_ids FROM due;
+  ELSE
+    SELECT array_agg(due.id) INTO v_ids FROM (
+      SELECT r.id FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
+        r.state = 'deleting'
+        OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
+          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.grace_until <= p_now))
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  END IF;
+  RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.claim_transfers(p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  IF p_id IS NULL THEN
+    SELECT array_agg(due.id ORDER BY due.state_at, due.id) INTO v_ids FROM (
+      SELECT r.id, r.state_at FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.state = 'uploading' AND r.claim_after <= v_now
+      ORDER BY r.state_at, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  ELSE
+    SELECT array_agg(due.id) INTO v_ids FROM (
+      SELECT r.id FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_id AND r.state = 'uploading'
+        AND (r.claim_until IS NULL OR r.claim_until <= v_now)
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  END IF;
+  RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.cleanup_rate_limits(p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now bigint := medzen.now_ns();
+  v_gone int;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 THEN
+    PERFORM medzen.fail('invalid_input', 'A clean-up drops 1 to 100000 keys');
+  END IF;
+  DELETE FROM medzen.rate_limit l
+  USING (
+    SELECT o.tenant, o.key FROM medzen.rate_limit o WHERE o.tat <= v_now LIMIT p_limit FOR UPDATE SKIP LOCKED
+  ) o
+  WHERE l.tenant = o.tenant AND l.key = o.key AND l.tat <= v_now;
+  GET DIAGNOSTICS v_gone = ROW_COUNT;
+  RETURN to_jsonb(v_gone);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.commit_batch(p_expected_size text, p_expected_root bytea, p_event_ids text[], p_leaf_hashes bytea, p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+DECLARE
+  v_head medzen.audit_head%ROWTYPE;
+  v_ids uuid[] := p_event_ids::uuid[];
+  v_count int := cardinality(p_event_ids);
+  v_hashes bytea;
+  v_xids xid8[];
+BEGIN
+  -- Whoever comes second waits here, and then sees the first one's head.
+  SELECT * INTO v_head FROM medzen.audit_head FOR UPDATE;
+  IF v_head.size <> p_expected_size::bigint OR v_head.root <> p_expected_root THEN
+    RETURN jsonb_build_object('status', 'conflict');
+  END IF;
+  IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 10000 OR octet_length(p_leaf_hashes) <> 32 * v_count
+     OR cardinality(p_tile_keys) <> cardinality(p_tile_hashes) THEN
+    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events, and one leaf hash for each');
+  END IF;
+  SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY i.at), array_agg(e.xid ORDER BY i.at) INTO v_hashes, v_xids
+  FROM unnest(v_ids) WITH ORDINALITY AS i (id, at)
+  JOIN medzen.audit_event e ON e.id = i.id;
+  IF v_hashes IS DISTINCT FROM p_leaf_hashes THEN
+    PERFORM medzen.fail('invalid_input', 'An event of the batch does not exist, or has another leaf hash');
+  END IF;
+
+  BEGIN
+    INSERT INTO medzen.audit_leaf (leaf_index, event_id)
+    SELECT v_head.size + i.at - 1, i.id FROM unnest(v_ids) WITH ORDINALITY AS i (id, at) ORDER BY i.at;
+  EXCEPTION
+    WHEN unique_violation THEN
+      IF (SELECT count(DISTINCT i.id) FROM unnest(v_ids) i (id)) < v_count THEN
+        PERFORM medzen.fail('invalid_input', 'A batch names an event twice');
+      END IF;
+      RETURN jsonb_build_object('status', 'conflict');
+  END;
+  INSERT INTO medzen.audit_tile AS t (level, index, hashes)
+  SELECT split_part(k.key, '/', 1)::int, split_part(k.key, '/', 2)::bigint, k.hashes
+  FROM unnest(p_tile_keys, p_tile_hashes) AS k (key, hashes)
+  ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes;
+  INSERT INTO medzen.audit_checkpoint (size, root, checkpoint, written_at)
+  VALUES (v_head.size + v_count, p_root, p_checkpoint, medzen.now());
+  DELETE FROM medzen.audit_pending p
+  USING unnest(v_xids, v_ids) AS i (xid, id)
+  WHERE p.xid = i.xid AND p.event_id = i.id;
+  UPDATE medzen.audit_head h SET
+    size = h.size + v_count,
+    root = p_root,
+    checkpoint = p_checkpoint,
+    -- Below the oldest transaction that is still at work, everything has been committed or undone; below the first that is
+    -- pending, everything has its leaf. Both by the snapshot of this one statement.
+    pending_from = least(
+      (SELECT p.xid FROM medzen.audit_pending p WHERE p.xid >= (SELECT medzen.pending_from())
+       ORDER BY p.xid, p.event_id LIMIT 1),
+      pg_snapshot_xmin(pg_current_snapshot())),
+    server_started = pg_postmaster_start_time();
+  RETURN jsonb_build_object('status', 'committed');
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.consent_json(c medzen.consent)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (c).id, 'sessionId', (c).session_id, 'participant', (c).participant, 'decision', (c).decision, 'acknowledgements', jsonb_build_object('recording', (c).acknowledged_recording, 'storage', (c).acknowledged_storage, 'access', (c).acknowledged_access, 'retention', (c).acknowledged_retention), 'textVersion', (c).text_version, 'textSha256', (c).text_sha256, 'language', (c).language, 'method', (c).method, 'location', (c).location, 'ip', (c).ip, 'userAgent', (c).user_agent, 'at', medzen.format_instant((c).at)));
+
+CREATE OR REPLACE FUNCTION medzen.consume_limits(p_tenant text, p_requests jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now bigint;
+  v_request record;
+  v_passed text[];
+  v_tat bigint;
+  v_all boolean;
+  v_result jsonb;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF jsonb_array_length(p_requests) NOT BETWEEN 1 AND 16 THEN
+    PERFORM medzen.fail('invalid_input', 'A rate limit takes 1 to 16 policies');
+  END IF;
+  v_now := medzen.now_ns();
+  LOOP
+    -- Look first, without a lock: as a timestamp only grows while it matters, what is refused now is refused for certain. So the crowd
+    -- at a limit that is reached neither waits for a row nor writes.
+    SELECT jsonb_agg(medzen.limit_decision(a.ahead, false, r.unit, r.room, r.cost) ORDER BY r.at),
+      bool_and(a.ahead + r.cost <= r.room)
+    INTO v_result, v_all
+    FROM medzen.read_limit_requests(p_requests) r
+    LEFT JOIN medzen.rate_limit l ON l.tenant = p_tenant AND l.key = r.key
+    CROSS JOIN LATERAL (SELECT least(greatest(coalesce(l.tat, 0) - v_now, 0), r.room) AS ahead) a;
+    EXIT WHEN NOT v_all;
+
+    v_passed := '{}';
+    FOR v_request IN SELECT * FROM medzen.read_limit_requests(p_requests) r ORDER BY r.key COLLATE "C" LOOP
+      INSERT INTO medzen.rate_limit AS l (tenant, key, tat)
+      VALUES (p_tenant, v_request.key, v_now + v_request.cost)
+      ON CONFLICT (tenant, key) DO UPDATE
+        SET tat = v_now + least(greatest(l.tat - v_now, 0), v_request.room) + v_request.cost
+        WHERE least(greatest(l.tat - v_now, 0), v_request.room) + v_request.cost <= v_request.room
+      RETURNING l.tat INTO v_tat;
+      v_all := v_tat IS NOT NULL;
+      EXIT WHEN NOT v_all; -- somebody was faster since the look
+      v_passed := v_passed || v_request.key;
+      v_result := jsonb_set(v_result, ARRAY[(v_request.at - 1)::text],
+        medzen.limit_decision(v_tat - v_now, true, v_request.unit, v_request.room, v_request.cost));
+    END LOOP;
+    EXIT WHEN v_all;
+
+    -- Give back what was taken; the rows are still locked.
+    UPDATE medzen.rate_limit l SET tat = l.tat - r.cost
+    FROM medzen.read_limit_requests(p_requests) r
+    WHERE l.tenant = p_tenant AND l.key = r.key AND r.key = ANY (v_passed);
+  END LOOP;
+  RETURN v_result;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.count_hold(p_tenant text, p_recording_id uuid, p_patient text, p_by integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_recording_id IS NOT NULL THEN
+    UPDATE medzen.recording r SET hold_count = r.hold_count + p_by
+    WHERE r.tenant = p_tenant AND r.id = p_recording_id;
+  ELSE
+    UPDATE medzen.retention_subject s SET holds = s.holds + p_by WHERE s.tenant = p_tenant AND s.patient = p_patient;
+    PERFORM FROM medzen.recording r
+    WHERE r.tenant = p_tenant AND r.patient = p_patient
+    ORDER BY r.id FOR NO KEY UPDATE;
+    UPDATE medzen.recording r SET hold_count = r.hold_count + p_by
+    WHERE r.tenant = p_tenant AND r.patient = p_patient;
+  END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_subject()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  RETURN coalesce(
+    nullif(current_setting('medzen.actor', true), ''),
+    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', ''));
+EXCEPTION
+  WHEN invalid_text_representation THEN RETURN NULL; -- claims that are not JSON name nobody
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.derive_events(p_tenant text, p_ids text[], p_bodies text)
+ RETURNS TABLE(id uuid, tenant text, at timestamp with time zone, actor text, patient text, action text, outcome text, purpose text, target_type text, target_id text, stray boolean, body bytea)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH given AS MATERIALIZED (
+    SELECT i.id, i.line,
+      -- jsonb cannot hold a NUL; the derived columns show it as the replacement character.
+      replace(i.line, '\u0000', '\ufffd')::jsonb AS e
+    FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
+  ), read AS MATERIALIZED (
+    SELECT g.id::uuid AS id, (g.e ->> 'at')::timestamptz AS at,
+      g.e #>> '{actor,id}' AS actor, g.e ->> 'patient' AS patient, g.e ->> 'action' AS action, g.e ->> 'outcome' AS outcome,
+      g.e ->> 'purpose' AS purpose, g.e #>> '{target,type}' AS target_type, g.e #>> '{target,id}' AS target_id,
+      octet_length(g.line) > 2000 AS long, convert_to(g.line, 'UTF8') AS body
+    FROM given g
+    WHERE g.e ->> 'tenant' = p_tenant AND g.e ->> 'id' = g.id AND g.id = lower(g.id) AND g.e -> 'v' = '1'
+      AND g.e ->> 'at' LIKE '____-__-__T__:__:__.___Z' AND octet_length(g.line) <= 65535
+  ), near AS MATERIALIZED (
+    -- Events of one call are nearly always of one moment: then two comparisons a row say that none is a stray.
+    SELECT medzen.uuid_floor(max(r.at) - interval '1 minute') AS least, medzen.uuid_floor(min(r.at) + interval '1 minute') AS most
+    FROM read r
+  )
+  SELECT r.id, p_tenant, r.at,
+    CASE WHEN r.long THEN medzen.index_key(r.actor) ELSE r.actor END,
+    CASE WHEN r.long THEN medzen.index_key(r.patient) ELSE r.patient END,
+    CASE WHEN r.long THEN medzen.index_key(r.action) ELSE r.action END,
+    CASE WHEN r.long THEN medzen.index_key(r.outcome) ELSE r.outcome END,
+    CASE WHEN r.long THEN medzen.index_key(r.purpose) ELSE r.purpose END,
+    CASE WHEN r.long THEN medzen.index_key(r.target_type) ELSE r.target_type END,
+    CASE WHEN r.long THEN medzen.index_key(r.target_id) ELSE r.target_id END,
+    CASE WHEN r.id BETWEEN n.least AND n.most THEN false
+      ELSE r.id NOT BETWEEN medzen.uuid_floor(r.at - interval '1 minute') AND medzen.uuid_floor(r.at + interval '1 minute') END,
+    r.body
+  FROM read r, near n
+  WHERE r.actor IS NOT NULL AND r.action IS NOT NULL AND r.outcome IS NOT NULL
+  ORDER BY r.id
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.fail(p_code text, p_message text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_codes CONSTANT text[] := ARRAY[
+    'invalid_input', 'invalid_configuration', 'unauthenticated', 'forbidden', 'origin_not_allowed', 'not_found', 'gone',
+    'method_not_allowed', 'conflict', 'audit_conflict', 'invalid_transition', 'consent_required', 'retention_active', 'held',
+    'too_late', 'body_too_large', 'unsupported_media_type', 'rate_limited', 'signature_invalid', 'checksum_mismatch',
+    'lease_lost', 'checkpoint_inconsistent', 'not_available', 'store_unavailable', 'provider_unavailable', 'wire_busy',
+    'migration_missing', 'migration_drift', 'internal'];
+  v_at int := array_position(v_codes, p_code);
+BEGIN
+  IF v_at IS NULL THEN
+    RAISE EXCEPTION 'medzen.fail does not know the code %', p_code;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'MZ' || lpad(v_at::text, 3, '0'), MESSAGE = p_message;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.find_recording(p_tenant text, p_provider text, p_provider_ref text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT medzen.recording_json(r.*) AS recording_json
+    FROM medzen.recording r
+   WHERE ((r.tenant = find_recording.p_tenant) AND (r.provider = find_recording.p_provider) AND (r.provider_ref = find_recording.p_provider_ref))
+   ORDER BY r.started_at DESC, r.id DESC
+  LIMIT 1;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.finish_deletion(p_tenant text, p_id uuid, p_token text, p_tombstone jsonb, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_status := CASE
+    WHEN NOT found THEN 'not_found'
+    WHEN v_row.state = 'deleted' THEN 'already_deleted'
+    WHEN v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+  IF v_row.state <> 'deleting' THEN
+    PERFORM medzen.fail('invalid_transition', 'The deletion was not begun');
+  END IF;
+
+  UPDATE medzen.recording r SET
+    state = 'deleted',
+    state_at = (p_tombstone ->> 'deletedAt')::timestamptz,
+    tombstone = p_tombstone,
+    media = NULL,
+    object = NULL,
+    revision = r.revision + 1,
+    claim_token = NULL,
+    claim_until = NULL,
+    claim_attempts = 0,
+    claim_after = '-infinity'
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'finished', 'recording', medzen.recording_json(v_row));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.format_instant(p_at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE STRICT
+RETURN to_char((p_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+CREATE OR REPLACE FUNCTION medzen.get_recording(p_tenant text, p_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT medzen.recording_json(r.*) AS recording_json
+    FROM medzen.recording r
+   WHERE ((r.tenant = get_recording.p_tenant) AND (r.id = get_recording.p_id));
+END;
+
+CREATE OR REPLACE FUNCTION medzen.guard_audit_partition(p_partition text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  EXECUTE format('ALTER TABLE medzen.%I ENABLE ROW LEVEL SECURITY', p_partition);
+  EXECUTE format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.%I
+    FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change()', p_partition);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.guard_legal_hold()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF old.released_at IS NOT NULL
+    OR to_jsonb(new) - '{released_by,released_at}'::text[] <> to_jsonb(old) - '{released_by,released_at}'::text[] THEN
+    PERFORM medzen.fail('invalid_input', 'A legal hold is released once and does not change otherwise');
+  END IF;
+  RETURN new;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.guard_recording()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_kept medzen.recording := old;
+BEGIN
+  -- Whose patient comes under a hold later is counted there too.
+  v_kept.hold_count := new.hold_count;
+  IF old.state = 'deleted' AND new IS DISTINCT FROM v_kept THEN
+    PERFORM medzen.fail('invalid_transition', 'A deleted recording does not change');
+  END IF;
+  IF new.state <> old.state AND new.state <> ALL (medzen.next_states(old.state)) THEN
+    PERFORM medzen.fail('invalid_transition', format('A recording does not go from %s to %s', old.state, new.state));
+  END IF;
+  IF (new.tenant, new.id, new.session_id, new.patient, new.started_at, new.object_prefix)
+    IS DISTINCT FROM (old.tenant, old.id, old.session_id, old.patient, old.started_at, old.object_prefix) THEN
+    PERFORM medzen.fail('invalid_input', 'A recording keeps its id, session, patient, start and prefix');
+  END IF;
+  RETURN new;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
+
+CREATE OR REPLACE FUNCTION medzen.is_system_admin()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN false;
+
+CREATE OR REPLACE FUNCTION medzen.latest_consents(p_tenant text, p_session_id text)
+ RETURNS SETOF medzen.consent
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT DISTINCT ON (c.participant) c.tenant,
+     c.id,
+     c.session_id,
+     c.ordinal,
+     c.participant,
+     c.decision,
+     c.acknowledged_recording,
+     c.acknowledged_storage,
+     c.acknowledged_access,
+     c.acknowledged_retention,
+     c.text_version,
+     c.text_sha256,
+     c.language,
+     c.method,
+     c.location,
+     c.ip,
+     c.user_agent,
+     c.at
+    FROM medzen.consent c
+   WHERE ((c.tenant = latest_consents.p_tenant) AND (c.session_id = latest_consents.p_session_id))
+   ORDER BY c.participant, c.ordinal DESC;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.leaf_of(p_event_id text)
+ RETURNS TABLE(leaf_index text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT l.leaf_index::text FROM medzen.audit_leaf l WHERE l.event_id = p_event_id::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.legal_hold_json(h medzen.legal_hold)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (h).id, 'target', CASE WHEN ((h).patient IS NULL) THEN jsonb_build_object('recordingId', (h).recording_id) ELSE jsonb_build_object('patient', (h).patient) END, 'matter', (h).matter, 'reason', (h).reason, 'placedBy', (h).placed_by, 'placedAt', medzen.format_instant((h).placed_at), 'releasedBy', (h).released_by, 'releasedAt', medzen.format_instant((h).released_at)));
+
+CREATE OR REPLACE FUNCTION medzen.limit_decision(p_ahead bigint, p_spent boolean, p_unit bigint, p_room bigint, p_cost bigint)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN jsonb_build_object('allowed', (p_spent OR ((p_ahead + p_cost) <= p_room)), 'remaining', GREATEST((0)::bigint, ((p_room - p_ahead) / p_unit)), 'retryAfterMs', CASE WHEN p_spent THEN (0)::bigint ELSE GREATEST((0)::bigint, ((((p_ahead + p_cost) - p_room) + 999999) / 1000000)) END, 'resetMs', ((p_ahead + 999999) / 1000000));
+
+CREATE OR REPLACE FUNCTION medzen.list_consents(p_tenant text, p_session_id text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.consent_json(c.*) ORDER BY c.participant), '[]'::jsonb) AS "coalesce"
+    FROM medzen.latest_consents(list_consents.p_tenant, list_consents.p_session_id) c(tenant, id, session_id, ordinal, participant, decision, acknowledged_recording, acknowledged_storage, acknowledged_access, acknowledged_retention, text_version, text_sha256, language, method, location, ip, user_agent, at);
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timestamp with time zone, p_rules_version text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+    FROM ( SELECT q.tenant,
+             q.id,
+             q.session_id,
+             q.patient,
+             q.provider,
+             q.provider_ref,
+             q.state,
+             q.state_at,
+             q.started_at,
+             q.ended_at,
+             q.duration_seconds,
+             q.media,
+             q.object,
+             q.object_prefix,
+             q.jurisdiction,
+             q.provider_class,
+             q.zone,
+             q.failure,
+             q.tombstone,
+             q.views,
+             q.downloads,
+             q.revision,
+             q.rules_version,
+             q.facts_revision,
+             q.decided_at,
+             q.retain_until,
+             q.warn_at,
+             q.grace_until,
+             q.rule_ids,
+             q.subject_revision,
+             q.hold_count,
+             q.warned,
+             q.claim_token,
+             q.claim_until,
+             q.claim_attempts,
+             q.claim_after
+            FROM medzen.recording q
+           WHERE ((q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now))
+           ORDER BY q.retain_until, q.id
+          LIMIT list_due_archives.p_limit) r;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timestamp with time zone, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+    FROM ( SELECT q.tenant,
+             q.id,
+             q.session_id,
+             q.patient,
+             q.provider,
+             q.provider_ref,
+             q.state,
+             q.state_at,
+             q.started_at,
+             q.ended_at,
+             q.duration_seconds,
+             q.media,
+             q.object,
+             q.object_prefix,
+             q.jurisdiction,
+             q.provider_class,
+             q.zone,
+             q.failure,
+             q.tombstone,
+             q.views,
+             q.downloads,
+             q.revision,
+             q.rules_version,
+             q.facts_revision,
+             q.decided_at,
+             q.retain_until,
+             q.warn_at,
+             q.grace_until,
+             q.rule_ids,
+             q.subject_revision,
+             q.hold_count,
+             q.warned,
+             q.claim_token,
+             q.claim_until,
+             q.claim_attempts,
+             q.claim_after
+            FROM medzen.recording q
+           WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT q.warned) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
+           ORDER BY q.warn_at, q.id
+          LIMIT list_due_warnings.p_limit) r;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_facts(p_tenant text, p_patient text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_build_object('revision', COALESCE(( SELECT s.revision
+            FROM medzen.retention_subject s
+           WHERE ((s.tenant = list_facts.p_tenant) AND (s.patient = list_facts.p_patient))), 0), 'facts', COALESCE(( SELECT jsonb_agg(jsonb_build_object('id', f.id, 'patient', f.patient, 'type', f.type, 'date', to_char((f.date)::timestamp with time zone, 'YYYY-MM-DD'::text), 'zone', f.zone) ORDER BY f.revision) AS jsonb_agg
+            FROM medzen.retention_fact f
+           WHERE ((f.tenant = list_facts.p_tenant) AND (f.patient = list_facts.p_patient))), '[]'::jsonb)) AS jsonb_build_object;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_holds(p_tenant text, p_recording_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.legal_hold_json(h.*) ORDER BY h.placed_at, h.id), '[]'::jsonb) AS "coalesce"
+    FROM (medzen.recording r
+      JOIN medzen.legal_hold h ON (((h.tenant = r.tenant) AND ((h.recording_id = r.id) OR (h.patient = r.patient)))))
+   WHERE ((r.tenant = list_holds.p_tenant) AND (r.id = list_holds.p_recording_id));
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_recordings(p_tenant text, p_limit integer, p_session_id text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_state text DEFAULT NULL::text, p_participant text DEFAULT NULL::text, p_failure_code text DEFAULT NULL::text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_before_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_from text := 'medzen.recording r';
+  v_at text := 'r.started_at';
+  v_id text := 'r.id';
+  v_where text := 'r.tenant = $1';
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 201 THEN
+    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200 recordings');
+  END IF;
+  IF p_participant IS NOT NULL THEN
+    v_from := 'medzen.recording_participant p JOIN medzen.recording r ON r.tenant = p.tenant AND r.id = p.recording_id';
+    v_at := 'p.started_at';
+    v_id := 'p.recording_id';
+    v_where := 'p.tenant = $1 AND p.participant = $6';
+  END IF;
+  v_where := v_where
+    || CASE WHEN p_session_id IS NULL THEN '' ELSE ' AND r.session_id = $3' END
+    || CASE WHEN p_patient IS NULL THEN '' ELSE ' AND r.patient = $4' END
+    || CASE WHEN p_state IS NULL THEN '' ELSE ' AND r.state = $5' END
+    || CASE WHEN p_failure_code IS NULL THEN '' ELSE ' AND r.failure IS NOT NULL AND r.failure ->> ''code'' = $7' END
+    || CASE WHEN p_before IS NULL THEN '' ELSE format(' AND (%s, %s) < ($8, $9)', v_at, v_id) END;
+  EXECUTE format(
+    $sql$
+      SELECT coalesce(jsonb_agg(medzen.recording_json(page.r) ORDER BY (page.r).started_at DESC, (page.r).id DESC), '[]')
+      FROM (SELECT r FROM %s WHERE %s ORDER BY %s DESC, %s DESC LIMIT $2) page
+    $sql$, v_from, v_where, v_at, v_id)
+    INTO v_result
+    USING p_tenant, p_limit, p_session_id, p_patient, p_state, p_participant, p_failure_code, p_before, p_before_id;
+  RETURN v_result;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.list_stale_decisions(p_tenant text, p_rules_version text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_result jsonb;
+BEGIN
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.id), '[]') INTO v_result
+  FROM medzen.recording r
+  WHERE r.tenant = p_tenant AND r.id = ANY (ARRAY(
+    SELECT stale.id FROM (
+      (SELECT q.id FROM medzen.recording q
+       WHERE q.tenant = p_tenant AND q.state <> 'deleted' AND coalesce(q.rules_version, '') < p_rules_version
+       ORDER BY coalesce(q.rules_version, ''), q.id
+       LIMIT p_limit)
+      UNION
+      (SELECT q.id FROM medzen.recording q
+       WHERE q.tenant = p_tenant AND q.state <> 'deleted' AND coalesce(q.rules_version, '') > p_rules_version
+       ORDER BY coalesce(q.rules_version, ''), q.id
+       LIMIT p_limit)
+      UNION
+      (SELECT q.id FROM medzen.recording q
+       WHERE q.tenant = p_tenant AND q.state <> 'deleted' AND q.facts_revision <> q.subject_revision
+       ORDER BY q.id
+       LIMIT p_limit)) stale
+    LIMIT p_limit));
+  RETURN v_result;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamp with time zone, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
+    FROM ( SELECT q.tenant,
+             q.id,
+             q.session_id,
+             q.patient,
+             q.provider,
+             q.provider_ref,
+             q.state,
+             q.state_at,
+             q.started_at,
+             q.ended_at,
+             q.duration_seconds,
+             q.media,
+             q.object,
+             q.object_prefix,
+             q.jurisdiction,
+             q.provider_class,
+             q.zone,
+             q.failure,
+             q.tombstone,
+             q.views,
+             q.downloads,
+             q.revision,
+             q.rules_version,
+             q.facts_revision,
+             q.decided_at,
+             q.retain_until,
+             q.warn_at,
+             q.grace_until,
+             q.rule_ids,
+             q.subject_revision,
+             q.hold_count,
+             q.warned,
+             q.claim_token,
+             q.claim_until,
+             q.claim_attempts,
+             q.claim_after
+            FROM medzen.recording q
+           WHERE ((q.tenant = list_stuck.p_tenant) AND (q.state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text])) AND (q.state_at < list_stuck.p_before))
+           ORDER BY q.state_at, q.id
+          LIMIT list_stuck.p_limit) r;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.make_audit_partitions(p_months integer DEFAULT 6)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_month timestamptz := date_trunc('month', medzen.now(), 'UTC');
+  v_next timestamptz;
+  v_name text;
+  v_made int := 0;
+BEGIN
+  FOR v_at IN 0 .. p_months LOOP
+    v_next := date_trunc('month', v_month + interval '32 days', 'UTC');
+    v_name := 'audit_event_' || to_char(v_month AT TIME ZONE 'UTC', 'YYYY_MM');
+    IF to_regclass(format('medzen.%I', v_name)) IS NULL THEN
+      BEGIN
+        EXECUTE format('CREATE TABLE medzen.%I PARTITION OF medzen.audit_event FOR VALUES FROM (%L) TO (%L)',
+          v_name, medzen.uuid_floor(v_month), medzen.uuid_floor(v_next));
+        PERFORM medzen.guard_audit_partition(v_name);
+        v_made := v_made + 1;
+      EXCEPTION
+        WHEN check_violation THEN NULL; -- the default partition holds events of that month
+      END;
+    END IF;
+    v_month := v_next;
+  END LOOP;
+  RETURN v_made;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.next_states(p_state text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE p_state WHEN 'recording'::text THEN ARRAY['processing'::text, 'uploading'::text, 'failed'::text] WHEN 'processing'::text THEN ARRAY['uploading'::text, 'failed'::text] WHEN 'uploading'::text THEN ARRAY['available'::text, 'failed'::text] WHEN 'available'::text THEN ARRAY['archived'::text, 'deleting'::text] WHEN 'archived'::text THEN ARRAY['available'::text, 'deleting'::text] WHEN 'deleting'::text THEN ARRAY['deleted'::text] WHEN 'deleted'::text THEN ARRAY[]::text[] WHEN 'failed'::text THEN ARRAY['uploading'::text, 'deleting'::text] ELSE NULL::text[] END;
+
+CREATE OR REPLACE FUNCTION medzen.note_access(p_tenant text, p_id uuid, p_kind text, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '10s'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+BEGIN
+  IF p_kind IS NULL OR p_kind NOT IN ('view', 'download') THEN
+    PERFORM medzen.fail('invalid_input', 'An access is a view or a download');
+  END IF;
+  UPDATE medzen.recording r SET
+    views = r.views + CASE p_kind WHEN 'view' THEN 1 ELSE 0 END,
+    downloads = r.downloads + CASE p_kind WHEN 'download' THEN 1 ELSE 0 END
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.state = 'available'
+  RETURNING r.* INTO v_row;
+  IF found THEN
+    PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+    RETURN jsonb_build_object('status', 'noted', 'recording', medzen.recording_json(v_row));
+  END IF;
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id;
+  IF found THEN
+    RETURN jsonb_build_object('status', 'not_available', 'recording', medzen.recording_json(v_row));
+  END IF;
+  RETURN jsonb_build_object('status', 'not_found');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient text, p_type text, p_date date, p_zone text, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_old medzen.retention_fact;
+  v_revision integer;
+BEGIN
+  INSERT INTO medzen.retention_subject (tenant, patient) VALUES (p_tenant, p_patient) ON CONFLICT DO NOTHING;
+  SELECT s.revision INTO v_revision FROM medzen.retention_subject s
+  WHERE s.tenant = p_tenant AND s.patient = p_patient FOR NO KEY UPDATE;
+
+  SELECT * INTO v_old FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.id = p_id;
+  IF found THEN
+    IF (v_old.patient, v_old.type, v_old.date, v_old.zone) IS DISTINCT FROM (p_patient, p_type, p_date, p_zone) THEN
+      PERFORM medzen.fail('conflict', 'A fact with this id has other content');
+    END IF;
+    RETURN jsonb_build_object('status', 'repeated', 'revision', v_revision);
+  END IF;
+
+  v_revision := v_revision + 1;
+  BEGIN
+    INSERT INTO medzen.retention_fact (tenant, id, patient, revision, type, date, zone)
+    VALUES (p_tenant, p_id, p_patient, v_revision, p_type, p_date, p_zone);
+  EXCEPTION WHEN unique_violation THEN
+    -- The same id for another patient, a moment ago: this patient is locked.
+    PERFORM medzen.fail('conflict', 'A fact with this id has other content');
+  END;
+  UPDATE medzen.retention_subject s SET revision = v_revision WHERE s.tenant = p_tenant AND s.patient = p_patient;
+
+  -- In order of id, as everyone locks them. From here no decision on them is of the present facts.
+  PERFORM FROM medzen.recording r
+  WHERE r.tenant = p_tenant AND r.patient = p_patient AND r.state <> 'deleted'
+  ORDER BY r.id FOR NO KEY UPDATE;
+  UPDATE medzen.recording r SET subject_revision = v_revision
+  WHERE r.tenant = p_tenant AND r.patient = p_patient AND r.state <> 'deleted';
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'noted', 'revision', v_revision);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.now()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ PARALLEL SAFE
+RETURN clock_timestamp();
+
+CREATE OR REPLACE FUNCTION medzen.now_ns()
+ RETURNS bigint
+ LANGUAGE sql
+ PARALLEL SAFE
+RETURN (((EXTRACT(epoch FROM medzen.now()) * (1000000)::numeric))::bigint * 1000);
+
+CREATE OR REPLACE FUNCTION medzen.pending_from()
+ RETURNS xid8
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN h.server_started = pg_postmaster_start_time() THEN h.pending_from ELSE '0'::xid8 END
+  FROM medzen.audit_head h
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.place_hold(p_tenant text, p_id text, p_matter text, p_reason text, p_placed_by text, p_placed_at timestamp with time zone, p_event_id text, p_event_body bytea, p_recording_id uuid DEFAULT NULL::uuid, p_patient text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_old medzen.legal_hold;
+BEGIN
+  IF num_nonnulls(p_recording_id, p_patient) <> 1 THEN
+    PERFORM medzen.fail('invalid_input', 'A hold is on one recording or on one patient');
+  END IF;
+  SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
+  IF found THEN
+    RETURN medzen.repeated_hold(v_old, p_recording_id, p_patient);
+  END IF;
+
+  IF p_recording_id IS NULL THEN
+    INSERT INTO medzen.retention_subject (tenant, patient) VALUES (p_tenant, p_patient) ON CONFLICT DO NOTHING;
+    PERFORM FROM medzen.retention_subject s WHERE s.tenant = p_tenant AND s.patient = p_patient FOR NO KEY UPDATE;
+  ELSE
+    PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_recording_id FOR NO KEY UPDATE;
+    IF NOT found THEN
+      RETURN jsonb_build_object('status', 'not_found');
+    END IF;
+    IF EXISTS (
+      SELECT FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND r.state IN ('deleting', 'deleted')) THEN
+      RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
+    END IF;
+  END IF;
+
+  BEGIN
+    INSERT INTO medzen.legal_hold (tenant, id, recording_id, patient, matter, reason, placed_by, placed_at)
+    VALUES (p_tenant, p_id, p_recording_id, p_patient, p_matter, p_reason, p_placed_by, p_placed_at);
+  EXCEPTION WHEN unique_violation THEN
+    -- Placed a moment ago, by a retry or by somebody else.
+    SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
+    RETURN medzen.repeated_hold(v_old, p_recording_id, p_patient);
+  END;
+  PERFORM medzen.count_hold(p_tenant, p_recording_id, p_patient, 1);
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'placed');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_batch(p_limit integer)
+ RETURNS TABLE(id text, body bytea)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 THEN
+    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events');
+  END IF;
+  RETURN QUERY
+    SELECT p.event_id::text, e.body
+    FROM (
+      SELECT q.xid, q.event_id FROM medzen.audit_pending q
+      WHERE q.xid >= (SELECT medzen.pending_from())
+      ORDER BY q.xid, q.event_id LIMIT p_limit
+    ) p
+    JOIN medzen.audit_event e ON e.id = p.event_id
+    ORDER BY p.xid, p.event_id;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_checkpoints(p_after_size text, p_limit integer)
+ RETURNS TABLE(size text, checkpoint text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'Checkpoints are read 1 to 1000 at a time');
+  END IF;
+  RETURN QUERY
+    SELECT c.size::text, c.checkpoint FROM medzen.audit_checkpoint c
+    WHERE c.size > p_after_size::bigint ORDER BY c.size LIMIT p_limit;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_head()
+ RETURNS TABLE(size text, root bytea, checkpoint text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT h.size::text, h.root, h.checkpoint FROM medzen.audit_head h
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
+ RETURNS TABLE(leaf_index text, event_id text, body bytea)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 OR p_from::bigint < 0 THEN
+    PERFORM medzen.fail('invalid_input', 'Leaves are read 1 to 10000 at a time, from 0 on');
+  END IF;
+  RETURN QUERY
+    SELECT l.leaf_index::text, l.event_id::text, e.body
+    FROM (
+      SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
+      WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit
+    ) l
+    LEFT JOIN medzen.audit_event e ON e.id = l.event_id
+    ORDER BY l.leaf_index;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_limit_requests(p_requests jsonb)
+ RETURNS TABLE(at bigint, key text, unit bigint, room bigint, cost bigint)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT r.at, r.e ->> 'key', u.unit, floor((r.e ->> 'burst')::numeric * u.unit)::bigint,
+    ceil((r.e ->> 'cost')::numeric * u.unit)::bigint
+  FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (e, at),
+  LATERAL (
+    SELECT greatest(1, floor((r.e ->> 'periodMs')::numeric * 1000000 / (r.e ->> 'rate')::numeric))::bigint AS unit
+  ) u
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_migrations()
+ RETURNS TABLE(id text, checksum text, breaking boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT m.id, m.checksum, m.breaking FROM medzen.migration m ORDER BY m.id COLLATE "C"
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_tile(p_level integer, p_index text)
+ RETURNS TABLE(hashes bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT t.hashes FROM medzen.audit_tile t WHERE t.level = p_level AND t.index = p_index::bigint
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.record_consent(p_tenant text, p_id uuid, p_session_id text, p_participant text, p_decision text, p_acknowledged_recording boolean, p_acknowledged_storage boolean, p_acknowledged_access boolean, p_acknowledged_retention boolean, p_text_version text, p_text_sha256 text, p_language text, p_method text, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_location text DEFAULT NULL::text, p_ip text DEFAULT NULL::text, p_user_agent text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_new medzen.consent;
+  v_old medzen.consent;
+BEGIN
+  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (p_tenant, p_session_id) ON CONFLICT DO NOTHING;
+  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR NO KEY UPDATE;
+
+  v_new := ROW(p_tenant, p_id, p_session_id, NULL, p_participant, p_decision, p_acknowledged_recording,
+    p_acknowledged_storage, p_acknowledged_access, p_acknowledged_retention, p_text_version, p_text_sha256, p_language,
+    p_method, p_location, p_ip, p_user_agent, p_at);
+
+  SELECT * INTO v_old FROM medzen.consent c WHERE c.tenant = p_tenant AND c.id = p_id;
+  IF found THEN
+    v_new.ordinal := v_old.ordinal;
+    IF v_new IS DISTINCT FROM v_old THEN
+      PERFORM medzen.fail('conflict', 'A consent record with this id has other content');
+    END IF;
+    RETURN jsonb_build_object('status', 'repeated');
+  END IF;
+
+  UPDATE medzen.consent_session s SET records = s.records + 1
+  WHERE s.tenant = p_tenant AND s.session_id = p_session_id
+  RETURNING s.records INTO v_new.ordinal;
+
+  BEGIN
+    INSERT INTO medzen.consent VALUES (v_new.*);
+  EXCEPTION WHEN unique_violation THEN
+    -- Only the same id in another session gets here: this session is locked.
+    PERFORM medzen.fail('conflict', 'A consent record with this id has other content');
+  END;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'recorded');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.record_warning(p_tenant text, p_id uuid, p_deadline timestamp with time zone, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+BEGIN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  IF v_row.grace_until IS DISTINCT FROM p_deadline OR v_row.state IN ('deleting', 'deleted') THEN
+    RETURN jsonb_build_object('status', 'stale');
+  END IF;
+  IF v_row.warned THEN
+    RETURN jsonb_build_object('status', 'repeated');
+  END IF;
+  INSERT INTO medzen.retention_warning (tenant, recording_id, deadline, event_id)
+  VALUES (p_tenant, p_id, p_deadline, p_event_id);
+  UPDATE medzen.recording r SET warned = TRUE WHERE r.tenant = p_tenant AND r.id = p_id;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'recorded');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.recording_in_the_way(p_tenant text, p_id uuid, p_session_id text, p_provider text, p_provider_ref text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT medzen.recording_json(r.*) AS recording_json
+    FROM medzen.recording r
+   WHERE ((r.tenant = recording_in_the_way.p_tenant) AND ((r.id = recording_in_the_way.p_id) OR ((r.session_id = recording_in_the_way.p_session_id) AND (r.state = 'recording'::text)) OR ((r.provider = recording_in_the_way.p_provider) AND (r.provider_ref = recording_in_the_way.p_provider_ref) AND (r.state = 'recording'::text))))
+   ORDER BY (r.id = recording_in_the_way.p_id) DESC, (r.session_id = recording_in_the_way.p_session_id) DESC
+  LIMIT 1;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'failure', (r).failure, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+
+CREATE OR REPLACE FUNCTION medzen.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.fail('forbidden', format('%s of %s is not allowed: it is only ever added to', TG_OP, TG_TABLE_NAME));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.refuse_tile_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF (NEW.level, NEW.index) <> (OLD.level, OLD.index)
+     OR substring(NEW.hashes FOR octet_length(OLD.hashes)) <> OLD.hashes THEN
+    PERFORM medzen.fail('checkpoint_inconsistent', 'A tile of the log cannot change');
+  END IF;
+  RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.release_claim(p_tenant text, p_id uuid, p_token text, p_failure_code text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+BEGIN
+  UPDATE medzen.recording r SET
+    claim_token = NULL,
+    claim_until = NULL,
+    claim_attempts = r.claim_attempts - CASE WHEN p_failure_code IS NULL THEN 1 ELSE 0 END,
+    claim_after = CASE
+      WHEN p_failure_code IS NULL THEN '-infinity'
+      ELSE v_now + medzen.claim_backoff(r.claim_attempts) END
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.claim_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'released' ELSE 'lease_lost' END);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.release_hold(p_tenant text, p_id text, p_released_by text, p_released_at timestamp with time zone, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_hold medzen.legal_hold;
+BEGIN
+  -- The target never changes, so it is read first and locked in the common order.
+  SELECT * INTO v_hold FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  PERFORM FROM medzen.retention_subject s
+  WHERE s.tenant = p_tenant AND s.patient = v_hold.patient FOR NO KEY UPDATE;
+  PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = v_hold.recording_id FOR NO KEY UPDATE;
+
+  UPDATE medzen.legal_hold h SET released_by = p_released_by, released_at = p_released_at
+  WHERE h.tenant = p_tenant AND h.id = p_id AND h.released_at IS NULL;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'already_released');
+  END IF;
+  PERFORM medzen.count_hold(p_tenant, v_hold.recording_id, v_hold.patient, -1);
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'released');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_known.id IS NULL THEN
+    -- Not in our snapshot: the host's transaction is REPEATABLE READ, and must begin again.
+    RAISE serialization_failure USING message = 'The hold was placed by another transaction';
+  END IF;
+  IF (p_known.recording_id, p_known.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
+    PERFORM medzen.fail('conflict', 'A hold with this id has another target');
+  END IF;
+  RETURN jsonb_build_object('status', 'placed');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.requeue_events()
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH queued AS (
+    INSERT INTO medzen.audit_pending (xid, event_id, written_at)
+    SELECT e.xid, e.id, e.written_at FROM medzen.audit_event e
+    WHERE NOT EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = e.id)
+      AND NOT EXISTS (SELECT FROM medzen.audit_pending p WHERE p.event_id = e.id)
+    RETURNING 1
+  ), reset AS (
+    -- Their transactions lie back: look from the beginning again.
+    UPDATE medzen.audit_head SET pending_from = '0' WHERE EXISTS (SELECT FROM queued)
+  )
+  SELECT count(*) FROM queued
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rules_version text, p_facts_revision integer, p_decided_at timestamp with time zone, p_rule_ids text[], p_event_id text, p_event_body bytea, p_retain_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_warn_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_grace_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_restored boolean;
+BEGIN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  IF v_row.state = 'deleted' OR v_row.subject_revision <> p_facts_revision THEN
+    RETURN jsonb_build_object('status', 'stale');
+  END IF;
+  v_restored := v_row.state = 'archived' AND coalesce(p_retain_until > p_decided_at, FALSE);
+
+  UPDATE medzen.recording r SET
+    rules_version = p_rules_version,
+    facts_revision = p_facts_revision,
+    decided_at = p_decided_at,
+    retain_until = p_retain_until,
+    warn_at = p_warn_at,
+    grace_until = p_grace_until,
+    rule_ids = p_rule_ids,
+    -- A deadline that moved is warned of anew; one that moved back was warned of already.
+    warned = EXISTS (
+      SELECT FROM medzen.retention_warning w
+      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until),
+    state = CASE WHEN v_restored THEN 'available' ELSE r.state END,
+    state_at = CASE WHEN v_restored THEN p_decided_at ELSE r.state_at END,
+    revision = r.revision + 1,
+    claim_token = CASE WHEN v_restored THEN NULL ELSE r.claim_token END,
+    claim_until = CASE WHEN v_restored THEN NULL ELSE r.claim_until END,
+    claim_attempts = CASE WHEN v_restored THEN 0 ELSE r.claim_attempts END,
+    claim_after = CASE WHEN v_restored THEN '-infinity' ELSE r.claim_after END
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  IF v_restored THEN
+    PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  END IF;
+  RETURN jsonb_build_object(
+    'status', CASE WHEN v_restored THEN 'restored' ELSE 'saved' END, 'recording', medzen.recording_json(v_row));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
+ RETURNS TABLE(id text, body bytea)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  -- Written out for each call, so that the planner sees only what restricts, and with which value.
+  v_where text := 'e.tenant = $1';
+  v_branch text := 'SELECT e.id, e.body FROM medzen.audit_event e WHERE %s ORDER BY e.id DESC LIMIT $2';
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
+    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
+  END IF;
+  IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
+  IF p_patient IS NOT NULL THEN v_where := v_where || ' AND e.patient = $4'; END IF;
+  IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
+  IF p_action IS NOT NULL THEN v_where := v_where || ' AND e.action = $6'; END IF;
+  IF p_outcome IS NOT NULL THEN v_where := v_where || ' AND e.outcome = $7'; END IF;
+  IF p_purpose IS NOT NULL THEN v_where := v_where || ' AND e.purpose = $8'; END IF;
+  IF p_target_type IS NOT NULL THEN v_where := v_where || ' AND e.target_type = $9'; END IF;
+  IF p_target_id IS NOT NULL THEN v_where := v_where || ' AND e.target_id = $10'; END IF;
+  IF p_from IS NOT NULL THEN v_where := v_where || ' AND e.at >= $11'; END IF;
+  IF p_to IS NOT NULL THEN v_where := v_where || ' AND e.at < $12'; END IF;
+  IF p_from IS NULL AND p_to IS NULL THEN
+    v_branch := format(v_branch, v_where);
+  ELSE
+    -- Except for strays, the id tells the time to within a minute: a range of the index, and of the partitions.
+    v_branch := format('SELECT * FROM ((%s) UNION ALL (%s)) u ORDER BY 1 DESC LIMIT $2',
+      format(v_branch, v_where || ' AND NOT e.stray'
+        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND e.id >= $13' END
+        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND e.id <= $14' END),
+      format(v_branch, v_where || ' AND e.stray'));
+  END IF;
+  RETURN QUERY EXECUTE format('SELECT r.id::text, r.body FROM (%s) r ORDER BY r.id DESC', v_branch)
+  USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_key(p_action),
+    medzen.index_key(p_outcome), medzen.index_key(p_purpose), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
+    p_from::timestamptz, p_to::timestamptz,
+    medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute');
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_taken jsonb;
+  v_missing text[];
+  v_subject medzen.retention_subject;
+  v_row medzen.recording;
+BEGIN
+  v_taken := medzen.recording_in_the_way(p_tenant, p_id, p_session_id, p_provider, p_provider_ref);
+  IF v_taken IS NOT NULL THEN
+    RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
+  END IF;
+
+  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR SHARE;
+  SELECT array_agg(u.participant ORDER BY u.position) INTO v_missing
+  FROM unnest(p_consent_of) WITH ORDINALITY u(participant, position)
+  WHERE NOT EXISTS (
+    SELECT FROM medzen.latest_consents(p_tenant, p_session_id) c
+    WHERE c.participant = u.participant AND c.decision = 'given' AND c.acknowledged_recording
+      AND c.acknowledged_storage AND c.acknowledged_access AND c.acknowledged_retention);
+  IF v_missing IS NOT NULL THEN
+    RETURN jsonb_build_object('status', 'consent_required', 'missing', to_jsonb(v_missing));
+  END IF;
+
+  BEGIN
+    INSERT INTO medzen.retention_subject AS s (tenant, patient, recordings) VALUES (p_tenant, p_patient, 1)
+    ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
+    RETURNING s.* INTO v_subject;
+    INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
+      object_prefix, jurisdiction, provider_class, zone, subject_revision, hold_count)
+    VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'recording', p_started_at,
+      p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, v_subject.revision, v_subject.holds)
+    RETURNING * INTO v_row;
+  EXCEPTION WHEN unique_violation THEN
+    -- Somebody else started it a moment ago; leaving this block took our own rows back.
+    v_taken := medzen.recording_in_the_way(p_tenant, p_id, p_session_id, p_provider, p_provider_ref);
+    IF v_taken IS NULL THEN
+      -- Not in our snapshot: the host's transaction is REPEATABLE READ, and must begin again.
+      RAISE serialization_failure USING message = 'The session was changed by another transaction';
+    END IF;
+    RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
+  END;
+
+  INSERT INTO medzen.recording_participant (tenant, recording_id, participant, started_at, position, role, location)
+  SELECT p_tenant, p_id, e.value ->> 'id', p_started_at, e.position, e.value ->> 'role', e.value ->> 'location'
+  FROM jsonb_array_elements(p_participants) WITH ORDINALITY e(value, position);
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'started', 'recording', medzen.recording_json(v_row));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.take_claims(p_tenant text, p_ids uuid[], p_lease_ms integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_lease INTERVAL := make_interval(secs => p_lease_ms / 1000.0);
+  v_result jsonb;
+BEGIN
+  WITH taken AS (
+    UPDATE medzen.recording r SET
+      claim_token = nextval('medzen.claim_token'),
+      claim_until = v_now + v_lease,
+      claim_attempts = r.claim_attempts + 1,
+      claim_after = v_now + v_lease + medzen.claim_backoff(r.claim_attempts + 1)
+    WHERE r.tenant = p_tenant AND r.id = ANY (p_ids)
+    RETURNING r.*
+  )
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'recording', medzen.recording_json(t::medzen.recording),
+    'token', t.claim_token::text,
+    'attempts', t.claim_attempts) ORDER BY array_position(p_ids, t.id)), '[]')
+  INTO v_result
+  FROM taken t;
+  RETURN v_result;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.uuid_floor(p_at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((lpad(to_hex((floor((GREATEST((0)::numeric, EXTRACT(epoch FROM p_at)) * (1000)::numeric)))::bigint), 12, '0'::text) || repeat('0'::text, 20)))::uuid;
+
+CREATE OR REPLACE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'))
+$function$;
+
+
+-- ---- Grants
+
+GRANT EXECUTE ON FUNCTION medzen.append_events TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_expired TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.commit_batch TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.consume_limits TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.find_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.get_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.list_consents TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_due_archives TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_due_warnings TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_facts TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_holds TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_recordings TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_stuck TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.record_consent TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.record_warning TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.release_claim TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.release_hold TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.save_decision TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.start_recording TO medzen_app;
+GRANT USAGE ON SCHEMA medzen TO medzen_app;
+GRANT USAGE ON SCHEMA medzen TO medzen_auditor;
+GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
