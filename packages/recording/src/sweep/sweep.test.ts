@@ -1,0 +1,447 @@
+import type { Recording } from '@medzen/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Clinic, down, openClinic } from '../../test/clinic.ts';
+import { createRetention } from '../retention/create-retention.ts';
+import { georgiaPsychologist } from '../retention/policy.ts';
+import { retentionRules } from '../retention/rules.ts';
+
+let clinic: Clinic;
+beforeEach(async () => {
+  clinic = await openClinic();
+  await clinic.fact('birth', '1980-05-01');
+});
+afterEach(() => clinic.close());
+
+/** Of a recording made on 2026-11-21. */
+const retained = '2033-11-22T05:00:00.000Z';
+const warning = '2034-01-21T05:00:00.000Z';
+const graceEnds = '2034-02-20T05:00:00.000Z';
+const nothing = {
+  warned: [],
+  archived: [],
+  restored: [],
+  deleted: [],
+  deferred: [],
+  failed: [],
+  poisoned: [],
+  stuck: [],
+};
+const minute = 60_000;
+
+async function tombstones(): Promise<number> {
+  return (await clinic.events()).filter(({ action, outcome }) => action === 'recording.delete' && outcome === 'success')
+    .length;
+}
+
+/** Several available recordings of the same patient, each of its own session. */
+async function several(count: number): Promise<Recording[]> {
+  const made: Recording[] = [];
+  for (let i = 0; i < count; i++) {
+    const { id, providerRef } = await clinic.start(`s-${i}`);
+    clinic.server.endRoom(providerRef);
+    for (const callback of clinic.server.outbox.splice(0)) await clinic.ingest(callback);
+    clinic.server.finishCompositions(providerRef);
+    for (const callback of clinic.server.outbox.splice(0)) await clinic.ingest(callback);
+    made.push(await clinic.recordings.transfer(id, clinic.scope));
+  }
+  return made;
+}
+
+describe('sweep', () => {
+  it('carries a recording from available through archive and warning to its tombstone, each exactly on its day', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    const at = async (instant: string, before = 0) => {
+      clinic.clock.set(new Date(Date.parse(instant) - before));
+      return clinic.recordings.sweep(clinic.scope);
+    };
+    expect(await at(retained, 1)).toMatchObject(nothing);
+    expect(await at(retained)).toMatchObject({ ...nothing, archived: [id] });
+    expect(await at(warning, 1)).toMatchObject(nothing);
+    expect(await at(warning)).toMatchObject({ ...nothing, warned: [id] });
+    expect(clinic.warnings).toMatchObject([{ recordingId: id, deadline: graceEnds, patient: 'p1', held: false }]);
+    expect(await at(graceEnds, 1)).toMatchObject(nothing);
+    expect(await at(graceEnds)).toMatchObject({ ...nothing, deleted: [id], versions: 1, bytes: 65_536 });
+    expect(await at(graceEnds)).toMatchObject(nothing);
+    expect(await clinic.get(id)).toMatchObject({
+      state: 'deleted',
+      tombstone: { deletedBy: 'sweep', ruleIds: ['us-ga-psychologist'], provedEmptyAt: graceEnds },
+    });
+    expect((await clinic.get(id)).object).toBeUndefined();
+    expect(await clinic.versions(objectPrefix)).toBe(0);
+    expect((await clinic.events()).map(({ action }) => action)).toEqual(
+      expect.arrayContaining([
+        'recording.archive',
+        'recording.retention_warning',
+        'recording.delete_begun',
+        'recording.delete',
+      ]),
+    );
+  });
+
+  it('warns once of a deadline, and again when it has moved', async () => {
+    await clinic.available();
+    clinic.clock.set(warning);
+    await clinic.recordings.sweep(clinic.scope);
+    await clinic.recordings.sweep(clinic.scope);
+    expect(clinic.warnings).toHaveLength(1);
+    await clinic.fact('treatment', '2034-01-20');
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ restored: [expect.any(String)], warned: [] });
+    clinic.clock.set('2041-03-22T04:00:00.000Z');
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
+    expect(clinic.warnings.map(({ deadline }) => deadline)).toEqual([graceEnds, '2041-04-21T04:00:00.000Z']);
+  });
+
+  it('warns again when it died between telling and noting, never the other way round', async () => {
+    await clinic.available();
+    clinic.clock.set(warning);
+    clinic.fault = (method, when) => {
+      if (method === 'recordings.recordWarning' && when === 'before') throw down();
+    };
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [], failed: [{ step: 'warn' }] });
+    clinic.fault = undefined;
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
+    expect(clinic.warnings).toHaveLength(2);
+  });
+
+  it('leaves a warning due when nobody could be told', async () => {
+    await clinic.available();
+    clinic.clock.set(warning);
+    const deaf = clinic.another({
+      notifier: { retentionWarning: () => Promise.reject(new Error('mail server says no to p1@example.com')) },
+    });
+    expect(await deaf.sweep(clinic.scope)).toMatchObject({ warned: [], failed: [{ step: 'warn', code: 'internal' }] });
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
+  });
+
+  it('brings an archived recording back when a new treatment moves the date, and cancels its deletion', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(retained);
+    await clinic.recordings.sweep(clinic.scope);
+    clinic.clock.set(graceEnds);
+    await clinic.fact('treatment', '2034-02-01');
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ restored: [id], deleted: [] });
+    expect((await clinic.get(id)).state).toBe('available');
+    expect((await clinic.recordings.playbackUrl(id, clinic.patient)).url).toContain('http');
+  });
+
+  it('deletes nothing under a hold, and what is released at the next run', async () => {
+    const { id } = await clinic.available();
+    const hold = await clinic.recordings.legalHold.place(
+      { target: { patient: 'p1' }, matter: 'm', reason: 'r' },
+      clinic.admin,
+    );
+    clinic.clock.set(graceEnds);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([]);
+    await clinic.recordings.legalHold.release(hold.id, clinic.admin);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
+  it('lets a hold win that comes between the claim and the intent', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    await clinic.recordings.sweep(clinic.scope, { now: new Date(retained) });
+    let once = true;
+    const racing = clinic.another({
+      stores: {
+        ...clinic.stores,
+        recordings: {
+          ...clinic.stores.recordings,
+          beginDeletion: async (...args) => {
+            if (once) {
+              once = false;
+              await clinic.recordings.legalHold.place(
+                { target: { recordingId: id }, matter: 'm', reason: 'r' },
+                clinic.admin,
+              );
+            }
+            return clinic.stores.recordings.beginDeletion(...args);
+          },
+        },
+      },
+    });
+    expect(await racing.sweep(clinic.scope)).toMatchObject({ deleted: [], deferred: [{ id, reason: 'held' }] });
+    expect(await clinic.versions(objectPrefix)).toBe(1);
+  });
+
+  it('lets a treatment win that comes between the claim and the intent', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    let once = true;
+    const racing = clinic.another({
+      stores: {
+        ...clinic.stores,
+        recordings: {
+          ...clinic.stores.recordings,
+          beginDeletion: async (...args) => {
+            if (once) await clinic.fact('treatment', '2034-02-19');
+            once = false;
+            return clinic.stores.recordings.beginDeletion(...args);
+          },
+        },
+      },
+    });
+    expect(await racing.sweep(clinic.scope)).toMatchObject({ deleted: [], deferred: [{ id, reason: 'stale' }] });
+    clinic.clock.advance(60 * minute);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([]);
+    expect(await clinic.versions(objectPrefix)).toBe(1);
+  });
+
+  it.each([
+    'recordings.claimExpired',
+    'recordings.facts',
+    'recordings.beginDeletion',
+    'objects.abortUploads',
+    'objects.listVersions',
+    'objects.deleteVersions',
+    'recordings.finishDeletion',
+  ])('converges on one tombstone when it dies before or after %s', async (method) => {
+    for (const when of ['before', 'after'] as const) {
+      const { id, objectPrefix } = await clinic.available();
+      clinic.clock.set(graceEnds);
+      await clinic.recordings.sweep(clinic.scope, { now: new Date(retained) });
+      let armed = true;
+      clinic.fault = (called, moment) => {
+        // Once dead, dead: nothing more of that process reaches a store, not even the release of its claim.
+        if (armed && !(called === method && moment === when)) return;
+        armed = false;
+        throw down();
+      };
+      await clinic.recordings.sweep(clinic.scope).catch(() => {});
+      expect(armed).toBe(false);
+      clinic.fault = undefined;
+      clinic.clock.advance(60 * minute);
+      const left = (await clinic.get(id)).state;
+      const report = await clinic.recordings.sweep(clinic.scope);
+      expect(report.deleted).toEqual(left === 'deleted' ? [] : [id]);
+      expect([(await clinic.get(id)).state, await clinic.versions(objectPrefix), await tombstones()]).toEqual([
+        'deleted',
+        0,
+        1,
+      ]);
+      await clinic.close();
+      clinic = await openClinic();
+      await clinic.fact('birth', '1980-05-01');
+    }
+  });
+
+  it('makes one tombstone when two run at once', async () => {
+    const made = await several(6);
+    clinic.clock.set(graceEnds);
+    const reports = await Promise.all([1, 2, 3].map(() => clinic.another().sweep(clinic.scope)));
+    expect(reports.flatMap(({ deleted }) => deleted).sort()).toEqual(made.map(({ id }) => id).sort());
+    expect(await tombstones()).toBe(6);
+  });
+
+  it('makes one tombstone when a slow run comes back after its lease', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let reached = (): void => {};
+    const arrived = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const slow = clinic.another({
+      providers: {
+        twilio: {
+          ...clinic.provider,
+          discard: async (recording) => {
+            reached();
+            await held;
+            return clinic.provider.discard(recording);
+          },
+        },
+      },
+    });
+    const first = slow.sweep(clinic.scope, { leaseMs: 1000 });
+    await arrived;
+    clinic.clock.advance(30 * minute);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+    release();
+    expect(await first).toMatchObject({ deleted: [], deferred: [{ id, reason: 'lease_lost' }] });
+    expect(await tombstones()).toBe(1);
+  });
+
+  it('defers what the object store has locked, deletes the rest of it, and finishes when the lock ends', async () => {
+    const { id, objectPrefix, object } = await clinic.available();
+    await clinic.objects.put(`${objectPrefix}z`, new Uint8Array(5), { contentType: 'image/png' });
+    const locked = { key: object?.key ?? '', versionId: object?.versionId ?? '' };
+    clinic.objects.setLocked(locked, true);
+    clinic.clock.set(graceEnds);
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({
+      deleted: [],
+      deferred: [{ id, reason: 'locked' }],
+      versions: 1,
+    });
+    clinic.objects.setLocked(locked, false);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([]);
+    clinic.clock.advance(60 * minute);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
+  it('tries again when the store asks for patience, and lists again until nothing is left', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    for (let i = 0; i < 25; i++)
+      await clinic.objects.put(`${objectPrefix}part-${i % 5}`, new Uint8Array(1), { contentType: 'video/mp4' });
+    clinic.clock.set(graceEnds);
+    let busy = 3;
+    const slow = clinic.another({
+      objects: {
+        ...clinic.objects,
+        listVersions: (prefix, options) => clinic.objects.listVersions(prefix, { ...options, limit: 7 }),
+        deleteVersions: async (versions) => {
+          busy -= 1;
+          if (busy >= 0)
+            return { deleted: [], errors: versions.map((one) => ({ ...one, reason: 'transient', code: 'SlowDown' })) };
+          return clinic.objects.deleteVersions(versions);
+        },
+      },
+    });
+    expect(await slow.sweep(clinic.scope)).toMatchObject({ deleted: [id], versions: 26 });
+  });
+
+  it('sets a poisoned row aside, reports it, and lets it starve nobody', async () => {
+    const made = await several(3);
+    const bad = made[0]?.id ?? '';
+    clinic.clock.set(graceEnds);
+    const cursed = clinic.another({
+      objects: {
+        ...clinic.objects,
+        abortUploads: (prefix) =>
+          prefix.includes(bad) ? Promise.reject(new Error('no such bucket')) : clinic.objects.abortUploads(prefix),
+      },
+    });
+    const first = await cursed.sweep(clinic.scope, { limit: 2 });
+    const second = await cursed.sweep(clinic.scope, { limit: 2 });
+    expect([...first.deleted, ...second.deleted].sort()).toEqual(
+      made
+        .slice(1)
+        .map(({ id }) => id)
+        .sort(),
+    );
+    expect(first.failed).toMatchObject([{ id: bad, step: 'delete', code: 'internal', attempts: 1 }]);
+    let poisoned: readonly string[] = [];
+    for (let day = 0; day < 6; day++) {
+      clinic.clock.advance(24 * 60 * minute);
+      poisoned = (await cursed.sweep(clinic.scope)).poisoned;
+    }
+    expect(poisoned).toEqual([bad]);
+  });
+
+  it('keeps what it finished when it is stopped', async () => {
+    const made = await several(4);
+    clinic.clock.set(graceEnds);
+    const stop = new AbortController();
+    let done = 0;
+    clinic.fault = (method, when) => {
+      if (method !== 'recordings.finishDeletion' || when !== 'after') return;
+      done += 1;
+      if (done === 2) stop.abort();
+    };
+    const report = await clinic.recordings.sweep(clinic.scope, { signal: stop.signal });
+    expect([report.deleted.length, report.stopped]).toEqual([2, 'aborted']);
+    clinic.fault = undefined;
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toHaveLength(made.length - 2);
+  });
+
+  it('says that it stopped when the store went away', async () => {
+    await clinic.available();
+    clinic.clock.set(graceEnds);
+    clinic.fault = (method) => {
+      if (method === 'recordings.claimExpired') throw down();
+    };
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({
+      archived: [expect.any(String)],
+      stopped: 'store_unavailable',
+    });
+  });
+
+  it('touches nothing of another tenant, whose recordings may lie beside it', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    expect(await clinic.recordings.sweep({ tenant: 'elsewhere' })).toMatchObject(nothing);
+    const neighbour = `${objectPrefix.slice(0, -1)}0/media`;
+    await clinic.objects.put(neighbour, new Uint8Array(1), { contentType: 'video/mp4' });
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+    expect(await clinic.versions(neighbour)).toBe(1);
+  });
+
+  it('decides everything again when the rules change, and keeps longer from then on', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    const longer = createRetention({
+      rules: retentionRules.map((rule) => ({ ...rule, adultYears: 20 })),
+      policies: [georgiaPsychologist],
+    });
+    expect(await clinic.another({ retention: longer }).sweep(clinic.scope)).toMatchObject({ decided: 1, deleted: [] });
+    expect((await clinic.get(id)).state).toBe('available');
+  });
+
+  it('sets a row aside that the rules cannot judge', async () => {
+    const made = await several(2);
+    const [bad] = made;
+    const retention = createRetention({ rules: retentionRules, policies: [{ ...georgiaPsychologist, graceDays: 91 }] });
+    const confused = clinic.another({
+      retention: {
+        ...retention,
+        evaluate: (input, now) => {
+          if (input.startedAt === bad?.startedAt) throw new RangeError('a zone that this runtime does not know');
+          return retention.evaluate(input, now);
+        },
+      },
+    });
+    clinic.clock.advance(minute);
+    const { id } = await clinic.start('s-9').catch(() => ({ id: '' }));
+    expect(id).not.toBe('');
+    const report = await confused.sweep(clinic.scope);
+    expect(report.failed.every(({ step }) => step === 'decide')).toBe(true);
+    expect(report.failed.map(({ id: failed }) => failed)).toContain(bad?.id);
+    expect((await clinic.get(bad?.id ?? '')).decision).not.toHaveProperty('graceUntil');
+    expect((await confused.sweep(clinic.scope)).failed).toEqual([]);
+  });
+
+  it('fails what has been stuck for seven days, and stops what may still be capturing', async () => {
+    const { id } = await clinic.start();
+    clinic.clock.advance(7 * 24 * 60 * minute - 1);
+    expect((await clinic.recordings.sweep(clinic.scope)).stuck).toEqual([]);
+    clinic.clock.advance(2);
+    expect((await clinic.recordings.sweep(clinic.scope)).stuck).toEqual([id]);
+    expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'stuck' } });
+    expect(clinic.server.outbox.at(-1)?.event).toBe('recording-completed');
+  });
+
+  it('asks again for media when nobody heard that the room had ended', async () => {
+    const { id, providerRef } = await clinic.start();
+    await clinic.recordings.stop(id, clinic.doctor);
+    clinic.server.endRoom(providerRef);
+    expect(clinic.server.left(providerRef).compositions).toEqual([]);
+    clinic.clock.advance(11 * minute);
+    await clinic.recordings.sweep(clinic.scope);
+    expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
+  });
+
+  it('deletes what a provider made that is no longer configured, once that provider had forgotten it', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    expect((await clinic.another({ providers: {} }).sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
+  it('writes no tombstone while a provider that is no longer configured may still have a copy', async () => {
+    const { id } = await clinic.uploading();
+    for (let i = 0; i < 9; i++) clinic.server.fail({ on: 'api', status: 503, path: /Recordings\/RT/ });
+    await clinic.recordings.transfer(id, clinic.scope);
+    clinic.clock.set(graceEnds);
+    const report = await clinic.another({ providers: {} }).sweep(clinic.scope);
+    expect(report).toMatchObject({
+      deleted: [],
+      failed: expect.arrayContaining([expect.objectContaining({ id, step: 'delete' })]),
+    });
+    expect((await clinic.get(id)).state).toBe('deleting');
+  });
+
+  it.each([{ limit: 0 }, { limit: 1001 }, { leaseMs: 999 }])('refuses %j', async (options) => {
+    await expect(clinic.recordings.sweep(clinic.scope, options)).rejects.toMatchObject({ code: 'invalid_input' });
+  });
+});
