@@ -9,14 +9,15 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
  */
 export type Route = `${Method} /${string}`;
 
-type NamesIn<Path extends string> = Path extends `${infer Head}/${infer Tail}`
-  ? NamesIn<Head> | NamesIn<Tail>
+/** The names of a template's parameters. */
+export type RouteParamNames<Path extends string> = Path extends `${infer Head}/${infer Tail}`
+  ? RouteParamNames<Head> | RouteParamNames<Tail>
   : Path extends `:${infer Name}`
     ? Name
     : never;
 
 /** The parameters that a route template names, each a decoded text. */
-export type RouteParams<R extends Route> = { readonly [Name in NamesIn<R>]: string };
+export type RouteParams<R extends Route> = { readonly [Name in RouteParamNames<R>]: string };
 
 /** A route template taken apart. */
 export interface RoutePattern {

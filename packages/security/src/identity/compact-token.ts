@@ -9,7 +9,7 @@ export interface CompactToken {
 }
 
 /** Longer tokens are refused before anything is decoded. */
-export const maxTokenLength = 8192;
+const maxTokenLength = 8192;
 
 const bounds = { maxDepth: 16, maxKeys: 512 };
 
