@@ -1,6 +1,6 @@
 import { equalBytes, type LogLeaf, type LogStore } from '@medzen/core';
 import { agrees, arbitrate, type TileRow } from './arbitrate.ts';
-import { holdsId } from './event-id.ts';
+import { createIdCheck } from './event-id.ts';
 import type { LogFinding } from './log-finding.ts';
 import { isSize } from './proof-ranges.ts';
 import { edgeRoot } from './tree-edge.ts';
@@ -43,13 +43,16 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   const levels: WalkLevel[] = [];
   let ids: string[] = []; // of the leaves in the tile that is being filled
   let mislabelled: number[] = []; // positions in it whose body is another event's
+  const holdsId = createIdCheck();
   const asked = new Map<number, Promise<Uint8Array | undefined>>(); // tiles of level 0, ahead of their turn
 
   const levelAt = (level: number): WalkLevel => {
-    const known = new Uint8Array(tileWidth);
-    const present = levels[level] ?? { index: 0, width: 0, computed: new Uint8Array(tileWidth * hashBytes), known };
-    levels[level] = present;
-    return present;
+    const present = levels[level];
+    if (present !== undefined) return present;
+    const [computed, known] = [new Uint8Array(tileWidth * hashBytes), new Uint8Array(tileWidth)];
+    const fresh = { index: 0, width: 0, computed, known };
+    levels[level] = fresh;
+    return fresh;
   };
 
   const tileAt = async (level: number, index: number): Promise<Uint8Array | undefined> => {

@@ -264,7 +264,7 @@ describe('an altered event', () => {
 
   it('is named as a range when the hash over it was altered with it', async () => {
     const log = await sealedLog(600);
-    const forged = new TextEncoder().encode(`{"id":"${log.idAt(300)}"}`);
+    const forged = new TextEncoder().encode(`{"a":0,"id":"${log.idAt(300)}"}`);
     log.alterEvent(300, () => forged);
     log.alterTile(0, 1, putHash(44, leafHash(forged)));
     const verdict = await log.verify();
@@ -273,7 +273,7 @@ describe('an altered event', () => {
 
   it('shows in the root when every hash over it was altered with it', async () => {
     const log = await sealedLog(20);
-    const forged = new TextEncoder().encode(`{"id":"${log.idAt(7)}"}`);
+    const forged = new TextEncoder().encode(`{"a":0,"id":"${log.idAt(7)}"}`);
     log.alterEvent(7, () => forged);
     log.alterTile(0, 0, putHash(7, leafHash(forged)));
     const verdict = await log.verify();
