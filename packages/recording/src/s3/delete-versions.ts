@@ -20,11 +20,15 @@ function failureFor(version: Version, code: string): Failure {
   return { ...version, reason: lockedCodes.has(code) ? 'locked' : 'transient', code };
 }
 
-/** Whether XML 1.0 can hold a key. The body of a multi-delete is XML, the path of a single one is not. */
+/**
+ * Whether a key comes through XML unchanged: XML 1.0 has no control characters, and parsers differ on line ends and on
+ * spaces at the edges. The body of a multi-delete is XML, the path of a single one is not.
+ */
 function fitsXml(key: string): boolean {
+  if (key.trim() !== key) return false;
   for (const char of key) {
     const point = char.codePointAt(0) ?? 0;
-    if ((point < 0x20 && point !== 9 && point !== 10) || point === 0xfffe || point === 0xffff) return false;
+    if (point < 0x20 || (point >= 0x7f && point <= 0x9f) || point === 0xfffe || point === 0xffff) return false;
   }
   return true;
 }
