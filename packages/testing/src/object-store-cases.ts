@@ -83,6 +83,7 @@ const hostile: readonly string[] = [
   'C:\\windows',
   'con',
   'new\nline',
+  ' spaces at the edges ',
   'sp ace+plus&amp;<x>"\'',
   'UPPER',
   'upper',

@@ -113,7 +113,7 @@ function errorResponse(code: string, status: number, message: string, extras: S3
   };
 }
 
-function send(response: ServerResponse, method: string, answer: S3Response, cut: boolean): void {
+function send(response: ServerResponse, method: string, answer: S3Response, cut: boolean, date: Date): void {
   const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
   response.statusCode = answer.status;
   // headers leave as UTF-8 bytes, the way S3 sends metadata back
@@ -121,6 +121,7 @@ function send(response: ServerResponse, method: string, answer: S3Response, cut:
     response.setHeader(name, Buffer.from(value, 'utf8').toString('latin1'));
   }
   response.setHeader('x-amz-request-id', 'TEST');
+  response.setHeader('date', date.toUTCString()); // clients correct their clocks by it
   if (answer.status === 204 || answer.status === 304) {
     response.removeHeader('content-length');
     response.end();
@@ -210,7 +211,7 @@ export async function createS3Server(options: S3ServerOptions = {}): Promise<S3S
       request = readRequest(message);
     } catch (error) {
       message.resume();
-      send(response, message.method ?? 'GET', refusal(error).answer, false);
+      send(response, message.method ?? 'GET', refusal(error).answer, false, world.clock.now());
       return;
     }
     const operation = operationOf(request);
@@ -249,7 +250,8 @@ export async function createS3Server(options: S3ServerOptions = {}): Promise<S3S
     const cut = plan.take('reset', subject, 'midway') !== undefined;
     note(cut ? 0 : result.answer.status, result.code);
     const corrupted = plan.take('corrupt', subject) !== undefined;
-    send(response, method, corrupted ? { ...result.answer, body: flipped(result.answer.body) } : result.answer, cut);
+    const sent = corrupted ? { ...result.answer, body: flipped(result.answer.body) } : result.answer;
+    send(response, method, sent, cut, world.clock.now());
   }
 
   const server = createServer((message, response) => {

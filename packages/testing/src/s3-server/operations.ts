@@ -24,6 +24,7 @@ import type { Payload } from './payload.ts';
 import { S3ProtocolError } from './protocol-error.ts';
 import { readObject } from './read-object.ts';
 import { hasQuery, type S3Request, type S3Response } from './request.ts';
+import { getTagging, putTagging } from './tagging.ts';
 import type { World } from './world.ts';
 import { writeObject } from './write-object.ts';
 
@@ -43,6 +44,7 @@ export type S3Operation =
   | 'GetObjectLegalHold'
   | 'GetObjectLockConfiguration'
   | 'GetObjectRetention'
+  | 'GetObjectTagging'
   | 'HeadBucket'
   | 'HeadObject'
   | 'ListBuckets'
@@ -56,6 +58,7 @@ export type S3Operation =
   | 'PutObjectLegalHold'
   | 'PutObjectLockConfiguration'
   | 'PutObjectRetention'
+  | 'PutObjectTagging'
   | 'UploadPart'
   | 'Unknown';
 
@@ -76,6 +79,7 @@ const calls: Readonly<Record<Exclude<S3Operation, 'Unknown'>, Call>> = {
   GetObjectLegalHold: getLegalHold,
   GetObjectLockConfiguration: getLockConfiguration,
   GetObjectRetention: getRetention,
+  GetObjectTagging: getTagging,
   HeadBucket: headBucket,
   HeadObject: readObject,
   ListBuckets: listBuckets,
@@ -89,6 +93,7 @@ const calls: Readonly<Record<Exclude<S3Operation, 'Unknown'>, Call>> = {
   PutObjectLegalHold: (world, request, { body }) => putLegalHold(world, request, body),
   PutObjectLockConfiguration: (world, request, { body }) => putLockConfiguration(world, request, body),
   PutObjectRetention: (world, request, { body }) => putRetention(world, request, body),
+  PutObjectTagging: (world, request, { body }) => putTagging(world, request, body),
   UploadPart: uploadPart,
 };
 
@@ -108,6 +113,8 @@ const bySubresource: readonly (readonly [string, 'bucket' | 'object', string, S3
   ['PUT', 'object', 'retention', 'PutObjectRetention'],
   ['GET', 'object', 'legal-hold', 'GetObjectLegalHold'],
   ['PUT', 'object', 'legal-hold', 'PutObjectLegalHold'],
+  ['GET', 'object', 'tagging', 'GetObjectTagging'],
+  ['PUT', 'object', 'tagging', 'PutObjectTagging'],
   ['POST', 'object', 'uploads', 'CreateMultipartUpload'],
   ['PUT', 'object', 'uploadId', 'UploadPart'],
   ['POST', 'object', 'uploadId', 'CompleteMultipartUpload'],

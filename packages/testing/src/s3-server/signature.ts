@@ -2,6 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { S3ProtocolError } from './protocol-error.ts';
 import { queryOf, type S3Request } from './request.ts';
+import { claimOf, linkParameters, malformed, type SignatureClaim } from './signature-claim.ts';
 
 /** The one account of the server. */
 export interface S3Account {
@@ -43,109 +44,7 @@ const Sha256 = function sha256(secret?: Uint8Array | string) {
 
 const skewMs: number = 15 * 60 * 1000;
 
-interface Claim {
-  readonly mode: 'header' | 'query';
-  readonly accessKeyId: string;
-  readonly scope: string;
-  readonly longDate: string;
-  readonly signedHeaders: readonly string[];
-  readonly signature: string;
-  /** Seconds; for links only. */
-  readonly expiresIn: number;
-  readonly token: string | undefined;
-}
-
-const malformed = (mode: Claim['mode'], message: string): S3ProtocolError =>
-  new S3ProtocolError(
-    mode === 'header' ? 'AuthorizationHeaderMalformed' : 'AuthorizationQueryParametersError',
-    message,
-  );
-
-function claimOfHeader(request: S3Request, authorization: string): Claim {
-  const match =
-    /^AWS4-HMAC-SHA256 +Credential=(?<credential>[^, ]+), *SignedHeaders=(?<names>[^, ]+), *Signature=(?<signature>[^, ]+)$/.exec(
-      authorization,
-    );
-  if (match?.groups === undefined) {
-    if (!authorization.startsWith('AWS4-HMAC-SHA256')) {
-      throw new S3ProtocolError(
-        'InvalidRequest',
-        'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
-      );
-    }
-    throw malformed('header', 'The authorization header is malformed.');
-  }
-  const { credential = '', names = '', signature = '' } = match.groups;
-  const slash = credential.indexOf('/');
-  const longDate = request.headers['x-amz-date'];
-  if (longDate === undefined) {
-    throw new S3ProtocolError('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
-  }
-  return {
-    mode: 'header',
-    accessKeyId: credential.slice(0, slash),
-    scope: credential.slice(slash + 1),
-    longDate,
-    signedHeaders: names.split(';'),
-    signature,
-    expiresIn: 0,
-    token: request.headers['x-amz-security-token'],
-  };
-}
-
-const linkParameters: readonly string[] = [
-  'X-Amz-Algorithm',
-  'X-Amz-Credential',
-  'X-Amz-Date',
-  'X-Amz-Expires',
-  'X-Amz-SignedHeaders',
-  'X-Amz-Signature',
-];
-
-function claimOfQuery(request: S3Request): Claim {
-  const values = linkParameters.map((name) => {
-    const found = request.query.filter(([key]) => key === name);
-    if (found.length !== 1) {
-      throw malformed(
-        'query',
-        'Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.',
-      );
-    }
-    return found[0]?.[1] ?? '';
-  });
-  const [algorithm = '', credential = '', longDate = '', expires = '', names = '', signature = ''] = values;
-  if (algorithm !== 'AWS4-HMAC-SHA256') throw malformed('query', 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
-  if (!/^\d+$/.test(expires)) throw malformed('query', 'X-Amz-Expires should be a number');
-  const expiresIn = Number(expires);
-  if (expiresIn < 1) throw malformed('query', 'X-Amz-Expires must be positive');
-  if (expiresIn > 604_800) {
-    throw malformed('query', 'X-Amz-Expires must be less than a week (in seconds) that is 604800');
-  }
-  const slash = credential.indexOf('/');
-  return {
-    mode: 'query',
-    accessKeyId: credential.slice(0, slash),
-    scope: credential.slice(slash + 1),
-    longDate,
-    signedHeaders: names.split(';'),
-    signature,
-    expiresIn,
-    token: queryOf(request, 'X-Amz-Security-Token'),
-  };
-}
-
-function claimOf(request: S3Request): Claim {
-  const authorization = request.headers.authorization;
-  const inQuery = request.query.some(([name]) => linkParameters.includes(name));
-  if (authorization !== undefined && inQuery) {
-    throw new S3ProtocolError('InvalidArgument', 'Only one auth mechanism allowed');
-  }
-  if (authorization !== undefined) return claimOfHeader(request, authorization);
-  if (inQuery) return claimOfQuery(request);
-  throw new S3ProtocolError('AccessDenied', 'Access Denied');
-}
-
-function dateOf(claim: Claim): Date {
+function dateOf(claim: SignatureClaim): Date {
   const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(claim.longDate);
   const [, year, month, day, hour, minute, second] = parts ?? [];
   const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
@@ -156,7 +55,7 @@ function dateOf(claim: Claim): Date {
   return date;
 }
 
-function checkScope(claim: Claim, account: S3Account): void {
+function checkScope(claim: SignatureClaim, account: S3Account): void {
   const [day, region, service, end, ...more] = claim.scope.split('/');
   if (end !== 'aws4_request' || service !== 's3' || more.length > 0) {
     throw malformed(claim.mode, 'The credential scope is malformed; expecting ".../s3/aws4_request".');
@@ -169,7 +68,7 @@ function checkScope(claim: Claim, account: S3Account): void {
   }
 }
 
-function checkTime(claim: Claim, date: Date, now: Date): void {
+function checkTime(claim: SignatureClaim, date: Date, now: Date): void {
   const age = now.getTime() - date.getTime();
   if (claim.mode === 'header') {
     if (Math.abs(age) > skewMs) {
@@ -193,7 +92,7 @@ function checkTime(claim: Claim, date: Date, now: Date): void {
   }
 }
 
-function checkHeaders(request: S3Request, claim: Claim): Record<string, string> {
+function checkHeaders(request: S3Request, claim: SignatureClaim): Record<string, string> {
   const signed = new Set(claim.signedHeaders);
   const unsigned = Object.keys(request.headers).filter((name) => name.startsWith('x-amz-') && !signed.has(name));
   if (unsigned.length > 0 || !signed.has('host')) {

@@ -33,6 +33,7 @@ export interface StoredVersion {
   readonly encryption: Encryption | undefined;
   retention: Retention | undefined;
   legalHold: boolean;
+  tags?: ReadonlyMap<string, string>;
 }
 
 /** A part of an upload in progress. */

@@ -42,7 +42,7 @@ export function writeXml(root: string, value: { readonly [name: string]: XmlValu
   return `<?xml version="1.0" encoding="UTF-8"?>\n${open}${children(value)}</${root}>`;
 }
 
-const lists: ReadonlySet<string> = new Set(['Object', 'Part', 'Rule']);
+const lists: ReadonlySet<string> = new Set(['Object', 'Part', 'Rule', 'Tag']);
 const parser: XMLParser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
@@ -60,7 +60,7 @@ export function nodeOf(value: unknown): XmlNode {
   return typeof value === 'object' && value !== null ? (value as XmlNode) : {}; // the parser makes plain objects only
 }
 
-/** The children of one repeated name (`Object`, `Part`, `Rule`). */
+/** The children of one repeated name (`Object`, `Part`, `Rule`, `Tag`). */
 export function nodesOf(value: unknown): readonly XmlNode[] {
   return Array.isArray(value) ? value.map(nodeOf) : [];
 }
