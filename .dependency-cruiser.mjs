@@ -1,5 +1,5 @@
 // The floors of the house: who may import whom. Tests and tools may reach across; shipped code may not.
-const shipped = (name) => ({ path: `^packages/${name}/src/`, pathNot: '\\.test\\.ts$' });
+const shipped = (name) => ({ path: `^packages/${name}/src/`, pathNot: '\\.(test|fixture)\\.ts$' });
 const rooms = 'audit|recording|security|sql|adapters-local|testing';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -31,31 +31,31 @@ export default {
       name: 'edge-reaches-no-temporal',
       comment: 'An Edge Function that guards a route or hands out a playback link must not carry a calendar.',
       severity: 'error',
-      from: { path: '^packages/(security|audit)/src/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/(security|audit)/src/', pathNot: '\\.(test|fixture)\\.ts$' },
       to: { path: 'temporal-polyfill|core/src/calendar', reachable: true },
     },
     {
       name: 'no-cycles',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '\\.test\\.ts$' },
-      to: { circular: true, dependencyTypesNot: ['type-only'] },
+      from: { path: '^packages/', pathNot: '\\.(test|fixture)\\.ts$' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
       name: 'shipped-code-imports-no-tests',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '\\.test\\.ts$' },
-      to: { path: '\\.test\\.ts$|^test/' },
+      from: { path: '^packages/', pathNot: '\\.(test|fixture)\\.ts$' },
+      to: { path: '\\.(test|fixture)\\.ts$|^test/' },
     },
     {
       name: 'declared-dependencies-only',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/', pathNot: '\\.(test|fixture)\\.ts$' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
     {
       name: 'no-dev-dependencies-in-shipped-code',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/', pathNot: '\\.(test|fixture)\\.ts$' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'npm-peer', 'type-only'] },
     },
   ],
