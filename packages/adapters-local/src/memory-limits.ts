@@ -32,8 +32,9 @@ export interface MemoryLimitsOptions {
 const slack = 1e-6;
 
 /**
- * A rate limit store in this process's memory: two floats a key, no timers, bounded. For each new key two others are looked at, and
- * dropped when their burst is whole again. When the store is full all the same, a key that is not blocked gives way; a blocked one
+ * A rate limit store in this process's memory: two floats a key, no timers, bounded. Past 65 536 keys, whenever
+ * they have doubled, each new key has two others looked at, and dropped when their burst is whole again, until all were. When the store is
+ * full all the same, a key that is not blocked gives way; a blocked one
  * never does. When only blocked ones are met, keys not seen before share a bucket by their prefix (which is reported), so that a flood of
  * keys neither frees a blocked one nor takes more memory.
  *
@@ -57,7 +58,8 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
     throw new MedzenError('invalid_configuration', 'maxKeys lies between 1 and 16 000 000');
   const prefixOf = options.prefixOf ?? ((key: string) => key.slice(0, Math.ceil(key.length / 2)));
   // Times are kept relative to this, so that a float has digits to spare for fractions of a millisecond.
-  const epoch = clock.now().getTime();
+  const nowMs = clock.epochMs === undefined ? () => clock.now().getTime() : clock.epochMs;
+  const epoch = nowMs();
   const table = createKeyTable(maxKeys);
   let shared = 0;
   let reportedAt = Number.NEGATIVE_INFINITY;
@@ -76,23 +78,36 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
     return -1 - coarseBucket(prefixOf(request.key), request.rate, request.periodMs);
   };
 
-  const tatOf = (tenant: TenantKeys, cell: number): number =>
-    cell >= 0 ? table.tat(cell) : (tenant.coarse?.[-1 - cell] ?? 0);
-
-  const spend = (tenant: TenantKeys, cell: number, request: RateLimitRequest, now: number): void => {
-    const interval = request.periodMs / request.rate;
-    const next = startOf(request, tatOf(tenant, cell), now) + request.cost * interval;
-    if (cell >= 0) table.write(cell, next, next - (request.burst - 1) * interval);
-    else if (tenant.coarse !== undefined) tenant.coarse[-1 - cell] = next;
+  const write = (tenant: TenantKeys, cell: number, tat: number, blockedUntil: number): void => {
+    if (cell >= 0) table.write(cell, tat, blockedUntil);
+    else if (tenant.coarse !== undefined) tenant.coarse[-1 - cell] = tat;
   };
 
-  const consumeOne = (tenant: TenantKeys, request: RateLimitRequest, now: number): RateLimitDecision[] => {
-    const cell = locate(tenant, request, now, none);
-    const start = startOf(request, tatOf(tenant, cell), now);
+  /**
+   * From when the cost is counted. Never further ahead than a whole burst: a clock that was set back, or a policy made
+   * stricter, must not lock a key for longer than its policy says, so a time that cannot be is put right.
+   */
+  const startOf = (tenant: TenantKeys, cell: number, request: RateLimitRequest, now: number): number => {
+    const tat = cell >= 0 ? table.tat(cell) : (tenant.coarse?.[-1 - cell] ?? 0);
+    if (tat <= now) return now;
+    const interval = request.periodMs / request.rate;
+    const furthest = now + request.burst * interval;
+    if (tat <= furthest + slack) return tat;
+    write(tenant, cell, furthest, furthest - (request.burst - 1) * interval);
+    return furthest;
+  };
+
+  /** The common case, each figure worked out once. */
+  const consumeOne = (tenant: TenantKeys, request: RateLimitRequest, now: number): RateLimitDecision => {
+    const cell = tenant.cells.get(request.key) ?? locate(tenant, request, now, none);
+    const interval = request.periodMs / request.rate;
+    const start = startOf(tenant, cell, request, now);
+    const next = start + request.cost * interval;
+    const excess = next - now - request.burst * interval;
     // A cell that was just made is whole, so a refusal never leaves a new key behind.
-    if (excessOf(request, start, now) > slack) return [decide(request, start, now)];
-    spend(tenant, cell, request, now);
-    return [decide(request, start, now, true)];
+    if (excess > slack) return verdict(request.burst, interval, start - now, excess);
+    write(tenant, cell, next, next - (request.burst - 1) * interval);
+    return verdict(request.burst, interval, next - now, 0);
   };
 
   const consumeAll = (tenant: TenantKeys, requests: readonly RateLimitRequest[], now: number): RateLimitDecision[] => {
@@ -108,9 +123,16 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
       pinned.push(cell);
       made.push(request.key);
     }
-    const starts = requests.map((request, i) => startOf(request, tatOf(tenant, cells[i] ?? 0), now));
+    const starts = requests.map((request, i) => startOf(tenant, cells[i] ?? 0, request, now));
     const passed = requests.every((request, i) => excessOf(request, starts[i] ?? now, now) <= slack);
-    if (passed) for (const [i, request] of requests.entries()) spend(tenant, cells[i] ?? 0, request, now);
+    if (passed)
+      for (const [i, request] of requests.entries()) {
+        const interval = request.periodMs / request.rate;
+        // Two keys may share one bucket: the second starts where the first left it.
+        const start = startOf(tenant, cells[i] ?? 0, request, now);
+        const next = start + request.cost * interval;
+        write(tenant, cells[i] ?? 0, next, next - (request.burst - 1) * interval);
+      }
     else for (const key of made) table.remove(tenant, key);
     return requests.map((request, i) => decide(request, starts[i] ?? now, now, passed));
   };
@@ -119,14 +141,11 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
     consume: (scope, requests) => {
       try {
         check(requests);
-        const now = clock.now().getTime() - epoch;
+        const now = nowMs() - epoch;
         const tenant = table.tenant(scope.tenant);
-        const [only] = requests;
-        return Promise.resolve(
-          requests.length === 1 && only !== undefined
-            ? consumeOne(tenant, only, now)
-            : consumeAll(tenant, requests, now),
-        );
+        const only = requests.length === 1 ? requests[0] : undefined;
+        if (only !== undefined) return Promise.resolve([consumeOne(tenant, only, now)]);
+        return Promise.resolve(consumeAll(tenant, requests, now));
       } catch (error) {
         return Promise.reject(error);
       }
@@ -134,22 +153,12 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
     cleanup: async (limit) => {
       if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
         throw new MedzenError('invalid_input', 'A clean-up drops 1 to 100 000 keys');
-      return table.cleanup(clock.now().getTime() - epoch, limit);
+      return table.cleanup(nowMs() - epoch, limit);
     },
   };
 }
 
 const none: readonly number[] = [];
-
-/**
- * From when the cost is counted. Never further ahead than a whole burst: a clock that was set back, or a policy made stricter,
- * must not lock a key for longer than its policy says.
- */
-function startOf(request: RateLimitRequest, tat: number, now: number): number {
-  if (tat <= now) return now;
-  const furthest = now + (request.burst * request.periodMs) / request.rate;
-  return Math.min(tat, furthest);
-}
 
 /** By how many milliseconds the request comes too early. */
 function excessOf(request: RateLimitRequest, start: number, now: number): number {
@@ -157,30 +166,41 @@ function excessOf(request: RateLimitRequest, start: number, now: number): number
 }
 
 /** @param spent - whether the cost was taken */
-function decide(request: RateLimitRequest, start: number, now: number, spent = false): RateLimitDecision {
+function decide(request: RateLimitRequest, start: number, now: number, spent: boolean): RateLimitDecision {
   const interval = request.periodMs / request.rate;
-  const excess = excessOf(request, start, now);
   const ahead = start - now + (spent ? request.cost * interval : 0);
-  const remaining = Math.floor(request.burst - ahead / interval + slack);
+  return verdict(request.burst, interval, ahead, excessOf(request, start, now));
+}
+
+/**
+ * @param ahead - milliseconds until the burst is whole
+ * @param excess - milliseconds by which the request came too early; not above zero when it did not
+ */
+function verdict(burst: number, interval: number, ahead: number, excess: number): RateLimitDecision {
+  const allowed = excess <= slack;
   return {
-    allowed: excess <= slack,
-    remaining: Math.max(remaining, 0),
-    retryAfterMs: excess <= slack ? 0 : Math.ceil(excess - slack),
+    allowed,
+    remaining: Math.max(0, Math.floor(burst - ahead / interval + slack)),
+    retryAfterMs: allowed ? 0 : Math.ceil(excess - slack),
     resetMs: ahead <= slack ? 0 : Math.ceil(ahead - slack),
   };
 }
 
 function check(requests: readonly RateLimitRequest[]): void {
-  if (requests.length < 1 || requests.length > 16) refuse('1 to 16 policies');
-  for (const { key, rate, periodMs, burst, cost } of requests) {
-    if (key.length < 1 || key.length > 512) refuse('a key of 1 to 512 characters');
+  if (requests.length < 1 || requests.length > 16) throw refusal('1 to 16 policies');
+  for (let i = 0; i < requests.length; i++) {
+    const request = requests[i];
+    if (request === undefined || request.key.length < 1 || request.key.length > 512)
+      throw refusal('a key of 1 to 512 characters');
+    const { rate, periodMs, burst, cost } = request;
     // Negated, so that NaN is refused too.
     if (!(rate >= 1 && periodMs >= 1 && burst >= 1 && cost >= 1 && cost <= burst))
-      refuse('rate, period, burst and cost of at least 1, the cost within the burst');
+      throw refusal('rate, period, burst and cost of at least 1, the cost within the burst');
   }
-  if (requests.length > 1 && new Set(requests.map(({ key }) => key)).size !== requests.length) refuse('distinct keys');
+  if (requests.length > 1 && new Set(requests.map(({ key }) => key)).size !== requests.length)
+    throw refusal('distinct keys');
 }
 
-function refuse(what: string): never {
-  throw new MedzenError('invalid_input', `A rate limit takes ${what}`);
+function refusal(what: string): MedzenError {
+  return new MedzenError('invalid_input', `A rate limit takes ${what}`);
 }

@@ -98,7 +98,7 @@ export function headOf(description: FileDescription, place: number): ObjectHead 
 }
 
 /** The random part of the id under which a file that can no longer be read is listed, so that it can be removed. */
-export const damagedNonce: string = '0'.repeat(16);
+const damagedNonce: string = '0'.repeat(16);
 
 /** What a file says of itself, even when it is damaged; undefined when there is no such file. */
 export async function describeFile(path: string): Promise<FileDescription | undefined> {

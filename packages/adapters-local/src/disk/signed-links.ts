@@ -12,7 +12,7 @@ import {
 import { checkKey, isHeaderText } from './check-object.ts';
 
 /** What a link allows: one version, under one type and name, until an instant. */
-export interface LinkGrant {
+interface LinkGrant {
   readonly key: string;
   readonly versionId: string;
   /** Seconds since 1970. */

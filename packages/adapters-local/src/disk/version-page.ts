@@ -11,12 +11,12 @@ export function compareVersions(
 }
 
 /** Where a page ended, as opaque text. */
-export function writeCursor(last: { readonly key: string; readonly versionId: string }): string {
+function writeCursor(last: { readonly key: string; readonly versionId: string }): string {
   return encodeURIComponent(JSON.stringify([last.key, last.versionId]));
 }
 
 /** @throws MedzenError `invalid_input` for a text that is no cursor */
-export function readCursor(cursor: string): { readonly key: string; readonly versionId: string } {
+function readCursor(cursor: string): { readonly key: string; readonly versionId: string } {
   try {
     const [key, versionId] = JSON.parse(decodeURIComponent(cursor)) as unknown[]; // checked below
     if (typeof key === 'string' && typeof versionId === 'string') return { key, versionId };

@@ -31,8 +31,10 @@ export interface KeyTable {
   size(): number;
 }
 
-/** Keys looked at for each new one: two, so that the sweep is always faster than the growth. */
+/** Keys looked at for each new one during a round: two, so that the sweep is always faster than the growth. */
 const probes = 2;
+/** So many keys (some 4 MB) are never swept: dropping a key that comes back a moment later costs more than keeping it. */
+const floor = 65_536;
 /** And so many more when there is no room. */
 const moreProbes = 16;
 
@@ -47,6 +49,9 @@ export function createKeyTable(maxKeys: number): KeyTable {
   let free = -1;
   let lastName = '';
   let lastTenant: TenantKeys | undefined;
+  // A round over all keys begins when there are twice as many as were left by the last one.
+  let nextRound = floor;
+  let inRound = false;
   let sweepTenants = tenants.values();
   let sweepTenant: TenantKeys | undefined;
   let sweepKeys: IterableIterator<string> | undefined;
@@ -82,6 +87,8 @@ export function createKeyTable(maxKeys: number): KeyTable {
       if (tenant.done === true) {
         sweepTenants = tenants.values();
         sweepKeys = undefined;
+        inRound = false;
+        nextRound = Math.max(floor, 2 * size);
       } else {
         sweepTenant = tenant.value;
         sweepKeys = sweepTenant.cells.keys();
@@ -116,7 +123,10 @@ export function createKeyTable(maxKeys: number): KeyTable {
       return tenant;
     },
     add: (tenant, key, now, pinned) => {
-      sweep(now, probes, pinned, false);
+      if (inRound || size >= nextRound) {
+        inRound = true;
+        sweep(now, probes, pinned, false);
+      }
       if (size >= maxKeys) sweep(now, moreProbes, pinned, true);
       if (size >= maxKeys) return undefined;
       const cell = take();
