@@ -4,7 +4,7 @@ import type { AuditActor, AuditEvent } from '@medzen/core';
 export interface AccessReportOptions {
   /** Inclusive; the beginning of the log when absent. */
   readonly from?: Date;
-  /** Exclusive; the moment of the report when absent. */
+  /** Exclusive; without it, all that is there when the report begins. */
   readonly to?: Date;
   /** How many of the latest events to list whole, 0–10 000; 1000 when absent. The people are counted over all. */
   readonly events?: number;

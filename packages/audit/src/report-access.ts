@@ -12,13 +12,13 @@ export async function reportAccess(
   options: AccessReportOptions,
   clock: Clock,
 ): Promise<AccessReport> {
-  const to = options.to ?? clock.now();
   const keep = Math.min(Math.max(options.events ?? 1000, 0), 10_000);
   const people = new Map<string, Tally>();
   const events: AuditEvent[] = [];
   const damaged: string[] = [];
   let total = 0;
-  const query = { patient, to, limit: 1000, ...(options.from === undefined ? {} : { from: options.from }) };
+  const { from, to } = options;
+  const query = { patient, limit: 1000, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
   for await (const page of pages(scope, query)) {
     for (const event of page.events) {
       total++;
