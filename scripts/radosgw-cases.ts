@@ -6,11 +6,11 @@
  *   S3_ENDPOINT=http://127.0.0.1:7480 S3_ACCESS=… S3_SECRET=… node scripts/radosgw-cases.ts
  */
 
-import { s3StoreContext } from '../packages/recording/src/s3/object-store-context.ts';
-import { presignCases } from '../packages/recording/src/storage/presign-cases.ts';
+import { s3StoreContext } from '../packages/recording/src/s3/object-store-context.fixture.ts';
+import { presignCases } from '../packages/recording/src/storage/presign-cases.fixture.ts';
 import { objectStoreCases } from '../packages/testing/src/object-store-cases.ts';
-import { createS3CaseContext, type S3Target } from '../packages/testing/src/s3-server/cases/case-context.ts';
-import { s3ServerCases } from '../packages/testing/src/s3-server/cases.ts';
+import { createS3CaseContext, type S3Target } from '../packages/testing/src/s3-server/cases/case-context.fixture.ts';
+import { s3ServerCases } from '../packages/testing/src/s3-server/cases.fixture.ts';
 
 /** What radosgw 16 lacks, and what it does instead. */
 const lacking: Readonly<Record<string, string>> = {

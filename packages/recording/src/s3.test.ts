@@ -3,7 +3,7 @@ import { type ObjectStore, sha256, toHex } from '@medzen/core';
 import { fakeClock, objectStoreCases, registerCases } from '@medzen/testing';
 import { createS3Server, type S3Server, type S3ServerOptions } from '@medzen/testing/s3-server';
 import { afterEach, describe, expect, test } from 'vitest';
-import { s3StoreContext } from './s3/object-store-context.ts';
+import { s3StoreContext } from './s3/object-store-context.fixture.ts';
 import { type S3ObjectsOptions, s3Objects } from './s3.ts';
 
 const contentType = 'video/webm';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { createS3CaseContext } from './s3-server/cases/case-context.ts';
-import { s3ServerCases } from './s3-server/cases.ts';
+import { createS3CaseContext } from './s3-server/cases/case-context.fixture.ts';
+import { s3ServerCases } from './s3-server/cases.fixture.ts';
 import { createS3Server, type S3Server } from './s3-server.ts';
 
 describe('the strict S3 server', () => {

@@ -1,7 +1,7 @@
 import { type PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createS3Server, type S3Server } from '@medzen/testing/s3-server';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { presignCases } from './presign-cases.ts';
+import { presignCases } from './presign-cases.fixture.ts';
 
 describe('our links against the strict server', () => {
   let server: S3Server;

@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { S3ProtocolError } from './protocol-error.ts';
 
-/** The checksum algorithms of S3 that the server knows, by the end of their header's name. */
-export const checksumAlgorithms: readonly string[] = ['sha256', 'sha1', 'crc32', 'crc32c'];
-
 const castagnoli: readonly number[] = Array.from({ length: 256 }, (_, index) => {
   let value = index;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;

@@ -13,7 +13,7 @@ import {
   PutObjectRetentionCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { rejects, type S3ServerCase } from './case-context.ts';
+import { rejects, type S3ServerCase } from './case-context.fixture.ts';
 
 const tomorrow = () => new Date(Math.floor(Date.now() / 1000) * 1000 + 86_400_000);
 

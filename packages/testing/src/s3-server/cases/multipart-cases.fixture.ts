@@ -12,7 +12,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { rejects, type S3ServerCase } from './case-context.ts';
+import { rejects, type S3ServerCase } from './case-context.fixture.ts';
 
 const large: Uint8Array = new Uint8Array(5 * 1024 * 1024).fill(7);
 const small: Uint8Array = new Uint8Array(1000).fill(8);

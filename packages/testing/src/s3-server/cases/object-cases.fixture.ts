@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { refused, rejects, type S3ServerCase } from './case-context.ts';
+import { refused, rejects, type S3ServerCase } from './case-context.fixture.ts';
 
 const text = '0123456789';
 const sha256 = (value: string) => createHash('sha256').update(value).digest('base64');

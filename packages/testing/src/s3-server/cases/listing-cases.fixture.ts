@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { refused, rejects, type S3ServerCase } from './case-context.ts';
+import { refused, rejects, type S3ServerCase } from './case-context.fixture.ts';
 
 const put = (client: S3Client, Bucket: string, Key: string) =>
   client.send(new PutObjectCommand({ Bucket, Key, Body: Key }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { GetObjectTaggingCommand, PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
-import type { S3ServerCase } from './case-context.ts';
+import type { S3ServerCase } from './case-context.fixture.ts';
 
 /** Tags of versions. */
 export const taggingCases: readonly S3ServerCase[] = [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { refused, type S3CaseContext, type S3ServerCase } from './case-context.ts';
+import { refused, type S3CaseContext, type S3ServerCase } from './case-context.fixture.ts';
 
 const body = 'the quick brown fox';
 const sha256 = (text: string, encoding: 'hex' | 'base64') => createHash('sha256').update(text).digest(encoding);

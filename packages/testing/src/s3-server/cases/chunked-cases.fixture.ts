@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import { codeOf, type RawRequest, refused, type S3CaseContext, type S3ServerCase } from './case-context.ts';
+import { codeOf, type RawRequest, refused, type S3CaseContext, type S3ServerCase } from './case-context.fixture.ts';
 
 const text = '0123456789'.repeat(2000);
 const sha256 = (value: string) => createHash('sha256').update(value);
