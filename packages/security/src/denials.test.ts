@@ -1,11 +1,10 @@
 import { memoryStores } from '@medzen/adapters-local';
-import type { AuditStore } from '@medzen/core';
+import { type AuditStore, silentLogger } from '@medzen/core';
 import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventsOf } from '../test/events.ts';
 import { createDenialLog, type Denial, type DenialLog } from './denials.ts';
-import { silentLogger } from './logger.ts';
 
 const base: Denial = {
   tenant: 'default',

@@ -1,16 +1,19 @@
 import {
   type Actor,
   type AuditEventDraft,
+  type AuditFacts,
   type AuditSource,
   type AuditStore,
   type Clock,
+  draftEvent,
   type Ids,
+  isMedzenError,
+  type Logger,
   type Random,
   scopeOf,
   sealEvent,
 } from '@medzen/core';
 import { withDeadline } from './deadline.ts';
-import type { GuardLogger } from './logger.ts';
 
 /** One refusal, as the guard tells it. */
 export interface Denial {
@@ -46,7 +49,7 @@ export interface DenialDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly random: Random;
-  readonly logger: GuardLogger;
+  readonly logger: Pick<Logger, 'error'>;
   readonly windowMs: number;
   readonly deadlineMs: number;
 }
@@ -79,7 +82,8 @@ export function createDenialLog(deps: DenialDeps): DenialLog {
       await withDeadline(work, deadlineMs);
       return true;
     } catch (cause) {
-      logger.error('A denial could not be audited', { action: draft.action, route: draft.target?.id, cause });
+      const code = isMedzenError(cause) ? cause.code : 'internal';
+      logger.error('A denial could not be audited', { action: draft.action, route: draft.target?.id ?? '', code });
       return false;
     }
   };
@@ -158,21 +162,17 @@ function draftOf(
   denial: Denial,
   counted: { readonly count: number; readonly from: string; readonly to: string } | undefined,
 ): AuditEventDraft {
-  const { actor, route, status, code, reason } = denial;
-  const [role] = actor?.roles ?? [];
+  const { tenant, actor, action, outcome, route, status, code, reason } = denial;
   // The request id of the first says nothing about those that were counted after it.
   const { requestId, traceId, ...origin } = denial.source;
-  return {
-    tenant: denial.tenant,
-    action: denial.action,
+  const facts: AuditFacts = {
+    action,
     kind: 'execute',
-    outcome: denial.outcome,
-    actor:
-      actor === undefined
-        ? { id: 'anonymous', type: 'user' }
-        : { id: actor.id, type: actor.type, ...(role === undefined ? {} : { role }) },
+    outcome,
     target: { type: 'route', id: route },
     source: counted === undefined ? denial.source : origin,
     detail: { status, code, reason, ...counted },
+    ...(actor === undefined ? { actor: { id: 'anonymous', type: 'user' } } : {}),
   };
+  return draftEvent(facts, { scope: { tenant }, ...(actor === undefined ? {} : { actor }) });
 }

@@ -1,7 +1,14 @@
-import type { Actor, AuditStore, Clock, Ids, Random, RateLimitStore } from '@medzen/core';
+import type { Actor, AuditStore, Clock, Ids, Logger, Random, RateLimitStore } from '@medzen/core';
 import type { Permissions } from './authorize.ts';
-import type { GuardLogger } from './logger.ts';
 import type { TrustedProxies } from './network/trusted-proxies.ts';
+
+/** Which request an error belongs to. */
+export interface ErrorOrigin {
+  /** Also in the client's problem document. */
+  readonly requestId: string;
+  /** The template. */
+  readonly route: string;
+}
 
 /** What a guard works with. */
 export interface GuardDeps {
@@ -37,7 +44,10 @@ export interface GuardDeps {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly random?: Random;
-  readonly logger?: GuardLogger;
+  /** What an operator should know: codes, routes and request ids. */
+  readonly logger?: Pick<Logger, 'warn' | 'error'>;
+  /** Every error that the client was not told of, as it was thrown, and nobody else gets. It may hold anything: the host decides. */
+  readonly onError?: (error: unknown, about: ErrorOrigin) => void;
   /** For the keys of identity providers. */
   readonly fetch?: typeof fetch;
 }

@@ -1,4 +1,4 @@
-import { isMedzenError, MedzenError } from '@medzen/core';
+import { isMedzenError, MedzenError, problemTable } from '@medzen/core';
 import type { AnyHandler, AnyPolicy } from './any-policy.ts';
 import { type Attempt, sourceOf } from './attempt.ts';
 import { checkPolicy } from './check-policy.ts';
@@ -37,7 +37,8 @@ export function guardRoute(tools: GuardTools, policy: AnyPolicy, handler: AnyHan
       return await answer(route, begin(route, request, info));
     } catch (error) {
       // Only what lies outside the steps can throw here: ids, the reading of addresses, the setting of headers.
-      tools.logger.error('The guard failed', { route: pattern.template, error });
+      tools.logger.error('The guard failed', { route: pattern.template });
+      tools.onError(error, { requestId: '', route: pattern.template });
       return problemResponse(error);
     }
   };
@@ -93,11 +94,14 @@ function refusedOrigin(attempt: Attempt): MedzenError {
 
 /** What the host must see: everything the client is not told. */
 function report(route: GuardedRoute, attempt: Attempt, error: unknown): void {
-  const fields = { requestId: attempt.requestId, route: route.pattern.template, error };
+  const { logger, onError } = route.tools;
+  const about = { requestId: attempt.requestId, route: route.pattern.template };
   const code = isMedzenError(error) ? error.code : 'internal';
-  if (code === 'store_unavailable' || code === 'provider_unavailable' || code === 'wire_busy')
-    route.tools.logger.warn('A request could not be served', fields);
-  else if (problemResponse(error).status === 500) route.tools.logger.error('A request failed', fields);
+  const { status } = problemTable[code];
+  if (status < 500) return;
+  if (status === 500) logger.error('A request failed', { ...about, code });
+  else logger.warn('A request could not be served', { ...about, code });
+  onError(error, about);
 }
 
 function finish(route: GuardedRoute, attempt: Attempt, response: Response, isPreflight: boolean): Response {

@@ -106,8 +106,12 @@ async function readRouteBody(route: GuardedRoute, attempt: Attempt, identified: 
 
 function contextOf(route: GuardedRoute, attempt: Attempt, identified: Identified): object {
   const { request, requestId, client, source, actor, scope, info } = attempt;
-  const { logger } = route.tools;
-  const late = (error: unknown): void => logger.error('Work after an answer failed', { requestId, error });
+  const { logger, onError } = route.tools;
+  const about = { requestId, route: route.pattern.template };
+  const late = (error: unknown): void => {
+    logger.error('Work after an answer failed', about);
+    onError(error, about);
+  };
   return {
     requestId,
     source,

@@ -3,25 +3,28 @@ import {
   type Clock,
   createIds,
   type Ids,
+  type Logger,
   MedzenError,
   type Scope,
   scopeOf,
+  silentLogger,
   systemClock,
   systemRandom,
 } from '@medzen/core';
 import type { Permissions } from './authorize.ts';
 import { createDenialLog, type DenialLog } from './denials.ts';
-import type { GuardDeps } from './guard-deps.ts';
+import type { ErrorOrigin, GuardDeps } from './guard-deps.ts';
 import type { AuthDeps } from './identity/auth.ts';
 import { type RateLimiter, rateLimit } from './limits/rate-limit.ts';
-import { type GuardLogger, silentLogger } from './logger.ts';
 import { createReadClient, type ReadClient } from './network/client.ts';
 
 /** What routes of one guard share, with every default filled in. */
 export interface GuardTools {
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly logger: GuardLogger;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
+  /** Tells the host; never throws. */
+  readonly onError: (error: unknown, about: ErrorOrigin) => void;
   readonly denials: DenialLog;
   readonly limiter: RateLimiter | undefined;
   readonly permissions: Permissions | undefined;
@@ -44,6 +47,13 @@ export function createGuardTools(deps: GuardDeps): GuardTools {
     clock,
     ids,
     logger,
+    onError: (error, about) => {
+      try {
+        deps.onError?.(error, about);
+      } catch {
+        logger.error('onError itself failed', { ...about });
+      }
+    },
     denials: createDenialLog({ audit: deps.audit, clock, ids, random, logger, windowMs, deadlineMs }),
     limiter: deps.limits === undefined ? undefined : limiterOf(deps, deps.limits, clock),
     permissions: deps.permissions,

@@ -29,6 +29,7 @@ let stores: ReturnType<typeof memoryStores>;
 let ids: Ids;
 let guard: Guard<GuardDeps & { readonly limits: RateLimitStore }>;
 const logger = { error: vi.fn(), warn: vi.fn() };
+const onError = vi.fn();
 
 /** Reads `Bearer <id>:<role>:<tenant>`: who calls is not what these tests are about. */
 const auth: IdentityAuth = {
@@ -43,7 +44,7 @@ const auth: IdentityAuth = {
 };
 
 function make(more: Partial<GuardDeps> = {}): typeof guard {
-  const deps = { audit: stores.audit, limits: stores.limits, clock, ids, random: fakeRandom(), logger };
+  const deps = { audit: stores.audit, limits: stores.limits, clock, ids, random: fakeRandom(), logger, onError };
   // `more` may replace any of them, but takes none away.
   return createGuard({ ...deps, permissions: { provider: ['recording:start'] }, ...(more as object) });
 }
@@ -331,7 +332,9 @@ describe('what is thrown', () => {
       code: 'internal',
       requestId: response.headers.get('x-request-id'),
     });
-    expect(logger.error).toHaveBeenCalledWith('A request failed', expect.objectContaining({ error, route: 'GET /x' }));
+    const about = { requestId: response.headers.get('x-request-id'), route: 'GET /x' };
+    expect(onError).toHaveBeenCalledWith(error, about);
+    expect(logger.error.mock.calls).toEqual([['A request failed', { ...about, code: 'internal' }]]);
   });
 
   test('becomes a problem document with facts and Retry-After when it is', async () => {

@@ -19,7 +19,6 @@ export * from './identity/webhook.ts';
 export * from './limits/limit.ts';
 export * from './limits/rate-limit.ts';
 export * from './limits/rate-limit-headers.ts';
-export * from './logger.ts';
 export * from './network/trusted-proxies.ts';
 export * from './policy.ts';
 export * from './problem-response.ts';

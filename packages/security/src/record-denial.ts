@@ -35,7 +35,9 @@ export async function recordDenial(
 
 /** Writes down, without holding the request up, that memory counted in place of the store. */
 export function recordDegradedLimits(tools: GuardTools, attempt: Attempt, route: string, cause: unknown): void {
-  tools.logger.warn('Limits are counted in memory', { route, requestId: attempt.requestId, cause });
+  const about = { route, requestId: attempt.requestId };
+  tools.logger.warn('Limits are counted in memory', about);
+  tools.onError(cause, about);
   const work = tools.denials.record({
     ...common(attempt, route),
     reason: 'counted in memory',
