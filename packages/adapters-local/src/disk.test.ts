@@ -154,6 +154,18 @@ describe('the folder of a disk store', () => {
     expect(await readdir(dir)).toEqual(['medzen-objects']);
   });
 
+  test('is its owner’s alone', async () => {
+    const own = join(dir, 'store');
+    await diskObjects({ dir: own, secret }).put('k/a', bytes('x'), { contentType });
+    const entries = await readdir(own, { recursive: true, withFileTypes: true });
+    const modes = await Promise.all(
+      entries
+        .filter((entry) => entry.name !== 'medzen-objects')
+        .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).mode & 0o077),
+    );
+    expect(new Set([...modes, (await stat(own)).mode & 0o077])).toEqual(new Set([0]));
+  });
+
   test('is not read through symbolic links', async () => {
     await objects.put('k/a', bytes('mine'), { contentType });
     const outside = await newFolder();

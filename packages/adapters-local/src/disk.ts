@@ -97,7 +97,7 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
     try {
       if (begun) await access(sign);
       else {
-        await mkdir(root, { recursive: true });
+        await mkdir(root, { recursive: true, mode: 0o700 });
         await writeFile(sign, '', { flag: 'a' });
         begun = true;
       }

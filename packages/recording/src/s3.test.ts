@@ -195,6 +195,10 @@ describe('heads and deletions in S3', () => {
     const head = await objects.put('k', source(6 * MiB).stream, { contentType });
     expect(toHex((await objects.head('k'))?.sha256 ?? new Uint8Array())).toBe(toHex(head.sha256));
     expect(server.log.some((line) => line.operation === 'GetObject')).toBe(true);
+    server.faults.fail({ match: { operation: 'GetObjectTagging' }, code: 'AccessDenied', status: 403 });
+    expect((await objects.head('k'))?.size).toBe(6 * MiB);
+    server.faults.fail({ match: { operation: 'GetObjectTagging' }, times: 9, code: 'SlowDown', status: 503 });
+    await expect(objects.head('k')).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
   });
 
   test('find out bytes that were changed on the way', async () => {

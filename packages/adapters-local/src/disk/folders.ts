@@ -40,9 +40,13 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes the folders of a key, one by one, so that no link is followed. */
+/** Makes the folders of a key, for their owner only, and refuses to go on when a link is among them. */
 export async function makeFolders(root: string, folders: readonly string[]): Promise<void> {
-  await mkdir(join(root, ...folders), { recursive: true });
+  const made = await mkdir(join(root, ...folders), { recursive: true, mode: 0o700 });
+  if (made !== undefined) {
+    // a new folder is only as durable as its name in the one above
+    for (let depth = 0; depth < folders.length; depth++) await syncFolder(join(root, ...folders.slice(0, depth)));
+  }
   if (!(await isPlainPath(root, folders))) throw new MedzenError('store_unavailable', 'A folder went away');
 }
 

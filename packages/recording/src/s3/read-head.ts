@@ -1,5 +1,13 @@
 import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
-import { fromHex, MedzenError, type ObjectEncryption, type ObjectHead, sha256Hasher, toHex } from '@medzen/core';
+import {
+  fromHex,
+  isMedzenError,
+  MedzenError,
+  type ObjectEncryption,
+  type ObjectHead,
+  sha256Hasher,
+  toHex,
+} from '@medzen/core';
 import { digestName, putName, type S3Bucket } from './bucket.ts';
 import { askingFor } from './store-error.ts';
 
@@ -32,7 +40,10 @@ function encryptionOf(told: ToldHead): ObjectEncryption | undefined {
 
 async function readDigest({ client, bucket }: S3Bucket, key: string, versionId: string): Promise<string | undefined> {
   const at = { Bucket: bucket, Key: key, VersionId: versionId };
-  const tags = await askingFor(() => client.send(new GetObjectTaggingCommand(at)));
+  const tags = await askingFor(() => client.send(new GetObjectTaggingCommand(at))).catch((error: unknown) => {
+    if (isMedzenError(error) && !error.retryable) return undefined; // no permission to read tags: the bytes will do
+    throw error;
+  });
   const tag = tags?.TagSet?.find(({ Key }) => Key === digestName)?.Value;
   if (tag !== undefined && /^[0-9a-f]{64}$/.test(tag)) return tag;
   // someone else's object, or a put that died between its last two calls: the bytes themselves say it
