@@ -216,6 +216,23 @@ describe('transfer', () => {
     expect(await clinic.objects.head(`${objectPrefix}media`, (await clinic.get(id)).object?.versionId)).toBeDefined();
   });
 
+  it('removes what a slow worker stored after the other had finished', async () => {
+    const { id, objectPrefix } = await clinic.uploading();
+    const taken = clinic.another({
+      objects: {
+        ...clinic.objects,
+        put: async (...args) => {
+          clinic.clock.advance(minutes(30));
+          expect(await clinic.recordings.transferDue(clinic.scope)).toMatchObject({ available: [id] });
+          return clinic.objects.put(...args);
+        },
+      },
+    });
+    expect(await taken.transferDue(clinic.scope)).toMatchObject({ available: [] });
+    expect(await clinic.versions(objectPrefix)).toBe(1);
+    expect(await clinic.objects.head(`${objectPrefix}media`, (await clinic.get(id)).object?.versionId)).toBeDefined();
+  });
+
   it('says what it is waiting for', async () => {
     const { id } = await clinic.start();
     expect(await transferFails(id)).toMatchObject({ code: 'invalid_transition', detail: { state: 'recording' } });

@@ -168,6 +168,62 @@ describe('evaluateRetention', () => {
     expect(of(fact('death', '2026-12-24')).retainUntil).toBe('2035-12-25T05:00:00.000Z');
   });
 
+  it('keeps the longer of both where a child’s period replaces that of adults and the child grew up in treatment', () => {
+    const replaced: RetentionRule = {
+      ...secondary,
+      confidence: 'primary-seen',
+      adultYears: 5,
+      minor: { rule: 'until_birthday', n: 25, combine: 'replaces' },
+    };
+    const of = (...facts: RetentionFact[]) =>
+      evaluateRetention(
+        input({ facts: [fact('birth', '2012-03-01'), ...facts] }),
+        [replaced],
+        at('2027-01-01T00:00:00Z'),
+      ).retainUntil;
+    expect([of(), of(fact('treatment', '2031-06-01')), of(fact('treatment', '2034-06-01'))]).toEqual([
+      '2037-03-02T05:00:00.000Z',
+      '2037-03-02T05:00:00.000Z',
+      '2039-06-02T04:00:00.000Z',
+    ]);
+  });
+
+  it('takes the sooner for a minor only where the text says so in as many words', () => {
+    const whichever = (combine: 'earlier_of' | 'later_of') =>
+      evaluateRetention(
+        input({ facts: [fact('birth', '2012-03-01')] }),
+        [{ ...secondary, confidence: 'primary-seen', minor: { rule: 'years_after_majority', n: 3, combine } }],
+        at('2027-01-01T00:00:00Z'),
+      ).retainUntil;
+    expect([whichever('earlier_of'), whichever('later_of')]).toEqual([
+      '2033-03-02T05:00:00.000Z',
+      '2035-11-22T05:00:00.000Z',
+    ]);
+  });
+
+  it('keeps until the 26th birthday one who was seventeen, where the text has it', () => {
+    const rule: RetentionRule = {
+      ...secondary,
+      confidence: 'primary-seen',
+      minor: { rule: 'until_birthday', n: 25, combine: 'replaces', nIfSeventeen: 26 },
+    };
+    const of = (birth: string) =>
+      evaluateRetention(input({ facts: [fact('birth', birth)] }), [rule], at('2027-01-01T00:00:00Z')).retainUntil;
+    expect([of('2009-06-01'), of('2010-06-01')]).toEqual(['2035-06-02T04:00:00.000Z', '2035-06-02T04:00:00.000Z']);
+  });
+
+  it('lets death lengthen, shorten or replace, as the text says', () => {
+    const of = (combine: 'later_of' | 'earlier_of' | 'replaces', death: string) =>
+      evaluateRetention(
+        input({ facts: [adult, fact('death', death)] }),
+        [{ ...secondary, confidence: 'primary-seen', deceased: { years: 3, combine } }],
+        at('2027-01-01T00:00:00Z'),
+      ).retainUntil?.slice(0, 4);
+    expect([of('later_of', '2030-01-01'), of('later_of', '2035-06-01')]).toEqual(['2035', '2038']);
+    expect([of('earlier_of', '2030-01-01'), of('earlier_of', '2035-06-01')]).toEqual(['2033', '2035']);
+    expect([of('replaces', '2030-01-01'), of('replaces', '2035-06-01')]).toEqual(['2033', '2038']);
+  });
+
   it('uses the operator’s own minimum where the law gives none', () => {
     const policy: RetentionPolicy = {
       name: 'clinic-douala',

@@ -186,6 +186,19 @@ describe('sweep', () => {
     expect(await clinic.versions(objectPrefix)).toBe(1);
   });
 
+  it('finishes what has begun, whatever is noted afterwards: some of it is gone already', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    clinic.fault = (method, when) => {
+      if (method === 'recordings.finishDeletion' && when === 'before') throw down();
+    };
+    expect((await clinic.recordings.sweep(clinic.scope)).failed).toMatchObject([{ id, step: 'delete' }]);
+    clinic.fault = undefined;
+    await clinic.fact('treatment', '2034-02-19');
+    clinic.clock.advance(60 * minute);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
   it.each([
     'recordings.claimExpired',
     'recordings.facts',
