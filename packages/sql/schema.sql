@@ -768,49 +768,83 @@ CREATE OR REPLACE FUNCTION medzen.consume_limits(p_tenant text, p_requests jsonb
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-  v_now bigint;
-  v_request record;
-  v_passed text[];
-  v_tat bigint;
-  v_all boolean;
-  v_result jsonb;
+  v_now bigint := medzen.now_ns();
+  v_key text := p_requests -> 0 ->> 'key';
+  v_unit bigint;
+  v_room bigint;
+  v_cost bigint;
+  v_ahead bigint;
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF jsonb_array_length(p_requests) NOT BETWEEN 1 AND 16 THEN
     PERFORM medzen.fail('invalid_input', 'A rate limit takes 1 to 16 policies');
   END IF;
-  v_now := medzen.now_ns();
+  IF jsonb_array_length(p_requests) > 1 THEN
+    RETURN medzen.consume_several(p_tenant, p_requests, v_now);
+  END IF;
+
+  v_unit := medzen.limit_unit(p_requests -> 0);
+  v_room := medzen.limit_room(p_requests -> 0, v_unit);
+  v_cost := medzen.limit_cost(p_requests -> 0, v_unit);
+  -- Twice at most: once refused with the row in hand, the second look sees why.
+  FOR v_look IN 1 .. 2 LOOP
+    v_ahead := least(v_room, greatest(0, (
+      SELECT l.tat FROM medzen.rate_limit l WHERE l.tenant = p_tenant AND l.key = v_key) - v_now));
+    IF v_look = 2 OR v_ahead + v_cost > v_room THEN
+      RETURN jsonb_build_array(medzen.limit_decision(greatest(v_ahead, v_room - v_cost + 1), false, v_unit, v_room, v_cost));
+    END IF;
+    v_ahead := medzen.take_limit(p_tenant, v_key, v_now, v_room, v_cost);
+    IF v_ahead IS NOT NULL THEN
+      RETURN jsonb_build_array(medzen.limit_decision(v_ahead, true, v_unit, v_room, v_cost));
+    END IF;
+  END LOOP;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.consume_several(p_tenant text, p_requests jsonb, p_now bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_request record;
+  v_passed text[];
+  v_ahead bigint;
+  v_all boolean;
+  v_result jsonb;
+BEGIN
   LOOP
-    -- Look first, without a lock: as a timestamp only grows while it matters, what is refused now is refused for certain. So the crowd
-    -- at a limit that is reached neither waits for a row nor writes.
-    SELECT jsonb_agg(medzen.limit_decision(a.ahead, false, r.unit, r.room, r.cost) ORDER BY r.at),
-      bool_and(a.ahead + r.cost <= r.room)
+    SELECT jsonb_agg(medzen.limit_decision(a.ahead, false, u.unit, n.room, n.cost) ORDER BY r.at),
+      bool_and(a.ahead + n.cost <= n.room)
     INTO v_result, v_all
-    FROM medzen.read_limit_requests(p_requests) r
-    LEFT JOIN medzen.rate_limit l ON l.tenant = p_tenant AND l.key = r.key
-    CROSS JOIN LATERAL (SELECT least(greatest(coalesce(l.tat, 0) - v_now, 0), r.room) AS ahead) a;
+    FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (e, at)
+    CROSS JOIN LATERAL (SELECT medzen.limit_unit(r.e) AS unit) u
+    CROSS JOIN LATERAL (SELECT medzen.limit_room(r.e, u.unit) AS room, medzen.limit_cost(r.e, u.unit) AS cost) n
+    LEFT JOIN medzen.rate_limit l ON l.tenant = p_tenant AND l.key = r.e ->> 'key'
+    CROSS JOIN LATERAL (SELECT least(greatest(coalesce(l.tat, 0) - p_now, 0), n.room) AS ahead) a;
     EXIT WHEN NOT v_all;
 
     v_passed := '{}';
-    FOR v_request IN SELECT * FROM medzen.read_limit_requests(p_requests) r ORDER BY r.key COLLATE "C" LOOP
-      INSERT INTO medzen.rate_limit AS l (tenant, key, tat)
-      VALUES (p_tenant, v_request.key, v_now + v_request.cost)
-      ON CONFLICT (tenant, key) DO UPDATE
-        SET tat = v_now + least(greatest(l.tat - v_now, 0), v_request.room) + v_request.cost
-        WHERE least(greatest(l.tat - v_now, 0), v_request.room) + v_request.cost <= v_request.room
-      RETURNING l.tat INTO v_tat;
-      v_all := v_tat IS NOT NULL;
+    -- In order of key, so that callers with keys in common never deadlock.
+    FOR v_request IN
+      SELECT r.at, r.e ->> 'key' AS key, u.unit, medzen.limit_room(r.e, u.unit) AS room, medzen.limit_cost(r.e, u.unit) AS cost
+      FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (e, at)
+      CROSS JOIN LATERAL (SELECT medzen.limit_unit(r.e) AS unit) u
+      ORDER BY r.e ->> 'key' COLLATE "C"
+    LOOP
+      v_ahead := medzen.take_limit(p_tenant, v_request.key, p_now, v_request.room, v_request.cost);
+      v_all := v_ahead IS NOT NULL;
       EXIT WHEN NOT v_all; -- somebody was faster since the look
       v_passed := v_passed || v_request.key;
       v_result := jsonb_set(v_result, ARRAY[(v_request.at - 1)::text],
-        medzen.limit_decision(v_tat - v_now, true, v_request.unit, v_request.room, v_request.cost));
+        medzen.limit_decision(v_ahead, true, v_request.unit, v_request.room, v_request.cost));
     END LOOP;
     EXIT WHEN v_all;
 
-    -- Give back what was taken; the rows are still locked.
-    UPDATE medzen.rate_limit l SET tat = l.tat - r.cost
-    FROM medzen.read_limit_requests(p_requests) r
-    WHERE l.tenant = p_tenant AND l.key = r.key AND r.key = ANY (v_passed);
+    -- Give back what was taken, while the rows are still locked, and look again.
+    UPDATE medzen.rate_limit l SET tat = l.tat - medzen.limit_cost(r.e, medzen.limit_unit(r.e))
+    FROM jsonb_array_elements(p_requests) r (e)
+    WHERE l.tenant = p_tenant AND l.key = r.e ->> 'key' AND l.key = ANY (v_passed);
   END LOOP;
   RETURN v_result;
 END
@@ -852,10 +886,13 @@ $function$;
 
 CREATE OR REPLACE FUNCTION medzen.derive_events(p_tenant text, p_ids text[], p_bodies text)
  RETURNS TABLE(id uuid, tenant text, at timestamp with time zone, actor text, patient text, action text, outcome text, purpose text, target_type text, target_id text, stray boolean, body bytea)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH given AS MATERIALIZED (
     SELECT i.id, i.line,
       -- jsonb cannot hold a NUL; the derived columns show it as the replacement character.
@@ -887,7 +924,8 @@ AS $function$
     r.body
   FROM read r, near n
   WHERE r.actor IS NOT NULL AND r.action IS NOT NULL AND r.outcome IS NOT NULL
-  ORDER BY r.id
+  ORDER BY r.id;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.fail(p_code text, p_message text)
@@ -1085,11 +1123,29 @@ CREATE OR REPLACE FUNCTION medzen.legal_hold_json(h medzen.legal_hold)
  STABLE
 RETURN jsonb_strip_nulls(jsonb_build_object('id', (h).id, 'target', CASE WHEN ((h).patient IS NULL) THEN jsonb_build_object('recordingId', (h).recording_id) ELSE jsonb_build_object('patient', (h).patient) END, 'matter', (h).matter, 'reason', (h).reason, 'placedBy', (h).placed_by, 'placedAt', medzen.format_instant((h).placed_at), 'releasedBy', (h).released_by, 'releasedAt', medzen.format_instant((h).released_at)));
 
+CREATE OR REPLACE FUNCTION medzen.limit_cost(p_request jsonb, p_unit bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (ceil((((p_request ->> 'cost'::text))::numeric * (p_unit)::numeric)))::bigint;
+
 CREATE OR REPLACE FUNCTION medzen.limit_decision(p_ahead bigint, p_spent boolean, p_unit bigint, p_room bigint, p_cost bigint)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN jsonb_build_object('allowed', (p_spent OR ((p_ahead + p_cost) <= p_room)), 'remaining', GREATEST((0)::bigint, ((p_room - p_ahead) / p_unit)), 'retryAfterMs', CASE WHEN p_spent THEN (0)::bigint ELSE GREATEST((0)::bigint, ((((p_ahead + p_cost) - p_room) + 999999) / 1000000)) END, 'resetMs', ((p_ahead + 999999) / 1000000));
+
+CREATE OR REPLACE FUNCTION medzen.limit_room(p_request jsonb, p_unit bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (floor((((p_request ->> 'burst'::text))::numeric * (p_unit)::numeric)))::bigint;
+
+CREATE OR REPLACE FUNCTION medzen.limit_unit(p_request jsonb)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (GREATEST((1)::numeric, div((((p_request ->> 'periodMs'::text))::numeric * (1000000)::numeric), ((p_request ->> 'rate'::text))::numeric)))::bigint;
 
 CREATE OR REPLACE FUNCTION medzen.list_consents(p_tenant text, p_session_id text)
  RETURNS jsonb
@@ -1596,20 +1652,6 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.read_limit_requests(p_requests jsonb)
- RETURNS TABLE(at bigint, key text, unit bigint, room bigint, cost bigint)
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  SELECT r.at, r.e ->> 'key', u.unit, floor((r.e ->> 'burst')::numeric * u.unit)::bigint,
-    ceil((r.e ->> 'cost')::numeric * u.unit)::bigint
-  FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS r (e, at),
-  LATERAL (
-    SELECT greatest(1, floor((r.e ->> 'periodMs')::numeric * 1000000 / (r.e ->> 'rate')::numeric))::bigint AS unit
-  ) u
-$function$;
-
 CREATE OR REPLACE FUNCTION medzen.read_migrations()
  RETURNS TABLE(id text, checksum text, breaking boolean)
  LANGUAGE sql
@@ -1992,6 +2034,24 @@ BEGIN
   RETURN v_result;
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.take_limit(p_tenant text, p_key text, p_now bigint, p_room bigint, p_cost bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_tat bigint;
+BEGIN
+  INSERT INTO medzen.rate_limit AS l (tenant, key, tat)
+  VALUES (p_tenant, p_key, p_now + p_cost)
+  ON CONFLICT (tenant, key) DO UPDATE
+    SET tat = p_now + least(greatest(l.tat - p_now, 0), p_room) + p_cost
+    WHERE least(greatest(l.tat - p_now, 0), p_room) + p_cost <= p_room
+  RETURNING l.tat INTO v_tat;
+  RETURN v_tat - p_now;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.uuid_floor(p_at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
@@ -2000,10 +2060,12 @@ RETURN ((lpad(to_hex((floor((GREATEST((0)::numeric, EXTRACT(epoch FROM p_at)) * 
 
 CREATE OR REPLACE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'))
+BEGIN
+  PERFORM medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'));
+END
 $function$;
 
 

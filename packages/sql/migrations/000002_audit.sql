@@ -197,8 +197,12 @@ RETURNS TABLE (
   id uuid, tenant text, at timestamptz, actor text, patient text, action text, outcome text, purpose text,
   target_type text, target_id text, stray boolean, body bytea
 )
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- In PL/pgSQL, which keeps the plan; a function in SQL is planned again for every call before Postgres 18.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH given AS MATERIALIZED (
     SELECT i.id, i.line,
       -- jsonb cannot hold a NUL; the derived columns show it as the replacement character.
@@ -230,7 +234,8 @@ AS $$
     r.body
   FROM read r, near n
   WHERE r.actor IS NOT NULL AND r.action IS NOT NULL AND r.outcome IS NOT NULL
-  ORDER BY r.id
+  ORDER BY r.id;
+END
 $$;
 
 -- Appends all events or none. `p_bodies` is their bodies joined by line feeds, which canonical JSON never contains.
@@ -298,9 +303,11 @@ $$;
 
 -- For other functions: one event in the transaction of the change that it records.
 CREATE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'))
+BEGIN
+  PERFORM medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'));
+END
 $$;
 
 -- ---- searching
@@ -532,4 +539,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '5d82e235af0773593e24ff44f0a2377dd00c6806ff9dcd86261e10ec8a33132e', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', 'f6a05c3f472e5c324c1562923606d43293b67a9ded881b0c64641148c4c1be53', false);

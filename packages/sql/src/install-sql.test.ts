@@ -31,7 +31,7 @@ describe('installSql', () => {
     const { rows } = await db.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'medzen%'");
     expect(rows).toEqual([]);
     await db.close();
-  });
+  }, 120_000); // starting PGlite takes a machine that is busy its time
 
   test('leaves one ledger when two installers start at once', async () => {
     const { pool } = await database({ install: false });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await lite.exec('CREATE SCHEMA medzen');
   await db.pool.query(wireEchoSql('medzen'));
   await lite.exec(wireEchoSql('medzen'));
-});
+}, 120_000);
 afterAll(async () => {
   await lite.close();
   await db.drop();
