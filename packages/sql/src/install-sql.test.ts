@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -50,6 +51,23 @@ describe('installSql', () => {
     await newer.pool.query("UPDATE medzen.migration SET breaking = true WHERE id = '900000_x'");
     await expect(checkSql(pgWire(newer.pool))).rejects.toMatchObject({ code: 'migration_drift' });
     await expect(installSql(newer.pool)).rejects.toMatchObject({ code: 'migration_drift' });
+  });
+
+  test('needs no more than the right to create a schema, where an administrator has made the roles', async () => {
+    const db = await database({ install: false });
+    const owner = `owner_${randomUUID().slice(0, 8)}`;
+    const { rows } = await db.pool.query('SELECT current_database() AS name');
+    await db.pool.query(`CREATE ROLE ${owner} NOLOGIN NOSUPERUSER NOCREATEROLE`);
+    try {
+      await db.pool.query(`GRANT CREATE ON DATABASE ${rows[0]?.name} TO ${owner}`);
+      const limited = db.open({ options: `-c role=${owner}` });
+      expect(await installSql(limited)).toEqual(ids);
+      await checkSql(pgWire(db.open({ options: '-c role=medzen_app' })));
+    } finally {
+      await db.drop();
+      const admin = await database({ install: false });
+      await admin.pool.query(`DROP ROLE ${owner}`);
+    }
   });
 
   test('refuses a schema name that is not a plain identifier', async () => {
