@@ -69,8 +69,9 @@ export const problemTable: Readonly<Record<ErrorCode, { readonly status: number;
  * ```
  */
 export function toProblem(error: unknown, requestId?: string): Problem {
-  const code: ErrorCode = isMedzenError(error) ? error.code : 'internal';
-  const row = problemTable[code] ?? problemTable.internal;
+  // A newer copy of the package may know codes that this one does not.
+  const code: ErrorCode = isMedzenError(error) && Object.hasOwn(problemTable, error.code) ? error.code : 'internal';
+  const row = problemTable[code];
   const open = isMedzenError(error) && row.status !== 500;
   return {
     type: `https://medzen.dev/problems/${code.replaceAll('_', '-')}`,

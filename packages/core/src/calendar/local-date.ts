@@ -31,27 +31,31 @@ export function addYears(date: LocalDate, years: number): LocalDate {
     throw new MedzenError('invalid_input', 'Not a number of years');
   const from = plain(date);
   const to = from.add({ years }, { overflow: 'constrain' });
-  return (to.day === from.day ? to : to.add({ days: 1 })).toString();
+  return fourDigits(to.day === from.day ? to : to.add({ days: 1 }));
 }
 
 /**
  * The date n days later, or earlier.
  *
- * @param days - whole
+ * @param days - whole, −100 000 to 100 000
+ * @throws MedzenError `invalid_input`
  */
 export function addDays(date: LocalDate, days: number): LocalDate {
-  return plain(date).add({ days }).toString();
+  if (!Number.isInteger(days) || Math.abs(days) > 100_000)
+    throw new MedzenError('invalid_input', 'Not a number of days');
+  return fourDigits(plain(date).add({ days }));
 }
 
 /**
  * The first instant of a day in a zone. Where midnight does not exist (a clock moved forward at 00:00) it is the first instant that does.
  *
  * @param zone - IANA name: `America/New_York`
- * @throws MedzenError `invalid_input` for an unknown zone
+ * @throws MedzenError `invalid_input` for no such day, or an unknown zone
  */
 export function startOfDay(date: LocalDate, zone: string): Date {
+  const day = plain(date);
   try {
-    return new Date(plain(date).toZonedDateTime(zone).epochMilliseconds);
+    return new Date(day.toZonedDateTime(zone).epochMilliseconds);
   } catch (cause) {
     throw new MedzenError('invalid_input', 'Not a time zone', { cause });
   }
@@ -60,19 +64,27 @@ export function startOfDay(date: LocalDate, zone: string): Date {
 /**
  * The calendar date at an instant, in a zone.
  *
- * @throws MedzenError `invalid_input` for an unknown zone
+ * @throws MedzenError `invalid_input` for an unknown zone, or outside the years 0 to 9999
  */
 export function localDateAt(instant: Date, zone: string): LocalDate {
+  let day: Temporal.PlainDate;
   try {
-    return Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone).toPlainDate().toString();
+    day = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone).toPlainDate();
   } catch (cause) {
     throw new MedzenError('invalid_input', 'Not an instant, or not a time zone', { cause });
   }
+  return fourDigits(day);
 }
 
 /** Negative, zero or positive as `a` is before, on or after `b`. */
 export function compareDates(a: LocalDate, b: LocalDate): number {
   return Temporal.PlainDate.compare(plain(a), plain(b));
+}
+
+/** Past 9999 a date is written with a sign and six digits, which neither compares as text nor reads back here. */
+function fourDigits(date: Temporal.PlainDate): LocalDate {
+  if (date.year < 0 || date.year > 9999) throw new MedzenError('invalid_input', 'A year outside 0 to 9999');
+  return date.toString();
 }
 
 function plain(text: string): Temporal.PlainDate {

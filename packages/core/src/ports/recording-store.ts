@@ -54,7 +54,10 @@ export interface RecordingChange {
   readonly object?: StoredObject;
   /** `null` clears it. */
   readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number } | null;
-  /** The claim under which it is made; required of a worker that claimed the row. Ends the claim. */
+  /**
+   * The claim under which it is made; required of a worker that claimed the row. Ends the claim. A move ends it also when it is made
+   * without one (by a webhook, or a person): what the worker then tries answers `lease_lost`.
+   */
   readonly token?: string;
   /** Key of the provider's notification; the same key for a second time changes nothing. 1–512 characters. */
   readonly dedupeKey?: string;
@@ -122,7 +125,10 @@ export interface RecordingStore {
     query: RecordingQuery,
   ): Promise<{ readonly recordings: readonly Recording[]; readonly cursor?: string }>;
 
-  /** Changes a row. The order of checks: not_found, repeated, lease_lost, conflict, invalid_transition. */
+  /**
+   * Changes a row. The order of checks: not_found, repeated, lease_lost, conflict, invalid_transition. A `deleted` recording does not
+   * change any more, whatever is asked: `invalid_transition`.
+   */
   change(scope: Scope, id: string, change: RecordingChange, event: SealedEvent): Promise<ChangeResult>;
 
   /**
@@ -223,7 +229,7 @@ export interface RecordingStore {
   /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of. */
   dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
 
-  /** Notes that the deadline was warned of, once per recording and deadline. `stale` when the deadline has moved since. */
+  /** Notes that the deadline was warned of, once per recording and deadline. `stale` when it has moved since, or the deletion has begun. */
   recordWarning(
     scope: Scope,
     id: string,
