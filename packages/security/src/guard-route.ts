@@ -36,10 +36,13 @@ export function guardRoute(tools: GuardTools, policy: AnyPolicy, handler: AnyHan
     try {
       return await answer(route, begin(route, request, info));
     } catch (error) {
-      // Only what lies outside the steps can throw here: ids, the reading of addresses, the setting of headers.
+      // Only what lies outside the steps can throw here: ids, the reading of addresses, the setting of header fields.
       tools.logger.error('The guard failed', { route: pattern.template });
       tools.onError(error, { requestId: '', route: pattern.template });
-      return problemResponse(error);
+      const response = problemResponse(error);
+      route.headers.apply(response.headers);
+      route.cors.apply(response.headers, request);
+      return response;
     }
   };
   return Object.assign(guarded, { pattern });
@@ -74,7 +77,7 @@ async function answer(route: GuardedRoute, attempt: Attempt): Promise<Response> 
       if (!verdict.allowed) attempt.reason = 'preflight';
       response = verdict.response;
     } else {
-      response = await runSteps(route, attempt);
+      response = sound(await runSteps(route, attempt));
     }
   } catch (error) {
     failure = error;
@@ -87,6 +90,14 @@ async function answer(route: GuardedRoute, attempt: Attempt): Promise<Response> 
   return finish(route, attempt, response, verdict.kind === 'preflight');
 }
 
+/** Refuses what cannot be sent: hosts without types may answer anything. */
+function sound(response: Response): Response {
+  if (typeof response?.headers?.get !== 'function' || response.status === 0)
+    throw new TypeError('The handler did not answer with a Response');
+  if (response.bodyUsed) throw new TypeError('The body of the answer was read before it was sent');
+  return response;
+}
+
 function refusedOrigin(attempt: Attempt): MedzenError {
   attempt.reason = 'origin';
   return new MedzenError('origin_not_allowed', 'Pages of this origin may not call this route');
@@ -97,7 +108,8 @@ function report(route: GuardedRoute, attempt: Attempt, error: unknown): void {
   const { logger, onError } = route.tools;
   const about = { requestId: attempt.requestId, route: route.pattern.template };
   const code = isMedzenError(error) ? error.code : 'internal';
-  const { status } = problemTable[code];
+  // A newer copy of core may know codes that this one does not.
+  const status = problemTable[code]?.status ?? 500;
   if (status < 500) return;
   if (status === 500) logger.error('A request failed', { ...about, code });
   else logger.warn('A request could not be served', { ...about, code });
@@ -106,15 +118,17 @@ function report(route: GuardedRoute, attempt: Attempt, error: unknown): void {
 
 function finish(route: GuardedRoute, attempt: Attempt, response: Response, isPreflight: boolean): Response {
   // A switch of protocols has no header fields of ours, and cannot be built anew.
-  if (response.status < 200) return response.status === 0 ? problemResponse(undefined, attempt.requestId) : response;
-  const headers = new Headers(response.headers);
+  if (response.status < 200) return response;
+  const { status, statusText } = response;
+  const headOnly = attempt.request.method === 'HEAD';
+  if (headOnly) response.body?.cancel().catch(() => undefined);
+  // Never the handler's own object: it may be one that is answered again and again.
+  const answer = new Response(headOnly ? null : response.body, { status, statusText, headers: response.headers });
+  const { headers } = answer;
   for (const [name, value] of attempt.fields) headers.set(name, value);
   route.headers.apply(headers);
   headers.delete('x-powered-by');
   headers.delete('server');
   if (!isPreflight) route.cors.apply(headers, attempt.request);
-  const { status, statusText } = response;
-  if (attempt.request.method !== 'HEAD') return new Response(response.body, { status, statusText, headers });
-  response.body?.cancel().catch(() => undefined);
-  return new Response(null, { status, statusText, headers });
+  return answer;
 }

@@ -350,6 +350,21 @@ describe('what is thrown', () => {
     expect(await response.json()).not.toHaveProperty('facts');
   });
 
+  test.each([
+    ['nothing', undefined],
+    ['a body that was read', 'read'],
+    ['Response.error()', Response.error()],
+    ['plain data', { status: 200 }],
+  ])('is not needed for a 500 when the handler answers %s', async (_name, answer) => {
+    const used = new Response('x');
+    await used.text();
+    const given = (answer === 'read' ? used : answer) as Response; // a host without types may answer anything
+    const handler = guard.secure({ route: 'GET /x', auth: publicRoute('x') }, () => given);
+    const response = await ask(handler, '/x');
+    expect([response.status, response.headers.get('content-type')]).toEqual([500, 'application/problem+json']);
+    expect([response.headers.get('cache-control'), response.headers.get('vary')]).toEqual(['no-store', 'Origin']);
+  });
+
   test('by the guard itself still answers', async () => {
     const broken = make({
       ids: {

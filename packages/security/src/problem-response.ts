@@ -4,7 +4,7 @@ import { isMedzenError, toProblem } from '@medzen/core';
  * The answer to anything thrown, as `application/problem+json`. Nothing of an unknown error reaches the client.
  *
  * @param requestId - by which the host finds the error in its own logs
- * @see RFC 9457; RFC 6750 §3 for `WWW-Authenticate`
+ * @see RFC 9457; RFC 9110 §11.6.1 and RFC 6750 §3 for `WWW-Authenticate`
  * @example
  * ```ts
  * import { MedzenError } from '@medzen/core';
@@ -20,6 +20,7 @@ export function problemResponse(error: unknown, requestId?: string): Response {
     if (retryAfterSeconds !== undefined && retryAfterSeconds >= 0)
       headers.set('retry-after', String(Math.ceil(retryAfterSeconds)));
     if (error.code === 'unauthenticated') headers.set('www-authenticate', 'Bearer');
+    if (error.code === 'signature_invalid') headers.set('www-authenticate', 'Signature');
   }
   return new Response(body(problem), { status: problem.status, headers });
 }

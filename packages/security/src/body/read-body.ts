@@ -34,5 +34,11 @@ export async function readBody(request: Request, maxBytes: number, deadlineMs: n
   if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes);
   if (request.bodyUsed)
     throw new MedzenError('invalid_configuration', 'Something read the body before the guard: mount it first');
-  return readBytes(request.body, maxBytes, AbortSignal.any([request.signal, AbortSignal.timeout(deadlineMs)]));
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), deadlineMs);
+  try {
+    return await readBytes(request.body, maxBytes, late.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -94,6 +94,11 @@ function preflight(list: OriginList | undefined, origin: string, methods: readon
 
 /** Adds a name to `Vary` unless it stands there. */
 function vary(headers: Headers, name: string): void {
-  const present = (headers.get('vary') ?? '').split(',').map((part) => part.trim().toLowerCase());
+  const value = headers.get('vary');
+  if (value === null) {
+    headers.set('vary', name);
+    return;
+  }
+  const present = value.split(',').map((part) => part.trim().toLowerCase());
   if (!present.includes('*') && !present.includes(name.toLowerCase())) headers.append('vary', name);
 }
