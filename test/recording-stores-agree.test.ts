@@ -22,13 +22,13 @@ const states: readonly RecordingState[] = [
 ];
 const rules = 'rules-1';
 const lease = { limit: 3, leaseMs: 60_000 };
-const index = fc.nat({ max: 5 });
+const index = fc.nat({ max: 3 });
 const pick = <const T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 
 /** One step, described by small numbers: which recording, patient or hold is meant depends on what there is by then. */
 const step = fc.oneof(
   {
-    weight: 3,
+    weight: 1,
     arbitrary: fc.record({ op: pick('start'), session: index, patient: pick('p1', 'p2'), consents: pick(0, 1, 2) }),
   },
   {
@@ -81,6 +81,19 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+/** Every life begins with a recording that may be deleted, one that is uploading and one that runs. */
+const prelude: readonly Step[] = [
+  ...[0, 1, 2].map((session) => ({ op: 'start', session, patient: session === 1 ? 'p2' : 'p1', consents: 0 }) as const),
+  moving(0, 'uploading', false),
+  moving(0, 'available', true),
+  moving(1, 'uploading', false),
+  { op: 'decide', at: 0, version: rules, years: -1, stale: 9 },
+];
+
+function moving(at: number, to: RecordingState, object: boolean): Step {
+  return { op: 'change', at, to, object, stale: 9, token: 'none', dedupe: undefined, failure: 'keep' };
+}
+
 /** Where a life stands: what both stores were told, and which token each gave. */
 interface Life {
   readonly mine: Samples;
@@ -107,7 +120,7 @@ afterAll(() => contexts.close());
 
 test('the recording stores in memory and in SQL answer alike through any life', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 50, size: 'max' }), async (steps) => {
       const context = await contexts.create();
       const memory = memoryStores({ clock: context.clock });
       const sides: readonly [Side, Side] = [
@@ -122,7 +135,7 @@ test('the recording stores in memory and in SQL answer alike through any life', 
         facts: [],
         holds: [],
       };
-      for (const one of steps) {
+      for (const one of [...prelude, ...steps]) {
         const call = await prepared(one, life, sides[0]);
         const [inMemory, inSql] = [await outcome(call, sides[0]), await outcome(call, sides[1])];
         expect(inSql, `after ${JSON.stringify(one)}`).toEqual(inMemory);
@@ -131,7 +144,7 @@ test('the recording stores in memory and in SQL answer alike through any life', 
       expect(inSql).toEqual(inMemory);
       expect(await context.reader.countEvents()).toBe(memory.inspect.countEvents());
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 }, 120_000);
 

@@ -58,6 +58,22 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'releasedBy', h.released_by,
   'releasedAt', medzen.format_instant(h.released_at)));
 
+-- The answer to a hold whose id is taken: placed again if it has the same target.
+CREATE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_known.id IS NULL THEN
+    -- Not in our snapshot: the host's transaction is REPEATABLE READ, and must begin again.
+    RAISE serialization_failure USING message = 'The hold was placed by another transaction';
+  END IF;
+  IF (p_known.recording_id, p_known.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
+    PERFORM medzen.fail('conflict', 'A hold with this id has another target');
+  END IF;
+  RETURN jsonb_build_object('status', 'placed');
+END $$;
+
 CREATE FUNCTION medzen.place_hold(
   p_tenant text,
   p_id text,
@@ -79,38 +95,33 @@ BEGIN
   IF num_nonnulls(p_recording_id, p_patient) <> 1 THEN
     PERFORM medzen.fail('invalid_input', 'A hold is on one recording or on one patient');
   END IF;
+  SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
+  IF found THEN
+    RETURN medzen.repeated_hold(v_old, p_recording_id, p_patient);
+  END IF;
 
-  -- Lock the target, which also puts two calls with the same id one behind the other.
-  IF p_recording_id IS NOT NULL THEN
+  IF p_recording_id IS NULL THEN
+    INSERT INTO medzen.retention_subject (tenant, patient) VALUES (p_tenant, p_patient) ON CONFLICT DO NOTHING;
+    PERFORM FROM medzen.retention_subject s WHERE s.tenant = p_tenant AND s.patient = p_patient FOR NO KEY UPDATE;
+  ELSE
     PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_recording_id FOR NO KEY UPDATE;
     IF NOT found THEN
       RETURN jsonb_build_object('status', 'not_found');
     END IF;
-  ELSE
-    INSERT INTO medzen.retention_subject (tenant, patient) VALUES (p_tenant, p_patient) ON CONFLICT DO NOTHING;
-    PERFORM FROM medzen.retention_subject s WHERE s.tenant = p_tenant AND s.patient = p_patient FOR NO KEY UPDATE;
-  END IF;
-
-  SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
-  IF found THEN
-    IF (v_old.recording_id, v_old.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
-      PERFORM medzen.fail('conflict', 'A hold with this id has another target');
+    IF EXISTS (
+      SELECT FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND r.state IN ('deleting', 'deleted')) THEN
+      RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
     END IF;
-    RETURN jsonb_build_object('status', 'placed');
-  END IF;
-
-  IF EXISTS (
-    SELECT FROM medzen.recording r
-    WHERE r.tenant = p_tenant AND r.id = p_recording_id AND r.state IN ('deleting', 'deleted')) THEN
-    RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
   END IF;
 
   BEGIN
     INSERT INTO medzen.legal_hold (tenant, id, recording_id, patient, matter, reason, placed_by, placed_at)
     VALUES (p_tenant, p_id, p_recording_id, p_patient, p_matter, p_reason, p_placed_by, p_placed_at);
   EXCEPTION WHEN unique_violation THEN
-    -- On another target, a moment ago.
-    PERFORM medzen.fail('conflict', 'A hold with this id has another target');
+    -- Placed a moment ago, by a retry or by somebody else.
+    SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
+    RETURN medzen.repeated_hold(v_old, p_recording_id, p_patient);
   END;
   PERFORM medzen.count_hold(p_tenant, p_recording_id, p_patient, 1);
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
@@ -179,4 +190,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '3335c065215537d52a09f05389d77e06663dfcc15a912bc99294b1ad665e3543', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'fb193d7417390071acbe4f2b19bcb1c382eb9c2d4ee85d21ae2ab1eee3f3bb2a', false);

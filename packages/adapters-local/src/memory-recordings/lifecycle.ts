@@ -74,7 +74,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
         ...(failure === undefined || failure === null ? {} : { failure }),
       };
       commit(tables, entry, event, next, failure === null ? ['failure'] : []);
-      if (token !== undefined) delete entry.work;
+      if (token !== undefined || to !== undefined) delete entry.work;
       if (dedupeKey !== undefined) entry.dedupeKeys.add(dedupeKey);
       return { status: 'changed', recording: view(tables, entry) };
     },
@@ -110,11 +110,12 @@ function refusal(
   if (change.dedupeKey !== undefined && entry.dedupeKeys.has(change.dedupeKey)) return 'repeated';
   if (change.token !== undefined && entry.work?.token !== change.token) return 'lease_lost';
   if (change.expectedRevision !== row.revision) return 'conflict';
+  if (row.state === 'deleted') return 'invalid_transition';
   if (change.to === undefined) return undefined;
   const closed =
     change.to === 'deleted' ||
     (change.to === 'deleting' &&
-      (row.state !== 'failed' || row.object !== undefined || activeHolds(tables, entry) > 0));
+      (row.state !== 'failed' || (change.object ?? row.object) !== undefined || activeHolds(tables, entry) > 0));
   return closed || !mayFollow(row.state, change.to) ? 'invalid_transition' : undefined;
 }
 

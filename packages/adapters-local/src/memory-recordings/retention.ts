@@ -44,6 +44,7 @@ export function retention(tables: RecordingTables): Retention {
       const moved = retainUntil !== undefined && Date.parse(retainUntil) > Date.parse(decidedAt);
       if (entry.row.state === 'archived' && moved) {
         commit(tables, entry, restoreEvent, { decision, state: 'available', stateAt: decidedAt });
+        delete entry.work;
         return { status: 'restored', recording: view(tables, entry) };
       }
       entry.row = { ...entry.row, decision: structuredClone(decision), revision: entry.row.revision + 1 };

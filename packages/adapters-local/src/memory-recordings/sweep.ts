@@ -34,7 +34,8 @@ export function sweep(tables: RecordingTables): Sweep {
     recordWarning: async (scope, id, deadline, event) => {
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
-      if (entry.row.decision?.graceUntil !== deadline) return { status: 'stale' };
+      const ending = entry.row.state === 'deleting' || entry.row.state === 'deleted';
+      if (ending || entry.row.decision?.graceUntil !== deadline) return { status: 'stale' };
       if (entry.warned.has(deadline)) return { status: 'repeated' };
       tables.events.plan(scope, [event])();
       entry.warned.add(deadline);
