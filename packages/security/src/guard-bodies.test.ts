@@ -1,0 +1,168 @@
+import { memoryStores } from '@medzen/adapters-local';
+import type { AuditEvent, Ids, RateLimitStore } from '@medzen/core';
+import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { type Asked, asJson, ask } from '../test/ask.ts';
+import { eventsOf } from '../test/events.ts';
+import { createGuard, type Guard } from './guard.ts';
+import type { GuardDeps } from './guard-deps.ts';
+import { type FetchHandler, form, json, publicRoute, raw, webhook } from './index.ts';
+
+const clock = fakeClock();
+let stores: ReturnType<typeof memoryStores>;
+let ids: Ids;
+let guard: Guard<GuardDeps & { readonly limits: RateLimitStore }>;
+const logger = { error: vi.fn(), warn: vi.fn() };
+
+function make(more: Partial<GuardDeps> = {}): typeof guard {
+  const deps = { audit: stores.audit, limits: stores.limits, clock, ids, random: fakeRandom(), logger };
+  // `more` may replace any of them, but takes none away.
+  return createGuard({ ...deps, permissions: { provider: ['recording:start'] }, ...(more as object) });
+}
+
+beforeEach(() => {
+  clock.set('2026-01-15T09:00:00.000Z');
+  stores = memoryStores({ clock });
+  ids = fakeIds(clock);
+  guard = make();
+  vi.clearAllMocks();
+});
+
+async function lastEvent(tenant = 'default'): Promise<AuditEvent | undefined> {
+  return (await eventsOf(stores.audit, tenant)).at(-1);
+}
+
+describe('a body', () => {
+  const echo = (): FetchHandler =>
+    guard.secure(
+      { route: 'POST /x', auth: publicRoute('x'), body: json(z.object({ a: z.string() }), { maxBytes: 64 }) },
+      (_request, ctx) => Response.json(ctx.body),
+    );
+
+  test('that lies about its length is counted as it comes', async () => {
+    let pulled = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pulled++;
+        controller.enqueue(new Uint8Array(40).fill(32));
+      },
+    });
+    const headers = { 'content-type': 'application/json', 'content-length': '10' };
+    const response = await ask(echo(), '/x', { method: 'POST', headers, body: endless });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ code: 'body_too_large', facts: { maxBytes: 64 } });
+    expect(pulled).toBeLessThan(6);
+  });
+
+  test('that admits its length is refused before it is read', async () => {
+    let pulled = 0;
+    const body = new ReadableStream<Uint8Array>({ pull: () => void pulled++ }, { highWaterMark: 0 });
+    const headers = { 'content-type': 'application/json', 'content-length': '65' };
+    expect((await ask(echo(), '/x', { method: 'POST', headers, body })).status).toBe(413);
+    expect(pulled).toBe(0);
+  });
+
+  test('that never ends is given up', async () => {
+    const slow = make({ bodyDeadlineMs: 20 });
+    const handler = slow.secure(
+      { route: 'POST /x', auth: publicRoute('x'), body: raw({ maxBytes: 9 }) },
+      () => new Response(),
+    );
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
+    expect((await ask(handler, '/x', { method: 'POST', body })).status).toBe(422);
+  });
+
+  test.each([
+    [415, { 'content-type': 'text/plain' }, '{}'],
+    [415, { 'content-type': '' }, '{}'],
+    [415, { 'content-type': 'application/jsonp' }, '{}'],
+    [415, { 'content-type': 'application/json; charset=utf-16' }, '{}'],
+    [415, { 'content-type': 'application/json', 'content-encoding': 'gzip' }, '{}'],
+    [422, { 'content-type': 'application/json' }, '{'],
+    [422, { 'content-type': 'application/json' }, '{"a":"x","a":"y"}'],
+    [422, { 'content-type': 'application/json' }, '{"__proto__":{"a":"x"}}'],
+    [422, { 'content-type': 'application/json' }, '['.repeat(32)],
+    [422, { 'content-type': 'application/json' }, ''],
+    [200, { 'content-type': 'Application/JSON;charset="UTF-8"' }, '{"a":"x"}'],
+    [200, { 'content-type': 'application/json', 'content-encoding': 'identity' }, '{"a":"x"}'],
+  ])('is answered %i: %j %s', async (status, headers, body) => {
+    expect((await ask(echo(), '/x', { method: 'POST', headers, body })).status).toBe(status);
+  });
+
+  test('that does not fit its schema is told by pointer only', async () => {
+    const response = await ask(echo(), '/x', asJson({ a: 7, 'Ada Lovelace': 1 }));
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ status: 422, code: 'invalid_input', pointers: ['/a'] });
+    expect(text).not.toContain('Ada');
+  });
+
+  test('that something read before is a plain mistake of the host', async () => {
+    const request = new Request('https://api.example.com/x', asJson({ a: 'x' }) as RequestInit); // the same members
+    await request.text();
+    expect((await echo()(request)).status).toBe(500);
+    expect(logger.error).toHaveBeenCalled();
+  });
+});
+
+describe('a webhook', () => {
+  const verify = vi.fn();
+  const hook = (): FetchHandler =>
+    guard.secure(
+      {
+        route: 'POST /hooks/twilio',
+        auth: webhook({ name: 'twilio', verify, maxBytes: 64 }),
+        body: form(z.object({ RoomSid: z.string() })),
+      },
+      (_request, ctx) =>
+        Response.json({ body: ctx.body, raw: ctx.rawBody.length, actor: ctx.actor, tenant: ctx.scope.tenant }),
+    );
+  const sent = (body: string): Asked => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body,
+  });
+
+  test('is verified over the exact bytes and the public URL before anything parses it', async () => {
+    verify.mockReturnValue({ ok: true });
+    guard = make({ publicOrigin: 'https://hooks.clinic.example' });
+    const response = await ask(hook(), '/hooks/twilio?a=%2F', sent('RoomSid=RM1&x=%00'.slice(0, 11)));
+    expect(await response.json()).toEqual({
+      body: { RoomSid: 'RM1' },
+      raw: 11,
+      actor: { id: 'webhook:twilio', type: 'service', roles: ['webhook'], tenant: 'default' },
+      tenant: 'default',
+    });
+    const [seen] = verify.mock.calls[0] ?? [];
+    expect(seen.url).toBe('https://hooks.clinic.example/hooks/twilio?a=%2F');
+    expect(new TextDecoder().decode(seen.body)).toBe('RoomSid=RM1');
+  });
+
+  test('that is forged is refused, unparsed, and written down', async () => {
+    verify.mockReturnValue({ ok: false, reason: 'signature_invalid' });
+    const response = await ask(hook(), '/hooks/twilio', sent('%%%not a form'));
+    expect([response.status, (await response.json()).code]).toEqual([401, 'signature_invalid']);
+    expect(await lastEvent()).toMatchObject({
+      action: 'webhook.reject',
+      outcome: 'denied',
+      actor: { id: 'anonymous', type: 'user' },
+      target: { type: 'route', id: 'POST /hooks/twilio' },
+      detail: { status: 401, code: 'signature_invalid', reason: 'signature_invalid' },
+      source: { ip: '192.0.2.7' },
+    });
+  });
+
+  test('that is too large is refused before its signature is looked at', async () => {
+    verify.mockReset();
+    expect((await ask(hook(), '/hooks/twilio', sent('x'.repeat(65)))).status).toBe(413);
+    expect(verify).not.toHaveBeenCalled();
+  });
+
+  test('without a body in the policy hands on the raw bytes', async () => {
+    const handler = guard.secure(
+      { route: 'POST /h', auth: webhook({ name: 'x', verify: async () => ({ ok: true }) }) },
+      (_request, ctx) => new Response(Buffer.from(ctx.body)),
+    );
+    expect(await (await ask(handler, '/h', { method: 'POST', body: 'raw' })).text()).toBe('raw');
+  });
+});
