@@ -316,6 +316,32 @@ test('the same notification, sixteen at once, changes a recording once', async (
   expect(await counted('medzen.audit_event WHERE tenant = $1')).toBe(2);
 });
 
+test('the same hold and the same fact, eight at once, count once', async () => {
+  freshTenant();
+  const { id, patient } = await expired('patient-1');
+  const holds = [samples.hold({ recordingId: id }), samples.hold({ patient })];
+  const fact = samples.fact({ patient });
+  const before = await counted('medzen.audit_event WHERE tenant = $1');
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => [
+      ...holds.map((hold) => recordings.placeHold(scope, hold, samples.event())),
+      recordings.noteFact(scope, fact, samples.event()),
+    ]).flat(),
+  );
+  expect(answers.filter(({ status }) => status === 'placed')).toHaveLength(16);
+  expect(answers.filter(({ status }) => status === 'noted')).toHaveLength(1);
+  expect(await recordings.get(scope, id)).toMatchObject({ holds: 2 });
+  expect((await recordings.facts(scope, patient)).revision).toBe(1);
+  expect(await counted('medzen.audit_event WHERE tenant = $1')).toBe(before + 3);
+  const releases = await Promise.all(
+    Array.from({ length: 8 }, () =>
+      holds.map((hold) => recordings.releaseHold(scope, hold.id, 'counsel-2', hold.placedAt, samples.event())),
+    ).flat(),
+  );
+  expect(releases.filter(({ status }) => status === 'released')).toHaveLength(2);
+  expect(await recordings.get(scope, id)).toMatchObject({ holds: 0 });
+});
+
 test('accesses noted at once are all counted, each with its event', async () => {
   freshTenant();
   const { id } = await expired('patient-1');
