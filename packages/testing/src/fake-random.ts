@@ -11,7 +11,7 @@ import type { Random } from '@medzen/core';
  * ```
  */
 export function fakeRandom(seed = 1): Random {
-  const next = numbers(seed);
+  const next = fakeNumbers(seed);
   return {
     bytes: (length) => {
       const bytes = new Uint8Array(length);
@@ -26,7 +26,7 @@ export function fakeRandom(seed = 1): Random {
  *
  * @param seed - a whole number
  */
-export function numbers(seed: number): () => number {
+export function fakeNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -2,7 +2,7 @@ import type { RateLimitDecision, RateLimitRequest, RateLimitStore, Scope } from 
 import { at, fail, holds, present, rejects, same } from './assertions.ts';
 import type { ContractCase } from './contract.ts';
 import { caseDefiner, type DefineCase } from './define-case.ts';
-import { numbers } from './fake-random.ts';
+import { fakeNumbers } from './fake-random.ts';
 import { createLeakyBucket, type LeakyBucket } from './leaky-bucket.ts';
 import type { RateLimitStoreContext } from './store-context.ts';
 
@@ -92,7 +92,7 @@ const exactness: readonly Case[] = [
     'retry_after',
     'lets the request pass after exactly the time it gave',
     async ({ stores: { limits }, scope, advance }) => {
-      const random = numbers(20_260_115);
+      const random = fakeNumbers(20_260_115);
       const request = policy('k', { rate: 4, periodMs: 1000, burst: 3 });
       for (let round = 0; round < 25; round++) {
         const asked = { ...request, cost: 1 + Math.floor(random() * 3) };
@@ -115,7 +115,7 @@ async function simulate(
   policies: readonly RateLimitRequest[],
   exact: boolean,
 ): Promise<void> {
-  const random = numbers(seed);
+  const random = fakeNumbers(seed);
   const buckets = new Map<string, LeakyBucket>(policies.map(({ key }) => [key, createLeakyBucket()]));
   const bucket = ({ key }: RateLimitRequest): LeakyBucket => present(buckets.get(key), 'bucket');
   let now = 1_000_000;

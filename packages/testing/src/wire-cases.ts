@@ -1,7 +1,7 @@
 import type { ErrorCode, Json, Wire, WireCell, WireValue } from '@medzen/core';
 import { at, fail, holds, present, rejects, same } from './assertions.ts';
 import type { Capability, ContractCase } from './contract.ts';
-import { numbers } from './fake-random.ts';
+import { fakeNumbers } from './fake-random.ts';
 import type { WireContext } from './wire-context.ts';
 
 type Case = ContractCase<WireContext>;
@@ -100,7 +100,7 @@ const values: readonly Case[] = [
   ),
 
   define('bytes', 'carries bytes as bytes, none and 64 KB of them', async ({ wire }) => {
-    const random = numbers(64);
+    const random = fakeNumbers(64);
     const all = Uint8Array.from({ length: 256 }, (_, i) => i);
     const large = Uint8Array.from({ length: 65_536 }, () => Math.floor(random() * 256));
     const view = all.subarray(100, 110);

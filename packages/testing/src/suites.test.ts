@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import {
+  auditStoreCases,
+  brokenAuditStores,
+  brokenConsentStores,
+  brokenLogStores,
+  brokenRateLimitStores,
+  brokenRecordingStores,
+  consentStoreCases,
+  logStoreCases,
+  rateLimitStoreCases,
+  recordingStoreCases,
+  wireCases,
+} from './index.ts';
+
+const suites = [auditStoreCases, consentStoreCases, logStoreCases, rateLimitStoreCases, recordingStoreCases, wireCases];
+const brokenStores = [
+  brokenAuditStores,
+  brokenConsentStores,
+  brokenLogStores,
+  brokenRateLimitStores,
+  brokenRecordingStores,
+];
+
+test('every case has an id of its own, and a sentence for a title', () => {
+  const all = suites.flatMap((suite) => suite.map(({ id, title }) => ({ id, title })));
+  expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  for (const { id, title } of all) {
+    expect(id).toMatch(/^[a-z]+(\.[a-z_A-Z0-9]+)+$/);
+    expect(title.length).toBeGreaterThan(15);
+  }
+});
+
+test('every broken store has an id of its own, and names a case that runs everywhere it can', () => {
+  const ids = new Map<string, readonly string[]>(
+    suites.flatMap((suite) => suite.map(({ id, requires }) => [id, requires] as const)),
+  );
+  const all = brokenStores.flatMap((list) => list.map(({ id, mustFail }) => ({ id, mustFail })));
+  expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  for (const { mustFail } of all) expect(ids.get(mustFail)?.filter((one) => one !== 'direct-write')).toEqual([]);
+});
