@@ -31,7 +31,7 @@ const kilobytes = (text: string): number => Math.round(gzipSync(text, { level: 9
 
 const entries = {
   'secure, json and limit': `export { createGuard, secure, publicRoute, json, limit } from './index.ts'`,
-  'the same with oidc': `export { createGuard, secure, json, limit, oidc } from './index.ts'`,
+  'the same with oidc and exact origins': `export { createGuard, secure, json, limit, oidc, exactOrigins } from './index.ts'`,
   'the same with origins': `export { createGuard, secure, json, limit, oidc, origins } from './index.ts'`,
   everything: `export * from './index.ts'`,
 };
@@ -41,7 +41,7 @@ describe('an edge bundle', () => {
   // which `origins` asks, weighs two thirds of the whole.
   test.each([
     ['secure, json and limit', 17],
-    ['the same with oidc', 24],
+    ['the same with oidc and exact origins', 25],
     ['the same with origins', 72],
     ['everything', 74],
   ] as const)('of %s stays under %i kB gzipped and imports nothing of Node or Temporal', async (name, limit) => {
@@ -52,9 +52,11 @@ describe('an edge bundle', () => {
     expect(inputs.some((path) => path.includes('guard.ts'))).toBe(true);
   });
 
-  test('without origins or oidc carries neither the list of public suffixes nor jose', async () => {
+  test('without origins() carries no list of public suffixes, without oidc() no jose', async () => {
     const { inputs } = await bundle(entries['secure, json and limit']);
     expect(inputs.filter((path) => /tldts|jose/.test(path))).toEqual([]);
+    const exact = await bundle(entries['the same with oidc and exact origins']);
+    expect(exact.inputs.filter((path) => /tldts/.test(path))).toEqual([]);
   });
 
   test('would be caught if it did', async () => {

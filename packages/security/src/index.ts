@@ -4,6 +4,8 @@ export * from './body/form.ts';
 export * from './body/json.ts';
 export * from './body/raw.ts';
 export * from './cors/cors.ts';
+export * from './cors/exact-origins.ts';
+export * from './cors/origin-list.ts';
 export * from './cors/origins.ts';
 export * from './duration.ts';
 export * from './guard.ts';

@@ -2,7 +2,7 @@ import type { PurposeOfUse } from '@medzen/core';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Rule } from './authorize.ts';
 import type { BodyReader } from './body/body-reader.ts';
-import type { OriginList } from './cors/origins.ts';
+import type { OriginList } from './cors/origin-list.ts';
 import type { Auth } from './identity/auth.ts';
 import type { Limit } from './limits/limit.ts';
 import type { ConnectionInfo } from './network/trusted-proxies.ts';

@@ -1,4 +1,4 @@
-import type { OriginList } from './origins.ts';
+import type { OriginList } from './origin-list.ts';
 
 /** What CORS makes of a request. */
 export type CorsVerdict =

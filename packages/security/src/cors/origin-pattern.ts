@@ -1,5 +1,4 @@
 import { MedzenError } from '@medzen/core';
-import { parse as parseDomain } from 'tldts';
 import { parseIp } from '../network/ip-address.ts';
 
 /** One entry of an origin list: exact, or any subdomain of a host. */
@@ -16,9 +15,10 @@ const opaque: ReadonlySet<string> = new Set(['file', 'data', 'blob', 'about', 'j
 /**
  * Checks one pattern of an allow-list, by what browsers send: lower case, no path, no default port, canonical addresses.
  *
+ * @param whyNot - why anyone could have a subdomain of this host, or undefined when only its owner can
  * @throws MedzenError `invalid_configuration`, naming the pattern and the rule
  */
-export function parseOriginPattern(pattern: string): OriginPattern {
+export function parseOriginPattern(pattern: string, whyNot: (host: string) => string | undefined): OriginPattern {
   const refuse = (why: string): never => {
     throw new MedzenError('invalid_configuration', `Origin pattern ${JSON.stringify(pattern)}: ${why}`);
   };
@@ -33,7 +33,8 @@ export function parseOriginPattern(pattern: string): OriginPattern {
   if (star === undefined) return { kind: 'exact', origin: pattern, scheme, host };
   if (isAddress) refuse('an address has no subdomains');
   if (scheme !== 'https' && scheme !== 'http') refuse('subdomains only of http and https');
-  checkSuffix(host, refuse);
+  const objection = whyNot(host.replace(/\.$/, ''));
+  if (objection !== undefined) refuse(objection);
   return { kind: 'subdomains', scheme, suffix: `.${host}`, port: port ?? '' };
 }
 
@@ -60,15 +61,4 @@ function checkHost(host: string, refuse: (why: string) => never): boolean {
     return true;
   }
   return false;
-}
-
-function checkSuffix(host: string, refuse: (why: string) => never): void {
-  const name = host.replace(/\.$/, '');
-  if (name === 'localhost') return;
-  const { publicSuffix, isIcann, isPrivate } = parseDomain(name, {
-    allowPrivateDomains: true,
-    validateHostname: false,
-  });
-  if (publicSuffix === name && (isIcann === true || isPrivate === true || !name.includes('.')))
-    refuse('anyone can register a name under a public suffix');
 }

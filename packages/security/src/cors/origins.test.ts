@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { corpus } from '../../test/corpus.ts';
+import { exactOrigins } from './exact-origins.ts';
 import { origins } from './origins.ts';
 
 interface Corpus {
@@ -60,6 +61,13 @@ describe('a pattern', () => {
     'https://xn--bcher-kva.example',
   ])('that is exact enough is taken: %s', (pattern) => {
     expect(origins(pattern).patterns).toEqual([pattern]);
+  });
+
+  test('is judged alike where all must be exact, but for wildcards', () => {
+    for (const { pattern, accept } of patterns) {
+      if (accept && !pattern.includes('*')) expect(exactOrigins(pattern).allows(pattern)).toBe(true);
+      else expect(() => exactOrigins(pattern)).toThrow(refused);
+    }
   });
 
   test('must be there', () => {
