@@ -274,6 +274,14 @@ describe('searching', () => {
     expect((await log.audit.accessReport(scope, 'p1')).damaged).toEqual([torn?.id, foreign?.id]);
   });
 
+  it('lists a thousand damaged rows and no more', async () => {
+    const events = Array.from({ length: 600 }, (_, i) => ({ id: `${i}`, body: new Uint8Array() }));
+    let pages = 0;
+    const log = setUp(() => ({ search: async () => ({ events, ...(++pages < 3 ? { cursor: 'more' } : {}) }) }));
+    expect((await log.audit.accessReport(scope, 'p1')).damaged).toHaveLength(1000);
+    expect(pages).toBe(3);
+  });
+
   it('rejects when the store is down, and lets its refusals through', async () => {
     const log = setUp(() => ({ search: async () => Promise.reject(new Error('ECONNRESET')) }));
     await expect(log.audit.search(scope, {})).rejects.toMatchObject({ code: 'store_unavailable' });

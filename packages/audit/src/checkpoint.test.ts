@@ -178,6 +178,9 @@ describe('openCheckpoint', () => {
       `${origin}\n`,
       `${origin}\n42\n${r}\n\nextension after an empty line\n`,
       `${origin}\n42\n${r}\r\n`,
+      `${origin}\n42\n${r}\nextension\u0001\n`,
+      `${origin}\t\n42\n${r}\n`,
+      `\ufeff\u0000\n42\n${r}\n`,
     ];
     for (const body of bodies)
       expect(await openCheckpoint(await note(body), [signer.verifierKey]), JSON.stringify(body)).toEqual({

@@ -4,7 +4,7 @@ import { hashBytes, type TreeHasher, tileWidth } from './tree-hasher.ts';
 /** Collects, from rows of tiles as they pass by, what the root of an earlier, smaller tree is made of. */
 export interface EarlierRoot {
   /** A row of a tile is settled: its hashes from position 0. */
-  take(level: number, index: number, hashes: Uint8Array, width: number): void;
+  take(level: number, index: number, hashes: Uint8Array): void;
   /** The root; undefined when a row it needs did not pass. */
   root(): Uint8Array | undefined;
 }
@@ -12,7 +12,7 @@ export interface EarlierRoot {
 /**
  * The root at a size is made of one full subtree for each bit of the size; each of them lies in one tile.
  *
- * @param size - ≥ 1
+ * @param size - ≥ 1, and at most that of the tree whose rows pass by
  */
 export function createEarlierRoot(hasher: TreeHasher, size: number): EarlierRoot {
   const groups: { level: number; index: number; position: number; count: number; hash: Uint8Array | undefined }[] = [];
@@ -31,9 +31,9 @@ export function createEarlierRoot(hasher: TreeHasher, size: number): EarlierRoot
     from += 2 ** height;
   }
   return {
-    take: (level, index, hashes, width) => {
+    take: (level, index, hashes) => {
       for (const group of groups)
-        if (group.level === level && group.index === index && group.position + group.count <= width)
+        if (group.level === level && group.index === index)
           group.hash = hasher.fold(hashes.subarray(group.position * hashBytes), group.count);
     },
     root: () => {

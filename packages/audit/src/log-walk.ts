@@ -18,7 +18,7 @@ export interface LogWalkOptions {
   readonly root: Uint8Array | undefined;
   readonly report: (finding: LogFinding) => void;
   /** A row of a tile is settled. */
-  readonly onRow?: (level: number, index: number, hashes: Uint8Array, width: number) => void;
+  readonly onRow?: (level: number, index: number, hashes: Uint8Array) => void;
   readonly onPage?: (verified: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -101,7 +101,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
       name(level, tile.index, row, verdict.differences);
       hashes = verdict.rows?.[0];
     }
-    if (hashes !== undefined) onRow?.(level, tile.index, hashes, tileWidth);
+    if (hashes !== undefined) onRow?.(level, tile.index, hashes);
     const parent = levelAt(level + 1);
     if (hashes !== undefined) parent.computed.set(hasher.fold(hashes, tileWidth), parent.width * hashBytes);
     parent.known[parent.width] = hashes === undefined ? 0 : 1;
@@ -189,7 +189,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     const [row, hashes] = [rows[i], verdict.rows?.[i]];
     const places = verdict.differences.filter((difference) => difference.row === i);
     if (row !== undefined) name(level, tile.index, row, places);
-    if (hashes !== undefined) onRow?.(level, tile.index, hashes, tile.width);
+    if (hashes !== undefined) onRow?.(level, tile.index, hashes);
   });
   return verdict.proved;
 }

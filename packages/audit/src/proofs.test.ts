@@ -142,6 +142,16 @@ describe('inclusion proofs', () => {
     );
   });
 
+  it('are refused when their hashes lead to the root of a tree of another size', () => {
+    const [a, b, c] = [at(0), at(1), at(2)];
+    // Too few for the size: an inner node passed off as the root's child. Too many: a root passed off as a leaf.
+    expect(verifyInclusion({ leafHash: a, index: 0, size: 4, proof: [], root: a })).toBe(false);
+    expect(verifyInclusion({ leafHash: a, index: 0, size: 4, proof: [b], root: node(a, b) })).toBe(false);
+    expect(verifyInclusion({ leafHash: b, index: 0, size: 1, proof: [a], root: node(a, b) })).toBe(false);
+    expect(verifyInclusion({ leafHash: b, index: 1, size: 2, proof: [a, c], root: node(c, node(a, b)) })).toBe(false);
+    expect(verifyInclusion({ leafHash: b, index: 1, size: 2, proof: [a, c], root: node(node(a, b), c) })).toBe(false);
+  });
+
   it('hold in trees far past 32 bits', () => {
     // A tree of 2^52 + 1 leaves whose last leaf has one sibling: the root of all the others.
     const left = sha256(Uint8Array.of(9));
@@ -218,6 +228,15 @@ describe('consistency proofs', () => {
         expect(bad.map(verifyConsistency)).toEqual(bad.map(() => false));
       }),
     );
+  });
+
+  it('are refused when their hashes lead to the root of a tree of another size', () => {
+    const [a, b, c] = [at(0), at(1), at(2)];
+    expect(verifyConsistency({ size1: 1, size2: 4, root1: a, root2: node(a, b), proof: [b] })).toBe(false);
+    expect(verifyConsistency({ size1: 1, size2: 2, root1: a, root2: node(node(a, b), c), proof: [b, c] })).toBe(false);
+    expect(
+      verifyConsistency({ size1: 1, size2: 2, root1: node(c, a), root2: node(c, node(a, b)), proof: [b, c] }),
+    ).toBe(false);
   });
 
   it('between equal sizes need equal roots and no hash', () => {
