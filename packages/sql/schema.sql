@@ -1443,24 +1443,25 @@ CREATE OR REPLACE FUNCTION medzen.note_access(p_tenant text, p_id uuid, p_kind t
 AS $function$
 DECLARE
   v_row medzen.recording;
+  v_added int;
 BEGIN
   IF p_kind IS NULL OR p_kind NOT IN ('view', 'download') THEN
     PERFORM medzen.fail('invalid_input', 'An access is a view or a download');
   END IF;
-  UPDATE medzen.recording r SET
-    views = r.views + CASE p_kind WHEN 'view' THEN 1 ELSE 0 END,
-    downloads = r.downloads + CASE p_kind WHEN 'download' THEN 1 ELSE 0 END
-  WHERE r.tenant = p_tenant AND r.id = p_id AND r.state = 'available'
-  RETURNING r.* INTO v_row;
-  IF found THEN
-    PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
-    RETURN jsonb_build_object('status', 'noted', 'recording', medzen.recording_json(v_row));
-  END IF;
-  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id;
-  IF found THEN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  ELSIF v_row.state <> 'available' THEN
     RETURN jsonb_build_object('status', 'not_available', 'recording', medzen.recording_json(v_row));
   END IF;
-  RETURN jsonb_build_object('status', 'not_found');
+  -- A retry finds its event there, and counts nothing.
+  v_added := (medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8')) ->> 'added')::int;
+  UPDATE medzen.recording r SET
+    views = r.views + CASE p_kind WHEN 'view' THEN v_added ELSE 0 END,
+    downloads = r.downloads + CASE p_kind WHEN 'download' THEN v_added ELSE 0 END
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  RETURN jsonb_build_object('status', 'noted', 'recording', medzen.recording_json(v_row));
 END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient text, p_type text, p_date date, p_zone text, p_event_id text, p_event_body bytea)
@@ -1619,6 +1620,13 @@ BEGIN
     WHERE c.size > p_after_size::bigint ORDER BY c.size LIMIT p_limit;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_clock()
+ RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN to_jsonb(medzen.format_instant(medzen.now()));
 
 CREATE OR REPLACE FUNCTION medzen.read_head()
  RETURNS TABLE(size text, root bytea, checkpoint text)
@@ -2102,6 +2110,7 @@ GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_clock TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_auditor;

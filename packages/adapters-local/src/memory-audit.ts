@@ -31,10 +31,10 @@ export interface EventTable {
   /**
    * Checks everything that can go wrong with an append and touches nothing.
    *
-   * @returns the append itself, which cannot fail
+   * @returns the append itself, which cannot fail and answers how many of the events are new
    * @throws MedzenError `audit_conflict`, `invalid_input`
    */
-  plan(scope: Scope, events: readonly SealedEvent[]): () => void;
+  plan(scope: Scope, events: readonly SealedEvent[]): () => number;
   search(scope: Scope, query: AuditQuery): AuditPage;
   damage(id: string, body: Uint8Array | undefined): void;
 }
@@ -86,6 +86,7 @@ export function createEventTable(now: () => number): EventTable {
       const inOrder = [...fresh.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       return () => {
         for (const row of inOrder) insert(row);
+        return inOrder.length;
       };
     },
     search: (scope, query) => search(byTenant.get(scope.tenant) ?? [], scope, query),

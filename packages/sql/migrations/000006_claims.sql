@@ -5,6 +5,12 @@ CREATE FUNCTION medzen.claim_backoff(p_attempts integer) RETURNS INTERVAL
 LANGUAGE sql IMMUTABLE
 RETURN least(make_interval(mins => least(p_attempts, 38) * least(p_attempts, 38)), INTERVAL '1 day');
 
+-- The clock on which leases run, for a worker to compare with its own before it deletes.
+CREATE FUNCTION medzen.read_clock() RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+RETURN to_jsonb(medzen.format_instant(medzen.now()));
+
 CREATE FUNCTION medzen.check_claim_options(p_limit integer, p_lease_ms integer) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -108,8 +114,8 @@ BEGIN ATOMIC
     LIMIT p_limit) r;
 END;
 
-SELECT medzen.permit('medzen_app', 'claim_transfers', 'release_claim', 'list_stuck');
+SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'release_claim', 'list_stuck');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'ef02a0638cdca9319ca8e6325badaefeab914ecf8facb6c0bbaeea5884b245fa', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'e193104287edcde2ffe7702f79291222be788a1c31f1b38fd48afe7fc046c857', false);

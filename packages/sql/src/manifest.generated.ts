@@ -30,6 +30,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   place_hold: { migration: '000008_legal_hold', args: { tenant: 'text', id: 'text', matter: 'text', reason: 'text', placed_by: 'text', placed_at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', recording_id: 'uuid', patient: 'text' } },
   read_batch: { migration: '000002_audit', args: { limit: 'integer' } },
   read_checkpoints: { migration: '000002_audit', args: { after_size: 'text', limit: 'integer' } },
+  read_clock: { migration: '000006_claims', args: {} },
   read_head: { migration: '000002_audit', args: {} },
   read_leaves: { migration: '000002_audit', args: { from: 'text', limit: 'integer' } },
   read_migrations: { migration: '000001_foundation', args: {} },

@@ -49,8 +49,10 @@ export function claim(
 }
 
 /** Claims that bring media in, and the way to give any claim back. */
-export function claims(tables: RecordingTables): Pick<RecordingStore, 'claimTransfers' | 'releaseClaim'> {
+export function claims(tables: RecordingTables): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'releaseClaim'> {
   return {
+    clock: async () => new Date(tables.now()),
+
     claimTransfers: async (scope, options) =>
       claim(
         tables,

@@ -83,10 +83,10 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
       if (entry.row.state !== 'available') return { status: 'not_available', recording: view(tables, entry) };
-      tables.events.plan(scope, [event])();
+      const added = tables.events.plan(scope, [event])();
       // Not a change of revision: that somebody watches must not make a worker's change fail.
       const counter = kind === 'view' ? 'views' : 'downloads';
-      entry.row = { ...entry.row, [counter]: entry.row[counter] + 1 };
+      entry.row = { ...entry.row, [counter]: entry.row[counter] + added };
       return { status: 'noted', recording: view(tables, entry) };
     },
   };

@@ -111,6 +111,12 @@ export interface RecordingQuery {
  * holds are a tenant's own: another tenant may use the same.
  */
 export interface RecordingStore {
+  /**
+   * The store's own clock, on which leases run. A sweep compares it with its own before it deletes anything: a worker whose clock is years
+   * ahead would delete early.
+   */
+  clock(): Promise<Date>;
+
   /** Starts a recording if, at the moment of commit, every listed participant's latest consent is given in full. */
   start(scope: Scope, row: NewRecording, consentOf: readonly string[], event: SealedEvent): Promise<StartResult>;
 
@@ -133,7 +139,7 @@ export interface RecordingStore {
 
   /**
    * Counts an access and writes its event, on the root wire: durable when this resolves, whatever transaction the host has open.
-   * Only an `available` recording is counted; any other answer wrote nothing.
+   * Only an `available` recording is counted; any other answer wrote nothing. A retry with the same event is `noted` and counts once.
    */
   noteAccess(
     scope: Scope,

@@ -180,14 +180,18 @@ describe('what the queue notes to be quick', () => {
         scope,
         Array.from({ length: 500 }, () => event()),
       );
-    await drain(log, 10_000);
-    await audit.append(scope, [event()]);
-    const { rows } = await db.pool.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT q.event_id FROM medzen.audit_pending q
-       WHERE q.xid >= (SELECT medzen.pending_from()) ORDER BY q.xid, q.event_id LIMIT 100`,
-    );
-    const plan = rows[0]?.['QUERY PLAN'][0].Plan;
-    expect((plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0)).toBeLessThan(60);
+    const blocksRead = async (): Promise<number> => {
+      await drain(log, 10_000);
+      await audit.append(scope, [event()]);
+      const { rows } = await db.pool.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT q.event_id FROM medzen.audit_pending q
+         WHERE q.xid >= (SELECT medzen.pending_from()) ORDER BY q.xid, q.event_id LIMIT 100`,
+      );
+      const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+      return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
+    };
+    // The oldest open transaction of the whole server holds the mark back, and other test files share this server: let theirs end.
+    await expect.poll(blocksRead, { timeout: 45_000, interval: 250 }).toBeLessThan(60);
   });
 });
 

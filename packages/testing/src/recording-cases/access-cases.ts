@@ -109,6 +109,23 @@ export const accessCases: readonly RecordingCase[] = [
     same({ views, downloads }, { views: 2, downloads: 1 }, 'counters');
   }),
 
+  define('access.retried', 'counts a retry of the same access once', async (tools) => {
+    const { stores, scope, reader, mine } = tools;
+    const recording = await drive(tools).inState('available');
+    const event = mine.event({ action: 'recording.download' });
+    for (let attempt = 1; attempt <= 3; attempt++)
+      status(await stores.recordings.noteAccess(scope, recording.id, 'download', event), 'noted', `attempt ${attempt}`);
+    const { downloads } = await drive(tools).fresh(recording);
+    same(downloads, 1, 'downloads');
+    holds((await reader.eventsFor(event.id)).length === 1, 'one event');
+  }),
+
+  define('access.clock', "shows the store's own clock", async ({ stores, clock, advance }) => {
+    same(await stores.recordings.clock(), clock.now(), 'at first');
+    await advance(90_061_001);
+    same(await stores.recordings.clock(), clock.now(), 'after it moved');
+  }),
+
   define('access.not_available', 'counts nothing in any other state, and writes nothing', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     const driver = drive(tools);

@@ -1,6 +1,6 @@
 import { type ClaimOptions, isUuid, type RecordingStore, type Wire, type WireValue } from '@medzen/core';
 import { callJson, instantArg } from '../call-json.ts';
-import { verdict } from '../read-json.ts';
+import { text, verdict } from '../read-json.ts';
 import { claims, recordings } from './recording-json.ts';
 
 /** The arguments that claims have in common; undefined when the id is none that could exist. */
@@ -12,8 +12,12 @@ export function claimArgs(
 }
 
 /** Which worker brings which media in, and how a claim of any kind is given back. */
-export function transferClaims(wire: Wire): Pick<RecordingStore, 'claimTransfers' | 'releaseClaim' | 'stuck'> {
+export function transferClaims(
+  wire: Wire,
+): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'releaseClaim' | 'stuck'> {
   return {
+    clock: async () => new Date(await callJson(wire, 'read_clock', {}, text)),
+
     claimTransfers: async ({ tenant }, options) => {
       const args = claimArgs(options);
       return args === undefined ? [] : callJson(wire, 'claim_transfers', { tenant, ...args }, claims);
