@@ -234,9 +234,17 @@ describe('consistency proofs', () => {
     const [a, b, c] = [at(0), at(1), at(2)];
     expect(verifyConsistency({ size1: 1, size2: 4, root1: a, root2: node(a, b), proof: [b] })).toBe(false);
     expect(verifyConsistency({ size1: 1, size2: 2, root1: a, root2: node(node(a, b), c), proof: [b, c] })).toBe(false);
-    expect(
-      verifyConsistency({ size1: 1, size2: 2, root1: node(c, a), root2: node(c, node(a, b)), proof: [b, c] }),
-    ).toBe(false);
+    const [d, x] = [at(3), at(4)];
+    const claim = {
+      size1: 3,
+      size2: 4,
+      root1: node(node(a, b), c),
+      root2: node(node(a, b), node(c, d)),
+      proof: [c, d, node(a, b)],
+    };
+    expect(verifyConsistency(claim)).toBe(true);
+    const above = { root1: node(x, claim.root1), root2: node(x, claim.root2), proof: [...claim.proof, x] };
+    expect(verifyConsistency({ ...claim, ...above })).toBe(false);
   });
 
   it('between equal sizes need equal roots and no hash', () => {
