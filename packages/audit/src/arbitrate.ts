@@ -14,7 +14,7 @@ export interface TileRow {
 }
 
 /** A position at which the two do not agree. */
-export interface Difference {
+interface Difference {
   /** Which row, which hash of it. */
   readonly row: number;
   readonly position: number;

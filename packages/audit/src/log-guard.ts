@@ -9,7 +9,7 @@ import { createTreeEdge, edgeLayout, type TreeEdge } from './tree-edge.ts';
 import type { TreeHasher } from './tree-hasher.ts';
 
 /** A head whose signature was verified. */
-export interface SignedHead {
+interface SignedHead {
   readonly size: number;
   readonly root: Uint8Array;
   readonly checkpoint: string;

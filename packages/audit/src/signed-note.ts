@@ -18,7 +18,7 @@ export interface SignedNote {
 }
 
 /** The longest note that is looked at, in UTF-16 units: room for 16 post-quantum signatures of 5 kB, and no more. */
-export const maxNoteLength = 131_072;
+const maxNoteLength = 131_072;
 const maxSignatures = 100;
 const emDash = '\u2014';
 

@@ -22,7 +22,7 @@ export interface VerifierKey {
  *
  * @see C2SP signed-note, “Ed25519 signatures”
  */
-export function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
+function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
   return sha256(new TextEncoder().encode(`${name}\n`), Uint8Array.of(ed25519Type), publicKey).slice(0, 4);
 }
 
