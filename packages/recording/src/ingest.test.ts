@@ -60,6 +60,23 @@ describe('ingest', () => {
     expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
   });
 
+  it('asks for one only when it hears it twice at the same time', async () => {
+    const { providerRef } = await clinic.start();
+    clinic.server.endRoom(providerRef);
+    const ended = clinic.server.outbox.at(-1);
+    if (ended === undefined) throw new Error('no callback');
+    await Promise.all([1, 2, 3].map(() => clinic.ingest(ended)));
+    expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
+  });
+
+  it('has stray media removed: what is made when ours is stored already, or deleted', async () => {
+    const { id, providerRef } = await clinic.available();
+    const before = clinic.server.log.filter(({ path }) => path === '/v1/Recordings').length;
+    const stray = clinic.server.callback('composition-available', { RoomSid: providerRef, CompositionSid: 'CJstray' });
+    expect(await clinic.ingest(stray)).toMatchObject({ status: 'noted', recording: { id, state: 'available' } });
+    expect(clinic.server.log.filter(({ path }) => path === '/v1/Recordings')).toHaveLength(before + 1);
+  });
+
   it('asks for it with the repeat, when the first delivery died before it could', async () => {
     const { providerRef } = await clinic.start();
     clinic.server.endRoom(providerRef);
@@ -68,6 +85,7 @@ describe('ingest', () => {
     for (let i = 0; i < 3; i++) clinic.server.fail({ on: 'api', status: 503 });
     expect(await clinic.ingest(ended)).toMatchObject({ status: 'applied', recording: { state: 'processing' } });
     expect(clinic.server.left(providerRef).compositions).toHaveLength(0);
+    clinic.clock.advance(10 * 60_000);
     await clinic.ingest(ended);
     expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
   });

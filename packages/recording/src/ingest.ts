@@ -1,10 +1,11 @@
 import { type AuditFacts, MedzenError, type Recording, type Scope } from '@medzen/core';
 import { applyProviderEvent } from './apply-provider-event.ts';
+import { compose } from './compose.ts';
+import { discardProviderCopy } from './discard.ts';
 import type { ProviderEvent } from './provider.ts';
 import type { IngestResult } from './recordings.ts';
 import { revise } from './revise.ts';
 import { about, actingAs, type Room, seal, timestamp } from './room.ts';
-import { compose } from './stop.ts';
 
 /** See `Recordings.ingest`. */
 export async function ingest(room: Room, event: ProviderEvent, scope: Scope): Promise<IngestResult> {
@@ -24,6 +25,8 @@ export async function ingest(room: Room, event: ProviderEvent, scope: Scope): Pr
       event: seal(room, ctx, facts(recording, event, patch?.to)),
     };
   });
+  if (result.status !== 'not_found' && isStray(result.recording, event))
+    await discardProviderCopy(room, ctx, result.recording, 1);
   switch (result.status) {
     case 'not_found':
       return { status: 'unknown' };
@@ -40,6 +43,13 @@ export async function ingest(room: Room, event: ProviderEvent, scope: Scope): Pr
       // The patch only moves forward and carries no claim, so the store has no ground to refuse it.
       throw new MedzenError('internal', `A provider event was refused: ${result.status}`);
   }
+}
+
+/** Media that comes when we have ours already, or have deleted it: a copy that nobody would ever fetch, and that must not stay there. */
+function isStray(recording: Recording, event: ProviderEvent): boolean {
+  if (event.type !== 'media_available' || event.media === undefined) return false;
+  if (recording.state === 'deleting' || recording.state === 'deleted') return true;
+  return recording.object !== undefined && recording.media?.ref !== event.media.ref;
 }
 
 function facts(recording: Recording, event: ProviderEvent, to: Recording['state'] | undefined): AuditFacts {

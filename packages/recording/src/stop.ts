@@ -1,4 +1,4 @@
-import { type CallContext, isMedzenError, MedzenError, type Recording } from '@medzen/core';
+import { type CallContext, MedzenError, type Recording } from '@medzen/core';
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
@@ -72,37 +72,6 @@ async function halt(room: Room, ctx: CallContext, recording: Recording): Promise
       : undefined,
   );
   if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
-  return compose(room, ctx, result.recording);
-}
-
-/**
- * Asks the provider to make the media, where it must be asked. Called whenever it may be time (stop, end of the session, sweep); a
- * provider that has begun already says so. Being away is no failure: the sweep asks again.
- */
-export async function compose(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
-  const waiting = recording.state === 'processing' || (recording.state === 'failed' && recording.object === undefined);
-  if (!waiting || recording.media !== undefined) return recording;
-  try {
-    await providerOf(room, recording).compose?.(recording);
-    return recording;
-  } catch (error) {
-    room.logger.warn('recording: media could not be asked for', { recording: recording.id, code: codeOf(error) });
-    if (!isMedzenError(error) || error.code !== 'not_available' || recording.state !== 'processing') return recording;
-    const at = timestamp(room);
-    const result = await revise(room, ctx.scope, recording, (row) =>
-      row.state === 'processing' && row.media === undefined
-        ? {
-            change: { to: 'failed', at, failure: { code: 'nothing_captured', at, attempts: 1 } },
-            event: seal(room, ctx, {
-              action: 'recording.failed',
-              kind: 'update',
-              outcome: 'failed',
-              ...about(row),
-              detail: { code: 'nothing_captured', step: 'compose' },
-            }),
-          }
-        : undefined,
-    );
-    return result.status === 'not_found' ? recording : result.recording;
-  }
+  // Media is asked for when the session has ended, which the provider tells.
+  return result.recording;
 }

@@ -7,6 +7,7 @@ import {
   type Recording,
   type RetentionFact,
   type Scope,
+  type Stores,
 } from '@medzen/core';
 import type { WebhookRequest } from '@medzen/core/webhooks';
 import { type FakeClock, fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
@@ -85,11 +86,23 @@ export function down(): MedzenError {
   return new MedzenError('store_unavailable', 'Down for the test');
 }
 
-export async function openClinic(more: Partial<RecordingsDeps> = {}): Promise<Clinic> {
+/** A database instead of memory: its stores, and a way to move its clock along with the clinic's. */
+export interface ClinicDatabase {
+  readonly stores: Stores;
+  tick(now: Date): Promise<unknown>;
+}
+
+/**
+ * Opens a clinic.
+ *
+ * @param more - parts to use instead of the usual ones
+ * @param database - stores to use instead of memory; `stores.inspect` then sees nothing
+ */
+export async function openClinic(more: Partial<RecordingsDeps> = {}, database?: ClinicDatabase): Promise<Clinic> {
   const clock = fakeClock('2026-11-21T15:00:00.000Z');
   const random = fakeRandom(1);
   const server = await startTwilioServer({ clock });
-  const stores = memoryStores({ clock });
+  const stores = { ...memoryStores({ clock }), ...database?.stores };
   const objects = memoryObjects({ clock });
   const warnings: RetentionWarning[] = [];
   const sleep = () => Promise.resolve();
@@ -107,6 +120,7 @@ export async function openClinic(more: Partial<RecordingsDeps> = {}): Promise<Cl
         const member: unknown = Reflect.get(object, property);
         if (typeof member !== 'function') return member;
         return async (...args: unknown[]): Promise<unknown> => {
+          await database?.tick(clock.now());
           clinic.fault?.(`${name}.${String(property)}`, 'before');
           const result: unknown = await Reflect.apply(member, object, args);
           clinic.fault?.(`${name}.${String(property)}`, 'after');

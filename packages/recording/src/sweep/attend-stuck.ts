@@ -1,7 +1,7 @@
 import type { Recording } from '@medzen/core';
+import { compose } from '../compose.ts';
 import { revise } from '../revise.ts';
 import { about, providerOf, seal, timestamp } from '../room.ts';
-import { compose } from '../stop.ts';
 import { aborted, forRow, type SweepRun } from './run.ts';
 
 const minute = 60_000;
