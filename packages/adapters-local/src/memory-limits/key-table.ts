@@ -13,10 +13,11 @@ export const coarseBuckets = 256;
  * a flat array: no object, no timer, nothing for the garbage collector to follow.
  */
 export interface KeyTable {
-  /** Theoretical arrival time of each cell, in milliseconds; whole at or before now. */
-  tat(cell: number): number;
-  /** @param blockedUntil - the instant from which a request of cost 1 passes again */
-  write(cell: number, tat: number, blockedUntil: number): void;
+  /**
+   * Cell n: at 2n its theoretical arrival time in milliseconds (whole at or before now), at 2n + 1 the instant from which a request of
+   * cost 1 passes again. Another array after each `add`.
+   */
+  readonly floats: Float64Array;
   tenant(name: string): TenantKeys;
   /**
    * A cell for a key not seen before, made by forgetting others where needed: whole ones first, then one that is not blocked.
@@ -109,10 +110,8 @@ export function createKeyTable(maxKeys: number): KeyTable {
   };
 
   return {
-    tat: (cell) => floats[2 * cell] ?? 0,
-    write: (cell, tat, blockedUntil) => {
-      floats[2 * cell] = tat;
-      floats[2 * cell + 1] = blockedUntil;
+    get floats() {
+      return floats;
     },
     tenant: (name) => {
       if (lastTenant !== undefined && name === lastName) return lastTenant;
