@@ -13,7 +13,7 @@ export interface TwilioApiOptions {
 }
 
 /** One request. */
-export interface TwilioRequest {
+interface TwilioRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** With a slash at the front. */
   readonly path: string;
@@ -25,7 +25,7 @@ export interface TwilioRequest {
 }
 
 /** An answer below 500 other than 429 and the credentials being refused: what it means depends on the question. */
-export interface TwilioAnswer {
+interface TwilioAnswer {
   readonly status: number;
   readonly location: string | undefined;
   /** Parsed JSON object; empty when there was none. */
