@@ -386,6 +386,21 @@ describe('a hostile client', () => {
     expect(text).toMatch(/^HTTP\/1\.1 413 /);
   });
 
+  test('whose body is not wanted can still read the answer and use the connection again', async () => {
+    app.post('/x', toExpress(small()));
+    app.get('/y', (_request, response) => void response.end('second'));
+    const body = 'x'.repeat(300_000);
+    const text = await bySocket(
+      (socket) =>
+        socket.write(
+          `POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n`,
+        ),
+      /second/,
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+    expect(text).toContain('second');
+  });
+
   test('that sends chunks without end is answered when the bound is passed, then cut off', async () => {
     app.post('/x', toExpress(small()));
     let sent = 0;

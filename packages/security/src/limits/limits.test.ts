@@ -186,6 +186,8 @@ describe('the header fields of limits', () => {
           expect(fields.ratelimit).toMatch(list);
           const refusal = decisions.some(({ allowed }) => !allowed);
           expect(fields['retry-after'] !== undefined).toBe(refusal);
+          const told = [...(fields.ratelimit ?? '').matchAll(/"([^"]+)"/g)].map(([, n]) => n);
+          expect(told).toEqual(names.filter((_, i) => !refusal || decisions[i]?.allowed === false));
           if (!refusal) return;
           const times = [...(fields.ratelimit ?? '').matchAll(/t=(\d+)/g)].map(([, t]) => Number(t));
           expect(Math.max(...times)).toBeLessThanOrEqual(Number(fields['retry-after']));
