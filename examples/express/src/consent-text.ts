@@ -1,5 +1,5 @@
 /** What participants are shown. Its version and hash stand in every consent. */
-export const consentText = {
+export const consentText: { readonly version: string; readonly language: string; readonly text: string } = {
   version: '2026-11',
   language: 'en',
   text: [

@@ -77,6 +77,6 @@ export function appGuard(options: {
     limitSecret,
     publicOrigin: new URL(publicUrl).origin,
     clock,
-    logger: { error: (message) => logger.error(message), warn: (message) => logger.warn(message) },
+    logger,
   });
 }

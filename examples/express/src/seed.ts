@@ -1,8 +1,11 @@
 import type { Person } from './local-issuer.ts';
 import type { Visit } from './visits.ts';
 
+/** Who appears. */
+export type Role = 'patient' | 'provider' | 'stranger' | 'officer' | 'auditor' | 'scheduler' | 'outsider';
+
 /** Invented people of an invented practice, and of another tenant that must never see them. */
-export const people = {
+export const people: Readonly<Record<Role, Person>> = {
   patient: { id: 'patient-ama', tenant: 'peachtree', roles: ['patient'] },
   provider: { id: 'provider-mensah', tenant: 'peachtree', roles: ['provider'] },
   stranger: { id: 'provider-okafor', tenant: 'peachtree', roles: ['provider'] },
@@ -10,7 +13,7 @@ export const people = {
   auditor: { id: 'auditor-lind', tenant: 'peachtree', roles: ['auditor'] },
   scheduler: { id: 'scheduler', tenant: 'peachtree', roles: ['scheduler'] },
   outsider: { id: 'officer-novak', tenant: 'lakeside', roles: ['compliance_officer', 'provider'] },
-} as const satisfies Record<string, Person>;
+};
 
 const atlanta = {
   tenant: 'peachtree',

@@ -26,9 +26,9 @@ export interface StageOptions {
   readonly checkpointSeed?: Uint8Array;
   /** Wraps the object store, so that tests can break it. */
   readonly wrapObjects?: (objects: ObjectStore) => ObjectStore;
+  /** Whose rooms are opened at the stand-in; the seed's when absent. */
+  readonly visits?: readonly Visit[];
   readonly tries?: (stage: Stage) => Promise<readonly Try[]>;
-  /** 0 or absent: a free one. */
-  readonly port?: number;
   /** Runs before the app, for the demo's own routes. */
   readonly before?: (listener: RequestListener) => RequestListener;
 }
@@ -54,21 +54,22 @@ const clipPath = new URL('../media/session.mp4', import.meta.url);
 export async function setStage(options: StageOptions): Promise<Stage> {
   const { stores, clock, dir, logger = silentLogger } = options;
   mkdirSync(dir, { recursive: true });
-  const { tenant } = seed[0] ?? { tenant: 'default' };
+  const { visits: invented = seed } = options;
+  const tenant = invented[0]?.tenant ?? 'default';
   const clip = new Uint8Array(readFileSync(clipPath));
   const issuer = await startLocalIssuer({ clock });
 
   let handle: RequestListener = (_request, response) => response.writeHead(503).end();
   const server = await listen((request, response) => handle(request, response), {
     host: '127.0.0.1',
-    port: options.port ?? 0,
+    port: 0,
   });
   const baseUrl = `http://127.0.0.1:${server.port}`;
   const callbackUrl = `${baseUrl}/webhooks/twilio?tenant=${tenant}`;
   const accountSid = `AC${'5'.repeat(32)}`;
   const authToken = 'the-stand-in-knows-it-too';
   const standIn = await startTwilioServer({ accountSid, authToken, callbackUrl, media: clip, clock });
-  const visits = seed.map((visit) => ({ ...visit, roomSid: standIn.createRoom() }));
+  const visits = invented.map((visit) => ({ ...visit, roomSid: standIn.createRoom() }));
 
   const objects = diskObjects({
     dir: join(dir, 'media'),

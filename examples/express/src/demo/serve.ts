@@ -11,7 +11,6 @@ const silent: Narrator = narrator({ write: () => true });
 export async function serve(tell: Narrator): Promise<void> {
   let recording = '';
   const world: World = await openWorld(new Date(), {
-    port: 3000,
     tries: () => tries(world, recording),
     before: (app) => withClock(app, () => world),
   });

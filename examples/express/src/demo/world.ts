@@ -34,7 +34,7 @@ export interface World extends Stage {
 /** Opens everything: an embedded Postgres in memory, a folder for media, and the stage. */
 export async function openWorld(
   start: Date,
-  options: Pick<StageOptions, 'tries' | 'before' | 'port'> & { readonly logger?: Logger } = {},
+  options: Pick<StageOptions, 'tries' | 'before'> & { readonly logger?: Logger } = {},
 ): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'medzen-demo-'));
   const clock = movingClock(start);

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Appointment, agreed, openTestStage, pglite, postgres, type TestStage } from './test-stage.ts';
+
+describe.each([pglite, postgres])('what is not one’s own, on $name', (backend) => {
+  let stage: TestStage;
+  let appointment: Appointment;
+  let id: string;
+  beforeAll(async () => {
+    stage = await openTestStage(backend);
+    appointment = stage.appointment();
+    id = await stage.begin(appointment);
+    await stage.finish(appointment);
+  });
+  afterAll(() => stage.close());
+
+  const ways = (recording: string) =>
+    [
+      ['GET', `/recordings/${recording}`],
+      ['GET', `/recordings/${recording}/playback`],
+      ['GET', `/recordings/${recording}/download`],
+      ['POST', `/recordings/${recording}/stop`],
+      ['POST', `/recordings/${recording}/retry`],
+    ] as const;
+
+  it('answers 404 for a recording that does not exist', async () => {
+    for (const [method, path] of ways('019aa7c4-0000-7000-8000-000000000000'))
+      expect([path, (await stage.client.call(method, path, { as: stage.people.provider })).status]).toEqual([
+        path,
+        404,
+      ]);
+  });
+
+  it('answers 422 for an id that is none', async () => {
+    expect((await stage.client.call('GET', "/recordings/1'%20OR%20'1'='1", { as: stage.people.provider })).status).toBe(
+      422,
+    );
+  });
+
+  it('refuses a provider who took no part, and writes it down', async () => {
+    const { client, people } = stage;
+    for (const [method, path] of ways(id)) {
+      const answer = await client.call(method, path, { as: people.stranger });
+      expect([path, answer.status, answer.field('url')]).toEqual([path, 403, undefined]);
+    }
+    const denied = await client.call('GET', `/audit/events?actor=${people.stranger.id}&outcome=denied&targetId=${id}`, {
+      as: people.auditor,
+    });
+    const actions = (denied.field('events') as { action: string }[]).map(({ action }) => action); // the shape of the answer
+    expect(actions).toEqual(expect.arrayContaining(['recording.view', 'recording.download', 'recording.stop']));
+  });
+
+  it('shows another tenant nothing at all, whatever its roles', async () => {
+    const { client, people } = stage;
+    for (const [method, path] of ways(id))
+      expect([path, (await client.call(method, path, { as: people.outsider })).status]).toEqual([path, 404]);
+    const removal = await client.call('DELETE', `/recordings/${id}`, { as: people.outsider, body: { reason: 'mine' } });
+    const hold = await client.call('POST', `/recordings/${id}/holds`, {
+      as: people.outsider,
+      body: { matter: 'x', reason: 'x' },
+    });
+    const start = await client.call('POST', `/visits/${appointment.visit.id}/recording`, { as: people.outsider });
+    expect([removal.status, hold.status, start.status]).toEqual([404, 404, 404]);
+    const list = await client.call('GET', '/recordings', { as: people.outsider });
+    expect(list.field('recordings.0')).toBeUndefined();
+    const log = await client.call('GET', `/audit/events?patient=${appointment.patient.id}`, { as: people.outsider });
+    expect(log.field('events.0')).toBeUndefined();
+    expect((await client.call('GET', `/recordings/${id}`, { as: appointment.provider })).field('holds')).toBe(0);
+  });
+
+  it('lists only what the caller took part in', async () => {
+    const { client, people } = stage;
+    const mine = await client.call('GET', '/recordings', { as: appointment.patient });
+    expect(mine.field('recordings.0.id')).toBe(id);
+    expect((await client.call('GET', '/recordings', { as: people.stranger })).field('recordings.0')).toBeUndefined();
+    expect(
+      (await client.call('GET', '/recordings?state=available', { as: people.officer })).field('recordings.0.id'),
+    ).toBe(id);
+  });
+
+  it('takes no consent of someone outside the visit', async () => {
+    const path = `/visits/${appointment.visit.id}/consent`;
+    expect((await stage.client.call('POST', path, { as: stage.people.stranger, body: agreed })).status).toBe(403);
+  });
+
+  it('gives patients the report of who saw their record, and nobody else’s', async () => {
+    const { client } = stage;
+    const { patient } = appointment;
+    const own = await client.call('GET', `/patients/${patient.id}/access-report`, { as: patient });
+    expect(own.status).toBe(200);
+    expect(new TextDecoder().decode(own.bytes)).toContain(appointment.provider.id);
+    const other = await client.call('GET', '/patients/patient-2/access-report', { as: patient });
+    expect(other.status).toBe(403);
+  });
+
+  it('answers a problem document to an unknown route, and 405 to another method', async () => {
+    const nowhere = await stage.client.call('GET', '/nowhere');
+    expect([nowhere.status, nowhere.field('code')]).toEqual([404, 'not_found']);
+    expect(nowhere.headers.get('content-type')).toContain('application/problem+json');
+    expect(nowhere.headers.get('x-content-type-options')).toBe('nosniff');
+    expect((await stage.client.call('PUT', '/recordings')).status).toBe(405);
+  });
+});
