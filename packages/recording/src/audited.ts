@@ -31,5 +31,5 @@ export async function refuse(
 ): Promise<never> {
   const detail = { ...facts.detail, code: error.code };
   await witness(room, ctx, [{ ...facts, outcome: facts.outcome ?? 'denied', detail }]);
-  throw error;
+  throw error.asAudited();
 }

@@ -1,6 +1,7 @@
 export * from './consent/required.ts';
 export * from './consent/rule.ts';
 export * from './consent/rules.ts';
+export * from './create-recordings.ts';
 export * from './notifier.ts';
 export * from './provider.ts';
 export * from './providers/twilio.ts';

@@ -53,7 +53,7 @@ describe('createPlayback', () => {
   });
 
   it('is not the only one: the whole room takes rules and calendar from outside as well', () => {
-    const { files, packages } = reached(new URL('./recordings.ts', import.meta.url));
+    const { files, packages } = reached(new URL('./create-recordings.ts', import.meta.url));
     expect([...packages]).toEqual(['@medzen/core']);
     expect([...files].some((file) => /retention\/(rules|evaluate|trigger-day|create-retention)/.test(file))).toBe(
       false,

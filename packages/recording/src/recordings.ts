@@ -1,46 +1,26 @@
-import {
-  type CallContext,
-  type Clock,
-  type ConsentAcknowledgements,
-  type ConsentRecord,
-  createIds,
-  type Ids,
-  type LegalHold,
-  type Logger,
-  MedzenError,
-  type ObjectStore,
-  type Random,
-  type Recording,
-  type RecordingParticipant,
-  type RecordingQuery,
-  type RetentionClass,
-  type RetentionFact,
-  type Scope,
-  type Stores,
-  silentLogger,
-  systemClock,
-  systemRandom,
+import type {
+  CallContext,
+  Clock,
+  ConsentAcknowledgements,
+  ConsentRecord,
+  Ids,
+  LegalHold,
+  Logger,
+  ObjectStore,
+  Random,
+  Recording,
+  RecordingParticipant,
+  RecordingQuery,
+  RetentionClass,
+  RetentionFact,
+  Scope,
+  Stores,
 } from '@medzen/core';
-
-import { sleep } from './backoff.ts';
-import { consents } from './consent/consents.ts';
-import { deleteRecording } from './delete-recording.ts';
-import { noteFact } from './facts.ts';
-import { ingest } from './ingest.ts';
-import { legalHold } from './legal-hold.ts';
-import { link } from './links.ts';
-import { list, status } from './look.ts';
 import type { Notifier } from './notifier.ts';
 import type { Provider, ProviderEvent } from './provider.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
-import { defaultRoles } from './roles.ts';
-import type { Room } from './room.ts';
-import { start } from './start.ts';
-import { stop } from './stop.ts';
 import type { SweepOptions, SweepReport } from './sweep/report.ts';
-import { sweep } from './sweep/sweep.ts';
-import { retryTransfer, transfer, transferDue } from './transfer.ts';
 
 /** What `createRecordings` is built from. */
 export interface RecordingsDeps {
@@ -268,69 +248,4 @@ export interface TransferOptions {
 export interface LinkOptions {
   /** Whole seconds, 1 to the default. */
   readonly expiresInSeconds?: number;
-}
-
-/**
- * Builds the room from its parts. Nothing is contacted until a method is called.
- *
- * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own
- * @example
- * ```ts
- * import { systemClock, type ObjectStore, type Stores } from '@medzen/core';
- * import { createRecordings, createRetention, georgiaPsychologist, retentionRules, twilio } from '@medzen/recording';
- * declare const stores: Stores;
- * declare const objects: ObjectStore;
- * const recordings = createRecordings({
- *   stores,
- *   objects,
- *   providers: { twilio: twilio({ accountSid: 'AC…', authToken: '…' }) },
- *   retention: createRetention({ rules: retentionRules, policies: [georgiaPsychologist] }),
- *   retentionClass: { jurisdiction: 'US-GA', providerClass: 'psychologist', zone: 'America/New_York' },
- *   clock: systemClock,
- * });
- * const report = await recordings.sweep({ tenant: 'default' });
- * report.deleted.length;
- * ```
- */
-export function createRecordings(deps: RecordingsDeps): Recordings {
-  const room = roomOf(deps);
-  return {
-    consent: consents(room),
-    start: (input, ctx) => start(room, input, ctx),
-    stop: (id, ctx) => stop(room, id, ctx),
-    status: (id, ctx) => status(room, id, ctx),
-    list: (query, ctx) => list(room, query, ctx),
-    ingest: (event, scope) => ingest(room, event, scope),
-    transfer: (id, scope) => transfer(room, id, scope),
-    transferDue: (scope, options) => transferDue(room, scope, options),
-    retryTransfer: (id, ctx) => retryTransfer(room, id, ctx),
-    playbackUrl: (id, ctx, options) => link(room, 'view', id, ctx, options),
-    downloadUrl: (id, ctx, options) => link(room, 'download', id, ctx, options),
-    noteFact: (fact, ctx) => noteFact(room, fact, ctx),
-    delete: (id, request, ctx) => deleteRecording(room, id, request, ctx),
-    legalHold: legalHold(room),
-    sweep: (scope, options) => sweep(room, scope, options),
-  };
-}
-
-function roomOf(deps: RecordingsDeps): Room {
-  const { clock = systemClock, random = systemRandom } = deps;
-  for (const [name, provider] of Object.entries(deps.providers))
-    if (provider.name !== name)
-      throw new MedzenError('invalid_configuration', `The provider ${provider.name} is registered as ${name}`);
-  return {
-    stores: deps.stores,
-    objects: deps.objects,
-    providers: deps.providers,
-    retention: deps.retention,
-    notifier: deps.notifier,
-    roles: { ...defaultRoles, ...deps.roles },
-    consentFrom: deps.consentFrom ?? 'everyone',
-    retentionClass: deps.retentionClass,
-    clock,
-    ids: deps.ids ?? createIds(clock, random),
-    random,
-    logger: deps.logger ?? silentLogger,
-    sleep: deps.sleep ?? sleep,
-  };
 }
