@@ -45,3 +45,18 @@ test('a cause is kept, and there is none when none was given', () => {
   expect(new MedzenError('internal', 'm', { cause }).cause).toBe(cause);
   expect('cause' in new MedzenError('internal', 'm')).toBe(false);
 });
+
+test('an audited error is the same failure with one mark more', () => {
+  const cause = new Error('below');
+  const error = new MedzenError('held', 'Under hold', {
+    cause,
+    retryAfterSeconds: 3,
+    detail: { until: '2034-03-16' },
+    pointers: ['/id'],
+  });
+  expect(error.audited).toBe(false);
+  const audited = error.asAudited();
+  expect(audited).toMatchObject({ code: 'held', message: 'Under hold', cause, retryAfterSeconds: 3, audited: true });
+  expect(audited).toMatchObject({ detail: { until: '2034-03-16' }, pointers: ['/id'], retryable: false });
+  expect(isMedzenError(audited)).toBe(true);
+});

@@ -47,6 +47,8 @@ export interface MedzenErrorOptions {
   readonly detail?: Readonly<Record<string, unknown>>;
   /** JSON Pointers (RFC 6901) into the request body, of fields the schema knows. */
   readonly pointers?: readonly string[];
+  /** An audit event of this refusal is durable already. */
+  readonly audited?: boolean;
 }
 
 const brand: unique symbol = Symbol.for('medzen.error');
@@ -79,6 +81,8 @@ export class MedzenError extends Error {
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   /** JSON Pointers of the fields that were wrong. */
   readonly pointers: readonly string[] | undefined;
+  /** Whether an audit event of this refusal is durable already, so that a guard that answers with it need not write another. */
+  readonly audited: boolean;
 
   /**
    * @param code - one of the closed set
@@ -93,7 +97,21 @@ export class MedzenError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.detail = options.detail;
     this.pointers = options.pointers;
+    this.audited = options.audited ?? false;
     Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** The same failure, marked as written down in the audit log. */
+  asAudited(): MedzenError {
+    const { code, message, cause, retryable, retryAfterSeconds, detail, pointers } = this;
+    return new MedzenError(code, message, {
+      cause,
+      retryable,
+      audited: true,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      ...(detail === undefined ? {} : { detail }),
+      ...(pointers === undefined ? {} : { pointers }),
+    });
   }
 }
 

@@ -60,6 +60,18 @@ describe('denials', () => {
     expect(JSON.stringify(event)).not.toContain('lovelace');
   });
 
+  test('that a handler made are audited, once: not again where it says that they are written down', async () => {
+    const refusal = new MedzenError('forbidden', 'Not your recording');
+    const handler = (error: MedzenError): FetchHandler =>
+      guard.secure({ route: 'GET /x', auth }, () => {
+        throw error;
+      });
+    expect((await ask(handler(refusal.asAudited()), '/x', { as: 'p-1:patient' })).status).toBe(403);
+    expect(await eventsOf(stores.audit)).toEqual([]);
+    expect((await ask(handler(refusal), '/x', { as: 'p-1:patient' })).status).toBe(403);
+    expect(await lastEvent()).toMatchObject({ action: 'request.denied', detail: { code: 'forbidden', status: 403 } });
+  });
+
   test('of origins are audited, preflights too', async () => {
     const handler = guard.secure(
       { route: 'POST /x', auth, cors: origins('https://app.example.com') },

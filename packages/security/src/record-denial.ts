@@ -23,7 +23,8 @@ export async function recordDenial(
     const action = 'rate_limit.unavailable';
     return tools.denials.record({ ...common(attempt, route), action, outcome: 'failed', status, code });
   }
-  if (!denied.has(status)) return;
+  // What a room refused, it wrote down itself, with the patient and the target, which the guard does not know.
+  if (!denied.has(status) || (isMedzenError(failure) && failure.audited)) return;
   const action =
     code === 'rate_limited'
       ? 'rate_limit.exceeded'
