@@ -23,7 +23,7 @@ export function command(
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd ?? root,
-      env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env['PATH'] ?? ''}`, ...options.env },
+      env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH ?? ''}`, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
