@@ -4,6 +4,7 @@ export * from './broken/broken-consent-stores.ts';
 export * from './broken/broken-log-stores.ts';
 export * from './broken/broken-rate-limit-stores.ts';
 export * from './broken/broken-recording-stores.ts';
+export * from './broken/broken-wires.ts';
 export * from './broken-store.ts';
 export * from './consent-store-cases.ts';
 export * from './contract.ts';
