@@ -8,16 +8,15 @@ import { about, type Room, seal, timestamp } from './room.ts';
 const turnMs = 10 * 60_000;
 
 /**
- * Asks the provider to make the media, where it must be asked. Called whenever it may be time (the end of the session, however often it
- * is told; the sweep). Two that asked at once would have two media made, so whoever asks first says so in the row, and the others leave
+ * Asks the provider to make the media, where it must be asked. Called whenever it may be time (stop; the end of the session, however often
+ * it is told; the sweep). Two that asked at once would have two media made, so whoever asks first says so in the row, and the others leave
  * it to them for a while. Being away is no failure: the sweep asks again.
  */
 export async function compose(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
   const waiting = recording.state === 'processing' || (recording.state === 'failed' && recording.object === undefined);
   if (!waiting || recording.media !== undefined || provider(room, recording)?.compose === undefined) return recording;
-  if (!(await takeTurn(room, ctx, recording))) return recording;
   try {
-    await provider(room, recording)?.compose?.(recording);
+    await provider(room, recording)?.compose?.(recording, () => takeTurn(room, ctx, recording));
     return recording;
   } catch (error) {
     room.logger.warn('recording: media could not be asked for', { recording: recording.id, code: codeOf(error) });

@@ -69,6 +69,21 @@ describe('ingest', () => {
     expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
   });
 
+  it('asks for one only when a stop and the end of the room meet, and at once when the room ends after the stop', async () => {
+    const { id, providerRef } = await clinic.start();
+    clinic.server.endRoom(providerRef);
+    const ended = clinic.server.outbox.at(-1);
+    if (ended === undefined) throw new Error('no callback');
+    await Promise.all([clinic.ingest(ended), clinic.recordings.stop(id, clinic.doctor)]);
+    expect(clinic.server.left(providerRef).compositions).toHaveLength(1);
+    const later = await clinic.start('s-2');
+    await clinic.recordings.stop(later.id, clinic.doctor);
+    expect(clinic.server.left(later.providerRef).compositions).toHaveLength(0);
+    clinic.server.endRoom(later.providerRef);
+    await clinic.ingest(clinic.server.outbox.at(-1) ?? ended);
+    expect(clinic.server.left(later.providerRef).compositions).toHaveLength(1);
+  });
+
   it('has stray media removed: what is made when ours is stored already, or deleted', async () => {
     const { id, providerRef } = await clinic.available();
     const before = clinic.server.log.filter(({ path }) => path === '/v1/Recordings').length;

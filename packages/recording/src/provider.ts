@@ -73,9 +73,10 @@ export interface Provider {
    * Has the media made from what was captured, once the session has ended. `later` while it is still going on. Absent where the
    * provider does it unasked.
    *
+   * @param mayBegin - asked just before the media is ordered: false when another process is ordering it, and then `begun` is the answer
    * @throws MedzenError `provider_unavailable`; `not_available` when there is nothing to make it from
    */
-  compose?(recording: Recording, signal?: AbortSignal): Promise<'begun' | 'later'>;
+  compose?(recording: Recording, mayBegin: () => Promise<boolean>, signal?: AbortSignal): Promise<'begun' | 'later'>;
 
   /**
    * Opens the media of `recording.media`.

@@ -2,6 +2,7 @@ import { type CallContext, MedzenError, type Recording } from '@medzen/core';
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
+import { compose } from './compose.ts';
 import { revise } from './revise.ts';
 import { about, providerOf, type Room, seal, timestamp } from './room.ts';
 
@@ -72,6 +73,5 @@ async function halt(room: Room, ctx: CallContext, recording: Recording): Promise
       : undefined,
   );
   if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
-  // Media is asked for when the session has ended, which the provider tells.
-  return result.recording;
+  return compose(room, ctx, result.recording);
 }

@@ -12,6 +12,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const sleep = () => Promise.resolve();
+const go = () => Promise.resolve(true);
 
 function provider(more: Partial<TwilioOptions> = {}) {
   return twilio({
@@ -51,7 +52,7 @@ async function composed() {
   const room = server.createRoom();
   await provider().start(recording(room));
   server.endRoom(room);
-  await provider().compose?.(recording(room));
+  await provider().compose?.(recording(room), go);
   const [ref = ''] = server.finishCompositions(room);
   return recording(room, { ref, contentType: 'video/mp4' });
 }
@@ -215,9 +216,9 @@ describe('compose', () => {
   it('waits for the end of the room, then begins one composition, however often it is asked', async () => {
     const room = recording(server.createRoom());
     await provider().start(room);
-    expect(await provider().compose?.(room)).toBe('later');
+    expect(await provider().compose?.(room, go)).toBe('later');
     server.endRoom(room.providerRef);
-    for (let i = 0; i < 3; i++) expect(await provider().compose?.(room)).toBe('begun');
+    for (let i = 0; i < 3; i++) expect(await provider().compose?.(room, go)).toBe('begun');
     expect(server.left(room.providerRef).compositions).toHaveLength(1);
   });
 
@@ -228,16 +229,24 @@ describe('compose', () => {
     server.fail({ on: 'api', hangUp: true, path: /^\/v1\/Compositions$/ });
     server.fail({ on: 'api', hangUp: true, path: /^\/v1\/Compositions$/ });
     await provider()
-      .compose?.(room)
+      .compose?.(room, go)
       .catch(() => {});
-    await provider().compose?.(room);
+    await provider().compose?.(room, go);
     expect(server.left(room.providerRef).compositions).toHaveLength(1);
+  });
+
+  it('leaves it to another process that is about to', async () => {
+    const room = recording(server.createRoom());
+    await provider().start(room);
+    server.endRoom(room.providerRef);
+    expect(await provider().compose?.(room, () => Promise.resolve(false))).toBe('begun');
+    expect(server.left(room.providerRef).compositions).toEqual([]);
   });
 
   it('says when there is nothing to compose', async () => {
     const room = server.createRoom();
     server.endRoom(room);
-    await expect(provider().compose?.(recording(room))).rejects.toMatchObject({ code: 'not_available' });
+    await expect(provider().compose?.(recording(room), go)).rejects.toMatchObject({ code: 'not_available' });
   });
 });
 

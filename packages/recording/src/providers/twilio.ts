@@ -90,7 +90,7 @@ export function twilio(options: TwilioOptions): Provider {
     },
     start: (recording, signal) => startCapture(parts, recording, signal),
     stop: (recording, signal) => stopCapture(parts, recording, signal),
-    compose: (recording, signal) => compose(parts, recording, signal),
+    compose: (recording, mayBegin, signal) => compose(parts, recording, mayBegin, signal),
     media: (recording, signal) => openMedia(parts, recording, signal),
     discard: (recording, signal) => discard(parts, recording, signal),
   };
@@ -144,12 +144,18 @@ async function roomStatus({ api }: Twilio, recording: Recording, signal?: AbortS
 }
 
 /** A room is composed as a whole and only once it has ended. One composition a room: asking again finds the one that was begun. */
-async function compose(parts: Twilio, recording: Recording, signal?: AbortSignal): Promise<'begun' | 'later'> {
+async function compose(
+  parts: Twilio,
+  recording: Recording,
+  mayBegin: () => Promise<boolean>,
+  signal?: AbortSignal,
+): Promise<'begun' | 'later'> {
   const { api, options } = parts;
   const room = await roomStatus(parts, recording, signal);
   if (room === 'in-progress') return 'later';
   const known = await api.all('/v1/Compositions', { RoomSid: recording.providerRef }, 'compositions', signal);
   if (known.some(({ status }) => status !== 'failed' && status !== 'deleted')) return 'begun';
+  if (!(await mayBegin())) return 'begun';
   const { status } = await api.request({
     method: 'POST',
     path: '/v1/Compositions',
