@@ -1,7 +1,7 @@
-import { type GuardedHandler, securityHeaders } from '@medzen/security';
+import type { GuardedHandler } from '@medzen/security';
 import { mount, toExpress } from '@medzen/security/express';
 import express, { type Express } from 'express';
-import { indexPage, type Try } from './index-page.ts';
+import type { Try } from './index-page.ts';
 import { failed, unknownRoute } from './problems.ts';
 import { accessReport } from './routes/access-report.ts';
 import { auditSearch } from './routes/audit-search.ts';
@@ -11,6 +11,7 @@ import { deleteRecording } from './routes/delete.ts';
 import { download } from './routes/download.ts';
 import { fact } from './routes/fact.ts';
 import { placeHold, releaseHold } from './routes/hold.ts';
+import { home } from './routes/home.ts';
 import { sequence, sweep, transfer } from './routes/jobs.ts';
 import { list } from './routes/list.ts';
 import { playback } from './routes/playback.ts';
@@ -65,12 +66,9 @@ export function createApp(deps: AppDeps, options: { readonly tries?: () => Promi
 
   const app = express();
   app.disable('x-powered-by');
-  mount(app, ...routes);
+  const named = async (): Promise<readonly Try[]> => routes.map(({ pattern }) => ({ title: pattern.template }));
+  mount(app, home(services, options.tries ?? named), ...routes);
   app.use('/media', toExpress(deps.media)); // the signed link is the permission
-  app.get('/', async (_request, response) => {
-    const tries = (await options.tries?.()) ?? routes.map(({ pattern }) => ({ title: pattern.template }));
-    response.set(securityHeaders().fields).type('html').send(indexPage('Medzen: an example with Express', tries));
-  });
   app.use(unknownRoute);
   app.use(failed);
 

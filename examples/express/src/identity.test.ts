@@ -81,4 +81,27 @@ describe.each([pglite, postgres])('tokens, on $name', (backend) => {
     });
     expect(found.field('events.0.action')).toBe('request.denied');
   });
+
+  it('answers 429 with the time to wait when a person starts too often', async () => {
+    const { visit, provider } = stage.appointment();
+    const statuses: number[] = [];
+    for (let n = 0; n < 11; n++) {
+      const answer = await stage.client.call('POST', `/visits/${visit.id}/recording`, { as: provider });
+      statuses.push(answer.status);
+      if (answer.status === 429) expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    expect(statuses.at(0)).toBe(403); // nobody has consented
+    expect(statuses.at(-1)).toBe(429);
+  });
+
+  it('answers browsers of the practice, and no other origin', async () => {
+    const ask = (origin: string) =>
+      stage.client.send(`${stage.baseUrl}/recordings`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+      });
+    const own = await ask('https://app.clinic.example');
+    expect(own.headers.get('access-control-allow-origin')).toBe('https://app.clinic.example');
+    expect((await ask('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull();
+  });
 });

@@ -58,13 +58,18 @@ export function startJobs(
   };
 }
 
-/** One run after another, never two at once; what fails is logged by its code and tried again next time. */
+/**
+ * One run after another, never two at once; what fails is logged by its code and tried again next time. But a log that
+ * contradicts itself is signed no further: somebody must look.
+ */
 async function every(ms: number, signal: AbortSignal, run: () => Promise<unknown>, logger: Logger): Promise<void> {
   while (!signal.aborted) {
     try {
       await run();
     } catch (error) {
-      logger.error('A job failed', { code: isMedzenError(error) ? error.code : 'internal' });
+      const code = isMedzenError(error) ? error.code : 'internal';
+      logger.error('A job failed', { code });
+      if (code === 'checkpoint_inconsistent') return;
     }
     await pause(ms, signal);
   }

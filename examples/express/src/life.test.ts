@@ -18,7 +18,7 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
     const id = await stage.begin(appointment);
     await stage.finish(appointment);
     const fact = await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
-      as: stage.people.provider,
+      as: appointment.provider,
       body: { type: 'birth', ...patientBirth },
     });
     expect(fact.status).toBe(201);

@@ -82,6 +82,14 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
     expect((await stage.client.call('POST', path, { as: stage.people.stranger, body: agreed })).status).toBe(403);
   });
 
+  it('takes no fact about a patient from a provider who does not treat them', async () => {
+    const answer = await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
+      as: stage.people.stranger,
+      body: { type: 'treatment', date: '2026-11-23', zone: 'America/New_York' },
+    });
+    expect([answer.status, answer.field('code')]).toEqual([403, 'forbidden']);
+  });
+
   it('gives patients the report of who saw their record, and nobody else’s', async () => {
     const { client } = stage;
     const { patient } = appointment;

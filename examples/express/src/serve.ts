@@ -8,6 +8,9 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** What is still under way this long after the end has begun is cut off. */
+const graceMs = 30_000;
+
 /**
  * Listens, with bounds on how long a client may take.
  *
@@ -24,10 +27,13 @@ export async function listen(
   });
   return {
     port: (server.address() as AddressInfo).port, // it listens on TCP
-    close: () =>
-      new Promise((resolve, reject) => {
+    close: async () => {
+      const patience = setTimeout(() => server.closeAllConnections(), graceMs);
+      await new Promise<void>((resolve, reject) => {
         server.close((error) => (error ? reject(error) : resolve()));
         server.closeIdleConnections();
-      }),
+      });
+      clearTimeout(patience);
+    },
   };
 }

@@ -28,7 +28,7 @@ export interface StageOptions {
   readonly wrapObjects?: (objects: ObjectStore) => ObjectStore;
   /** Whose rooms are opened at the stand-in; the seed's when absent. */
   readonly visits?: readonly Visit[];
-  readonly tries?: (stage: Stage) => Promise<readonly Try[]>;
+  readonly tries?: () => Promise<readonly Try[]>;
   /** Runs before the app, for the demo's own routes. */
   readonly before?: (listener: RequestListener) => RequestListener;
 }
@@ -104,7 +104,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       clock,
       logger,
     },
-    { tries: async () => (await options.tries?.(stage)) ?? [] },
+    options.tries === undefined ? {} : { tries: options.tries },
   );
   const stage: Stage = {
     baseUrl,

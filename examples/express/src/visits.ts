@@ -15,10 +15,19 @@ export interface Visit {
 /** The host's own look-up. A real one reads the host's table. */
 export interface Visits {
   find(tenant: string, id: string): Visit | undefined;
+  /** Whether the person has, or had, a visit with the patient. */
+  treats(tenant: string, person: string, patient: string): boolean;
 }
 
 /** The visits of a fixed list. */
 export function visitsOf(list: readonly Visit[]): Visits {
   const byId = new Map(list.map((visit) => [`${visit.tenant}/${visit.id}`, visit]));
-  return { find: (tenant, id) => byId.get(`${tenant}/${id}`) };
+  return {
+    find: (tenant, id) => byId.get(`${tenant}/${id}`),
+    treats: (tenant, person, patient) =>
+      list.some(
+        (visit) =>
+          visit.tenant === tenant && visit.patient === patient && visit.participants.some(({ id }) => id === person),
+      ),
+  };
 }

@@ -1,3 +1,4 @@
+import { MedzenError } from '@medzen/core';
 import { can, type GuardedHandler, json } from '@medzen/security';
 import { z } from 'zod';
 import { perAddress, perPerson } from '../guard.ts';
@@ -11,7 +12,7 @@ const Fact = z.strictObject({
 });
 
 /** Something that retention counts from: a treatment, a birth date, a claim. */
-export function fact({ guard, auth, cors, recordings }: Services): GuardedHandler {
+export function fact({ guard, auth, cors, recordings, visits }: Services): GuardedHandler {
   return guard.secure(
     {
       route: 'POST /patients/:patient/facts',
@@ -22,6 +23,8 @@ export function fact({ guard, auth, cors, recordings }: Services): GuardedHandle
       body: json(Fact, { maxBytes: '1kb' }),
     },
     async (_request, ctx) => {
+      if (!visits.treats(ctx.scope.tenant, ctx.actor.id, ctx.params.patient))
+        throw new MedzenError('forbidden', 'Only those who treat a patient note facts');
       const noted = await recordings.noteFact({ ...ctx.body, patient: ctx.params.patient }, ctx);
       return Response.json(noted, { status: 201 });
     },
