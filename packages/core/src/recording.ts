@@ -86,7 +86,7 @@ export interface Tombstone {
   readonly reason: string;
   readonly ruleIds: readonly string[];
   readonly citations: readonly string[];
-  /** Versions and delete markers removed, over all attempts. */
+  /** Versions and delete markers removed by the attempt that finished; what one removed that died before it is not counted. */
   readonly versionsDeleted: number;
   readonly bytesDeleted: number;
   /** Of the media, hexadecimal. */

@@ -7,6 +7,7 @@ import { deleteClaimed } from './delete-claimed.ts';
 import { decide } from './retention/decide.ts';
 import type { RetentionDecision } from './retention/decision.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
+import { checkClock } from './sweep/check-clock.ts';
 
 const what = { action: 'recording.delete', kind: 'delete' } as const;
 const leaseMs = 5 * 60_000;
@@ -24,6 +25,7 @@ export async function deleteRecording(
   if (recording.state === 'deleted')
     return refuse(room, ctx, { ...asked, outcome: 'failed' }, new MedzenError('gone', 'It was deleted before'));
   const now = room.clock.now();
+  await checkClock(room, now);
   if (recording.state === 'failed' && recording.object === undefined && recording.media === undefined)
     await endEmpty(room, ctx, recording, request.reason);
   else if (recording.state !== 'deleting') {

@@ -231,6 +231,9 @@ export interface Recordings {
   /**
    * The daily job: decides again what has become stale, warns, archives, fails what is stuck, deletes what may be deleted. Any number may
    * run at once; a crash at any step is made good by the next run. Never throws for one row: see the report.
+   *
+   * @throws MedzenError `invalid_configuration` when `now` lies more than a day past the store's own clock, and nothing is done: a worker with a
+   * wrong clock must not delete early
    */
   sweep(scope: Scope, options?: SweepOptions): Promise<SweepReport>;
 }

@@ -124,6 +124,20 @@ describe('sweep', () => {
     expect((await clinic.recordings.playbackUrl(id, clinic.patient)).url).toContain('http');
   });
 
+  it('does nothing at all when its clock is more than a day ahead of the store, whoever asks', async () => {
+    const { id, objectPrefix } = await clinic.available();
+    const wrong = clinic.another({ clock: { now: () => new Date(graceEnds) } });
+    const refusal = { code: 'invalid_configuration', detail: { aheadSeconds: expect.any(Number) } };
+    await expect(wrong.sweep(clinic.scope)).rejects.toMatchObject(refusal);
+    await expect(clinic.recordings.sweep(clinic.scope, { now: new Date(graceEnds) })).rejects.toMatchObject(refusal);
+    await expect(clinic.recordings.sweep(clinic.scope, { now: new Date(Number.NaN) })).rejects.toMatchObject({
+      code: 'invalid_configuration',
+    });
+    await expect(wrong.delete(id, { reason: 'asked for' }, clinic.admin)).rejects.toMatchObject(refusal);
+    expect((await clinic.stores.recordings.get(clinic.scope, id))?.state).toBe('available');
+    expect((await clinic.objects.listVersions(objectPrefix)).versions.length).toBeGreaterThan(0);
+  });
+
   it('deletes nothing under a hold, and what is released at the next run', async () => {
     const { id } = await clinic.available();
     const hold = await clinic.recordings.legalHold.place(

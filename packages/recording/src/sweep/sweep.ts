@@ -3,6 +3,7 @@ import { checkWhole } from '../check-input.ts';
 import { actingAs, type Room, timestamp } from '../room.ts';
 import { archiveDue } from './archive-due.ts';
 import { composeWaiting, failStuck } from './attend-stuck.ts';
+import { checkClock } from './check-clock.ts';
 import { decideStale } from './decide-stale.ts';
 import { deleteExpired } from './delete-expired.ts';
 import { discardRemaining } from './discard-remaining.ts';
@@ -12,6 +13,7 @@ import { warnDue } from './warn-due.ts';
 
 /** In this order: what a new fact moves is not warned of, archived or deleted by yesterday's decision. */
 const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
+  ({ room, now }) => checkClock(room, now),
   decideStale,
   warnDue,
   archiveDue,
