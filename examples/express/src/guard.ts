@@ -14,7 +14,7 @@ import {
 } from '@medzen/security';
 
 /** Which role may knock at which door. Whose recording it is, Medzen checks behind the door. */
-export const permissions: Permissions = {
+const permissions: Permissions = {
   patient: ['consent:give', 'recording:watch'],
   provider: ['consent:give', 'recording:watch', 'recording:make', 'fact:note'],
   compliance_officer: ['recording:watch', 'recording:delete', 'hold:manage', 'audit:read'],

@@ -11,7 +11,7 @@ export interface Person {
 }
 
 /** How a token may differ from a good one, so that tests can forge. */
-export interface TokenOptions {
+interface TokenOptions {
   readonly expiresInSeconds?: number;
   readonly audience?: string;
   readonly issuer?: string;

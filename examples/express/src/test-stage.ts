@@ -14,7 +14,7 @@ import { type Stage, type StageOptions, setStage } from './stage.ts';
 import type { Visit } from './visits.ts';
 
 /** Faults to inject; set a member to begin, delete it to end. */
-export interface Faults {
+interface Faults {
   readonly audit: { -readonly [M in keyof FaultPlan<AuditStore>]: FaultPlan<AuditStore>[M] };
   readonly recordings: { -readonly [M in keyof FaultPlan<RecordingStore>]: FaultPlan<RecordingStore>[M] };
   readonly objects: { -readonly [M in keyof FaultPlan<ObjectStore>]: FaultPlan<ObjectStore>[M] };

@@ -12,14 +12,14 @@ export interface Answer {
 }
 
 /** A request that was refused. */
-export interface Refusal {
+interface Refusal {
   readonly request: string;
   readonly status: number;
   readonly code: string;
 }
 
 /** What a request may carry. */
-export interface RequestOptions {
+interface RequestOptions {
   readonly as?: Person;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /** Ends the demo: something was not as the story says. */
-export function fail(message: string): never {
+function fail(message: string): never {
   throw new Error(message);
 }
 
