@@ -214,3 +214,31 @@ describe('partitions', () => {
     }
   });
 });
+
+describe('what is not the bytes of one event', () => {
+  const written = (sealed: SealedEvent, write: (text: string) => string): SealedEvent => ({
+    id: sealed.id,
+    body: new TextEncoder().encode(write(new TextDecoder().decode(sealed.body))),
+  });
+  const append = (...events: SealedEvent[]): Promise<unknown> => sqlStores(pgWire(db.pool)).audit.append(scope, events);
+
+  test('is refused where a part of it would be left out', async () => {
+    const [first, second] = [event(), event()];
+    const another = written(second, (text) => text.replace('patient-1', 'patient-2'));
+    const joined = written(first, (text) => `${text}\n${new TextDecoder().decode(another.body)}`);
+    await expect(append(joined)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(append(joined, second)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(append(written(first, (text) => `${text}\n`))).rejects.toMatchObject({ code: 'invalid_input' });
+  });
+
+  test('is refused where the log would later take it for altered', async () => {
+    const sealed = event();
+    await expect(append(written(sealed, (text) => text.replace(',"id":', ', "id":')))).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
+    const bare = sealed.id.replaceAll('-', '');
+    const other = written(sealed, (text) => text.replace(sealed.id, bare));
+    await expect(append({ ...other, id: bare })).rejects.toMatchObject({ code: 'invalid_input' });
+    await append(sealed);
+  });
+});
