@@ -72,8 +72,36 @@ describe('installSql', () => {
 
   test('refuses a schema name that is not a plain identifier', async () => {
     const { pool } = await database({ install: false });
-    for (const schema of ['a; DROP TABLE x', 'Medzen', '', 'pg_catalog', 'a-b'])
+    for (const schema of ['a; DROP TABLE x', 'Medzen', '', 'pg_catalog', 'a-b', 'medzen\n'])
       await expect(installSql(pool, { schema })).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  test('refuses every word that Postgres or PL/pgSQL reserves, before anything is applied', async () => {
+    const { pool } = await database({ install: false });
+    const { rows } = await pool.query("SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'");
+    const words = rows.map(({ word }) => String(word));
+    expect(words).toContain('select');
+    for (const schema of [...words, 'begin', 'loop', 'while'])
+      await expect(installSql(pool, { schema }), schema).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  test("does not install into others' schemas, from which it would take the rights of PUBLIC", async () => {
+    const { pool } = await database({ install: false });
+    await pool.query('CREATE TABLE public.of_the_host (id int); GRANT SELECT ON public.of_the_host TO PUBLIC');
+    for (const schema of ['public', 'information_schema'])
+      await expect(installSql(pool, { schema })).rejects.toMatchObject({ code: 'invalid_configuration' });
+    const { rows } = await pool.query("SELECT relacl::text FROM pg_class WHERE relname = 'of_the_host'");
+    expect(rows[0]?.relacl).toContain('=r/');
+  });
+
+  test('makes the partitions of the coming months once when several processes ask at the same time', async () => {
+    const { pool } = await database({ test: true });
+    await pool.query("SELECT medzen.set_test_clock('2031-01-15T00:00:00Z')");
+    expect(await Promise.all([1, 2, 3, 4].map(() => installSql(pool, { test: true })))).toEqual([[], [], [], []]);
+    const { rows } = await pool.query(
+      "SELECT FROM pg_class WHERE relname LIKE 'audit_event_2031___' AND relispartition",
+    );
+    expect(rows).toHaveLength(7);
   });
 });
 
