@@ -4,6 +4,7 @@ import {
   type AuditPage,
   type AuditQuery,
   type AuditStore,
+  canonicalize,
   equalBytes,
   MedzenError,
   maxEventBytes,
@@ -38,6 +39,8 @@ export interface EventTable {
   search(scope: Scope, query: AuditQuery): AuditPage;
   damage(id: string, body: Uint8Array | undefined): void;
 }
+
+const encoder = new TextEncoder();
 
 /** @param now - milliseconds of the store's clock */
 export function createEventTable(now: () => number): EventTable {
@@ -79,6 +82,8 @@ export function createEventTable(now: () => number): EventTable {
           Number.isNaN(Date.parse(event.at))
         )
           throw new MedzenError('invalid_input', 'An audit event lacks its action, its actor or its time');
+        if (!equalBytes(encoder.encode(canonicalize(event)), body))
+          throw new MedzenError('invalid_input', 'An audit event is not canonical JSON');
         if (event.tenant !== scope.tenant)
           throw new MedzenError('invalid_input', 'An audit event belongs to another tenant than the call');
         fresh.set(id, { tenant: scope.tenant, id, event, writtenAt, body: body.slice() });

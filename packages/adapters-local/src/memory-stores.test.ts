@@ -80,3 +80,14 @@ test('what a caller gave or got can be changed without changing what is stored',
   found?.body.fill(0);
   expect((await stores.audit.search(scope, {})).events[0]?.body).toEqual(bytes);
 });
+
+test('takes no event that is not written as canonical JSON, which the log would later take for altered', async () => {
+  const { stores, scope, clock } = createContext();
+  const event = createSamples({ scope, clock }).event();
+  const text = new TextDecoder().decode(event.body);
+  for (const other of [`${text}\n`, text.replace(',"id":', ', "id":'), text.replace('{', '{"action":"a.b",')]) {
+    const body = new TextEncoder().encode(other);
+    await expect(stores.audit.append(scope, [{ ...event, body }])).rejects.toMatchObject({ code: 'invalid_input' });
+  }
+  await stores.audit.append(scope, [event]);
+});
