@@ -37,7 +37,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
     provider: twilio({
       accountSid: config.twilio.accountSid,
       authToken: reveal(config.twilio.authToken),
-      statusCallback: `${config.publicUrl}/webhooks/twilio?tenant=${config.tenant}`,
+      statusCallback: (tenant) => `${config.publicUrl}/webhooks/twilio?tenant=${tenant}`,
       ...(config.twilio.apiUrl === undefined ? {} : { baseUrl: config.twilio.apiUrl, allowLoopback: true }),
     }),
     signer: createSigner({ origin: config.checkpoint.origin, privateKey: fromHex(reveal(config.checkpoint.seedHex)) }),

@@ -16,7 +16,10 @@ export async function compose(room: Room, ctx: CallContext, recording: Recording
   const waiting = recording.state === 'processing' || (recording.state === 'failed' && recording.object === undefined);
   if (!waiting || recording.media !== undefined || provider(room, recording)?.compose === undefined) return recording;
   try {
-    await provider(room, recording)?.compose?.(recording, () => takeTurn(room, ctx, recording));
+    await provider(room, recording)?.compose?.(recording, {
+      tenant: ctx.scope.tenant,
+      mayBegin: () => takeTurn(room, ctx, recording),
+    });
     return recording;
   } catch (error) {
     room.logger.warn('recording: media could not be asked for', { recording: recording.id, code: codeOf(error) });

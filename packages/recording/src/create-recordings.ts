@@ -45,7 +45,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     stop: (id, ctx) => stop(room, id, ctx),
     status: (id, ctx) => status(room, id, ctx),
     list: (query, ctx) => list(room, query, ctx),
-    ingest: (event, scope) => ingest(room, event, scope),
+    ingest: (event, scope, source) => ingest(room, event, scope, source),
     transfer: (id, scope) => transfer(room, id, scope),
     transferDue: (scope, options) => transferDue(room, scope, options),
     retryTransfer: (id, ctx) => retryTransfer(room, id, ctx),

@@ -9,6 +9,17 @@ beforeEach(async () => {
 afterEach(() => clinic.close());
 
 describe('ingest', () => {
+  it('writes down from where a callback came, when it is told', async () => {
+    const { providerRef } = await clinic.start();
+    const at = clinic.clock.now().toISOString();
+    const event = { provider: 'twilio', providerRef, type: 'capture_started', key: 'k1', at } as const;
+    await clinic.recordings.ingest(event, clinic.scope, { ip: '192.0.2.9', requestId: 'r-1' });
+    expect((await clinic.events()).findLast(({ action }) => action === 'recording.ingest')).toMatchObject({
+      actor: { id: 'twilio', type: 'service' },
+      source: { ip: '192.0.2.9', requestId: 'r-1' },
+    });
+  });
+
   it('follows a recording from its first track to its media', async () => {
     const { id, providerRef } = await clinic.start();
     const states: string[] = [];

@@ -1,4 +1,4 @@
-import { type AuditFacts, MedzenError, type Recording, type Scope } from '@medzen/core';
+import { type AuditFacts, type AuditSource, MedzenError, type Recording, type Scope } from '@medzen/core';
 import { applyProviderEvent } from './apply-provider-event.ts';
 import { compose } from './compose.ts';
 import { discardProviderCopy } from './discard.ts';
@@ -8,12 +8,17 @@ import { revise } from './revise.ts';
 import { about, actingAs, type Room, seal, timestamp } from './room.ts';
 
 /** See `Recordings.ingest`. */
-export async function ingest(room: Room, event: ProviderEvent, scope: Scope): Promise<IngestResult> {
+export async function ingest(
+  room: Room,
+  event: ProviderEvent,
+  scope: Scope,
+  source: AuditSource = {},
+): Promise<IngestResult> {
   if (event.key.length < 1 || event.key.length > 512)
     throw new MedzenError('invalid_input', 'Not an event of a provider');
   const found = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
   if (found === undefined) return { status: 'unknown' };
-  const ctx = actingAs(scope, event.provider, 'service');
+  const ctx = { ...actingAs(scope, event.provider, 'service'), source };
   let moved = false;
   const result = await revise(room, scope, found, (recording) => {
     if (recording.state === 'deleting' || recording.state === 'deleted') return undefined;

@@ -52,6 +52,12 @@ export interface ProviderMediaStream {
   readonly size?: number;
 }
 
+/** What a provider must know to have media made. */
+export interface CompositionOrder {
+  readonly tenant: string;
+  readonly mayBegin: () => Promise<boolean>;
+}
+
 /**
  * Who makes the recording. Every call may be repeated: a retry after a crash or a lost answer must come to the same.
  * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections.
@@ -73,10 +79,11 @@ export interface Provider {
    * Has the media made from what was captured, once the session has ended. `later` while it is still going on. Absent where the
    * provider does it unasked.
    *
-   * @param mayBegin - asked just before the media is ordered: false when another process is ordering it, and then `begun` is the answer
+   * @param order.tenant - whose recording it is, for a callback URL that names it
+   * @param order.mayBegin - asked just before the media is ordered: false when another process is ordering it, and then `begun` is the answer
    * @throws MedzenError `provider_unavailable`; `not_available` when there is nothing to make it from
    */
-  compose?(recording: Recording, mayBegin: () => Promise<boolean>, signal?: AbortSignal): Promise<'begun' | 'later'>;
+  compose?(recording: Recording, order: CompositionOrder, signal?: AbortSignal): Promise<'begun' | 'later'>;
 
   /**
    * Opens the media of `recording.media`.

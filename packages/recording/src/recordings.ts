@@ -1,4 +1,5 @@
 import type {
+  AuditSource,
   CallContext,
   Clock,
   ConsentAcknowledgements,
@@ -180,8 +181,13 @@ export interface Recordings {
     ctx: CallContext,
   ): Promise<{ readonly recordings: readonly Recording[]; readonly cursor?: string }>;
 
-  /** Takes in one verified event of a provider. Repeated, late and reversed events never move a recording backwards. */
-  ingest(event: ProviderEvent, scope: Scope): Promise<IngestResult>;
+  /**
+   * Takes in one verified event of a provider. Repeated, late and reversed events never move a recording backwards.
+   *
+   * @param scope - whose: from the URL that the provider signed
+   * @param source - from where it came, for the audit event: the guard's `ctx.source`
+   */
+  ingest(event: ProviderEvent, scope: Scope, source?: AuditSource): Promise<IngestResult>;
 
   /**
    * Copies one recording's media into the object store, verified, and makes it `available`.

@@ -28,7 +28,7 @@ export function twilioWebhook({ guard, provider, recordings, background }: Servi
       const scope = scopeOf(ctx.query.tenant);
       const results: string[] = [];
       for (const event of told.events) {
-        const result = await recordings.ingest(event, scope);
+        const result = await recordings.ingest(event, scope, ctx.source);
         results.push(result.status);
         if (result.status === 'applied' && result.recording.state === 'uploading') {
           const { id } = result.recording;

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const sleep = () => Promise.resolve();
-const go = () => Promise.resolve(true);
+const go = { tenant: 'north', mayBegin: () => Promise.resolve(true) };
 
 function provider(more: Partial<TwilioOptions> = {}) {
   return twilio({
@@ -213,6 +213,18 @@ describe('start and stop', () => {
 });
 
 describe('compose', () => {
+  it("has the callbacks sent to the tenant's own address", async () => {
+    const room = recording(server.createRoom());
+    const statusCallback = (tenant: string) => `http://127.0.0.1/webhooks/twilio?tenant=${tenant}`;
+    const north = provider({ statusCallback });
+    await north.start(room);
+    server.endRoom(room.providerRef);
+    server.outbox.splice(0);
+    await north.compose?.(room, go);
+    server.finishCompositions(room.providerRef);
+    expect(server.outbox.at(-1)?.url).toBe('http://127.0.0.1/webhooks/twilio?tenant=north');
+  });
+
   it('waits for the end of the room, then begins one composition, however often it is asked', async () => {
     const room = recording(server.createRoom());
     await provider().start(room);
@@ -239,7 +251,9 @@ describe('compose', () => {
     const room = recording(server.createRoom());
     await provider().start(room);
     server.endRoom(room.providerRef);
-    expect(await provider().compose?.(room, () => Promise.resolve(false))).toBe('begun');
+    expect(await provider().compose?.(room, { tenant: 'default', mayBegin: () => Promise.resolve(false) })).toBe(
+      'begun',
+    );
     expect(server.left(room.providerRef).compositions).toEqual([]);
   });
 

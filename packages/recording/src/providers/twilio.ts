@@ -1,7 +1,7 @@
 import { MedzenError, type Random, type Recording, systemRandom } from '@medzen/core';
 import { verifyTwilio } from '@medzen/core/webhooks';
 import { sleep } from '../backoff.ts';
-import type { Provider, ProviderMediaStream, VerifiedWebhook } from '../provider.ts';
+import type { CompositionOrder, Provider, ProviderMediaStream, VerifiedWebhook } from '../provider.ts';
 import { isLoopback, mediaLocation, twilioMediaHosts } from './media-host.ts';
 import { type TwilioApi, twilioApi } from './twilio-api.ts';
 import { isSid, readTwilioCallback } from './twilio-events.ts';
@@ -13,8 +13,11 @@ export interface TwilioOptions {
   readonly authToken: string | readonly string[];
   /** An API key to authenticate requests with, instead of the account's SID and token. */
   readonly apiKey?: { readonly sid: string; readonly secret: string };
-  /** Where Twilio sends the composition's callbacks. Without it nobody hears that the media is ready. */
-  readonly statusCallback?: string;
+  /**
+   * Where Twilio sends the composition's callbacks; a function of the tenant where the URL names it, as it must where there are several:
+   * Twilio's signature covers the URL, and `ingest` is told the tenant from it. Without it nobody hears that the media is ready.
+   */
+  readonly statusCallback?: string | ((tenant: string) => string);
   /** `mp4` when absent. */
   readonly format?: 'mp4' | 'webm';
   readonly fetch?: typeof globalThis.fetch;
@@ -90,7 +93,7 @@ export function twilio(options: TwilioOptions): Provider {
     },
     start: (recording, signal) => startCapture(parts, recording, signal),
     stop: (recording, signal) => stopCapture(parts, recording, signal),
-    compose: (recording, mayBegin, signal) => compose(parts, recording, mayBegin, signal),
+    compose: (recording, order, signal) => compose(parts, recording, order, signal),
     media: (recording, signal) => openMedia(parts, recording, signal),
     discard: (recording, signal) => discard(parts, recording, signal),
   };
@@ -147,10 +150,12 @@ async function roomStatus({ api }: Twilio, recording: Recording, signal?: AbortS
 async function compose(
   parts: Twilio,
   recording: Recording,
-  mayBegin: () => Promise<boolean>,
+  { tenant, mayBegin }: CompositionOrder,
   signal?: AbortSignal,
 ): Promise<'begun' | 'later'> {
   const { api, options } = parts;
+  const { statusCallback } = options;
+  const callback = typeof statusCallback === 'function' ? statusCallback(tenant) : statusCallback;
   const room = await roomStatus(parts, recording, signal);
   if (room === 'in-progress') return 'later';
   const known = await api.all('/v1/Compositions', { RoomSid: recording.providerRef }, 'compositions', signal);
@@ -164,9 +169,7 @@ async function compose(
       AudioSources: '*',
       VideoLayout: JSON.stringify({ grid: { video_sources: ['*'] } }),
       Format: options.format ?? 'mp4',
-      ...(options.statusCallback === undefined
-        ? {}
-        : { StatusCallback: options.statusCallback, StatusCallbackMethod: 'POST' }),
+      ...(callback === undefined ? {} : { StatusCallback: callback, StatusCallbackMethod: 'POST' }),
     },
     // Two would be two compositions; the sweep asks again, and finds what this one began.
     attempts: 1,
