@@ -156,8 +156,8 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   while (index() < size) {
     options.signal?.throwIfAborted();
     const leaves = (await (next ?? read(index()))) ?? [];
-    next = leaves.length === pageSize ? read(index() + pageSize) : undefined; // hash this page while the store reads the next
     const before = index();
+    next = leaves.length === pageSize ? read(before + pageSize) : undefined; // hash this page while the store reads the next
     for (const leaf of leaves) {
       const place: unknown = leaf.index;
       if (!isSize(place) || place < index() || place >= size) continue; // out of order: its own place will be found empty
@@ -173,6 +173,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
       if (!options.sizeIsSigned) break;
       await missing(size - before);
     }
+    if (index() !== before + pageSize) next = undefined; // a gap was passed: the next page begins elsewhere
     options.onPage?.(index());
   }
 

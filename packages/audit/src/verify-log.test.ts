@@ -308,6 +308,24 @@ describe('missing leaves', () => {
     }
   });
 
+  it('are counted as they are where the store fills its page with later ones', async () => {
+    const log = await sealedLog(5000);
+    const all = await log.stores.log.readLeaves(0, 5000);
+    for (const [from, to] of [
+      [0, 1024],
+      [1024, 2048],
+      [1024, 3500],
+      [700, 1900],
+    ] as const) {
+      const rows = all.filter(({ index }) => index < from || index >= to);
+      const readLeaves: LogStore['readLeaves'] = async (first, limit) =>
+        rows.filter(({ index }) => index >= first).slice(0, limit);
+      const verdict = await verifyLog({ store: { ...log.store, readLeaves }, verifierKeys });
+      const findings = verdict.ok ? [] : verdict.findings;
+      expect(findings).toEqual([{ kind: 'event_missing', index: from, count: to - from }]);
+    }
+  });
+
   it('do not keep the rest from being verified', async () => {
     const log = await sealedLog(900);
     log.alterLeaves((leaves) => leaves.filter(({ index }) => index !== 10));
