@@ -71,9 +71,11 @@ function holds({ size1, size2, root1, root2, proof }: ConsistencyClaim): boolean
   if (!isSize(size1) || !isSize(size2) || size1 < 1 || size1 > size2) return false;
   if (!isHash(root1) || !isHash(root2) || !Array.isArray(proof)) return false;
   if (size1 === size2) return proof.length === 0 && equalBytes(root1, root2);
-  if (proof.length === 0 || proof.length > 64) return false; // 54 is the most there can be
+  const { length } = proof;
+  if (length === 0 || length > 64) return false; // 54 is the most there can be
 
-  const path: readonly unknown[] = isPowerOfTwo(size1) ? [root1, ...proof] : proof;
+  const hashes = Array.from({ length }, (_, i) => proof[i]); // by index: an iterator of its own may never end
+  const path: readonly unknown[] = isPowerOfTwo(size1) ? [root1, ...hashes] : hashes;
   let node = size1 - 1;
   let last = size2 - 1;
   while (node % 2 === 1) {

@@ -316,6 +316,11 @@ describe('verifying what anybody may have sent', () => {
       },
     },
   );
+  const endless = Object.assign([at(0)], {
+    *[Symbol.iterator]() {
+      for (;;) yield at(0);
+    },
+  });
   const hostileProofs = [
     undefined,
     null,
@@ -328,6 +333,7 @@ describe('verifying what anybody may have sent', () => {
     new Set([at(0)]),
     throwing,
     new Array(4_000_000_000),
+    endless,
     ...hostileHashes.map((hash) => [hash]),
   ];
   const inclusion: Record<string, unknown> = {
