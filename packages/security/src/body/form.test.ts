@@ -20,6 +20,14 @@ describe('a form', () => {
     await expect(form().parse(bytes(text))).rejects.toMatchObject({ code: 'invalid_input' });
   });
 
+  test.each(['toString', 'hasOwnProperty', 'valueOf', '__defineGetter__'])(
+    'takes a field that is called as something every object has: %s',
+    async (name) => {
+      expect(Object.entries(await form().parse(bytes(`${name}=1`)))).toEqual([[name, '1']]);
+      expect(Object.entries(await form().parse(bytes(`${name}=1&${name}=2`)))).toEqual([[name, ['1', '2']]]);
+    },
+  );
+
   test('is bounded in fields', async () => {
     const reader = form(undefined, { maxFields: 2 });
     expect(await reader.parse(bytes('a=1&a=2'))).toEqual({ a: ['1', '2'] });

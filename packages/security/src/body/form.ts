@@ -70,7 +70,8 @@ export function gatherFields(pairs: URLSearchParams, maxFields: number): FormFie
       throw new MedzenError('invalid_input', 'The name of a field is forbidden');
     if (name.includes('\0') || value.includes('\0'))
       throw new MedzenError('invalid_input', 'A field holds a forbidden character');
-    const known = fields[name];
+    // Asked of the object itself: every object has a `toString`.
+    const known = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (known === undefined) fields[name] = value;
     else if (typeof known === 'string') fields[name] = [known, value];
     else known.push(value);

@@ -117,3 +117,21 @@ describe('the public URL', () => {
     expect(urlOf(headers)).toBe(url);
   });
 });
+
+describe('the URL as the client called it', () => {
+  const urlOf = (path: string, trust?: TrustedProxies, publicOrigin?: string): string => {
+    const request = new Request(`http://inside.example${path}`, {
+      headers: { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-host': 'api.example', 'x-forwarded-proto': 'https' },
+    });
+    return createReadClient(trust, publicOrigin)(request, undefined).url.href;
+  };
+
+  test.each(['/v1/x?a=b', '//evil.example/v1/x', '///evil.example/v1/x?a=//b', '/a//b/%2e%2e%2f'])(
+    'never takes a host from the path: %s',
+    (path) => {
+      expect(urlOf(path, undefined, 'https://api.example')).toBe(`https://api.example${path}`);
+      expect(urlOf(path, { hops: 1 })).toBe(`https://api.example${path}`);
+      expect(urlOf(path)).toBe(`http://inside.example${path}`);
+    },
+  );
+});

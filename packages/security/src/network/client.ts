@@ -81,14 +81,16 @@ function forwardedFor(headers: Headers): string[] {
 
 function publicUrl(request: Request, fixed: URL | undefined, forwarded: boolean): URL {
   const url = new URL(request.url);
-  if (fixed !== undefined) return new URL(url.pathname + url.search, fixed);
+  // Put together as text: resolved against a base, a path that begins with `//` would name another host.
+  const path = url.pathname + url.search;
+  if (fixed !== undefined) return new URL(fixed.origin + path);
   if (!forwarded) return url;
   // The nearest proxy is the one that was trusted: its entry is the last.
   const scheme = lastOf(request.headers.get('x-forwarded-proto'));
   const host = lastOf(request.headers.get('x-forwarded-host'));
   const base = `${scheme === 'https' || scheme === 'http' ? scheme : url.protocol.slice(0, -1)}://${host ?? url.host}`;
   const valid = /^https?:\/\/[A-Za-z0-9.:[\]_-]+$/.test(base) && URL.canParse(base);
-  return valid ? new URL(url.pathname + url.search, base) : url;
+  return valid ? new URL(base + path) : url;
 }
 
 function lastOf(value: string | null): string | undefined {
