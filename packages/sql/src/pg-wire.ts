@@ -85,10 +85,15 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
       throw fromSqlError(error, name);
     }
   };
+  const demandIdle = (): void => {
+    if (inTransaction()) throw new MedzenError('wire_busy', 'The connection is in a transaction of the host');
+  };
   const guarded: Wire = {
     call: async (name, args) => {
-      if (inTransaction()) throw new MedzenError('wire_busy', 'The connection is in a transaction of the host');
-      return call(name, args);
+      demandIdle();
+      const rows = await call(name, args);
+      demandIdle(); // a BEGIN that was on its way has taken the call in: nobody may believe that it is durable
+      return rows;
     },
     get root() {
       return guarded;

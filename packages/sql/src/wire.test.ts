@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import type { Wire } from '@medzen/core';
+import { sealEvent, type Wire } from '@medzen/core';
 import {
   registerCases,
   type WireContext,
@@ -11,7 +11,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { openTransaction } from '../../../test/sql-contexts.ts';
-import { type PgClient, pgliteWire, pgWire, type SqlFunction } from './index.ts';
+import { type PgClient, pgliteWire, pgWire, type SqlFunction, sqlStores } from './index.ts';
 import { sqlstates } from './sqlstate.ts';
 
 const functions: Readonly<Record<string, SqlFunction>> = Object.fromEntries(
@@ -96,6 +96,29 @@ describe('pgWire over one Client', () => {
     await expect(wire.root.call('contract_notes', {})).rejects.toMatchObject({ code: 'wire_busy' });
     await client.query('COMMIT');
     expect(wire.inTransaction).toBe(false);
+  });
+
+  test('calls nothing durable that a transaction took in which began in the meantime', async () => {
+    const client = await db.connect();
+    const wire = pgWire(client, { functions });
+    const begun = client.query('BEGIN'); // by somebody else who shares the connection: its answer is not there yet
+    await expect(wire.root.call('contract_notes', {})).rejects.toMatchObject({ code: 'wire_busy' });
+    await begun;
+    await client.query('ROLLBACK');
+
+    const { audit } = sqlStores(wire);
+    const again = client.query('BEGIN');
+    const event = sealEvent({
+      tenant: 'clinic-a',
+      action: 'note.write',
+      kind: 'update',
+      outcome: 'success',
+      actor: { id: 'u1', type: 'user' },
+      source: {},
+    });
+    expect(await audit.append({ tenant: 'clinic-a' }, [event])).toEqual({ status: 'pending-commit' });
+    await again;
+    await client.query('ROLLBACK');
   });
 
   test("tells a call in a failed transaction that the host's work is lost", async () => {

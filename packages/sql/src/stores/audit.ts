@@ -18,13 +18,14 @@ export function auditStore(wire: Wire): AuditStore {
   return {
     async append(scope: Scope, events: readonly SealedEvent[], options: AppendOptions = {}): Promise<AppendResult> {
       const through = options.durability === 'independent' ? wire.root : wire;
-      const pending = through.inTransaction;
+      const before = through.inTransaction;
       await through.call('append_events', {
         tenant: scope.tenant,
         ids: events.map(({ id }) => id),
         bodies: linesOf(events),
       });
-      return { status: pending ? 'pending-commit' : 'durable' };
+      // A transaction may have begun while the call waited its turn, or ended since: durable is what was outside throughout.
+      return { status: before || through.inTransaction ? 'pending-commit' : 'durable' };
     },
 
     async search(scope: Scope, query: AuditQuery): Promise<AuditPage> {
