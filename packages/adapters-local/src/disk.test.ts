@@ -327,6 +327,17 @@ describe('the handler of a disk store', () => {
     for (const other of bad) expect([other, (await ask({}, other)).status]).toEqual([other, 403]);
   });
 
+  test('refuses every link while the clock tells no time', async () => {
+    const dir = await newFolder();
+    let instant = new Date(0);
+    const own = diskObjects({ dir, secret, clock: { now: () => instant }, baseUrl: 'https://clinic.test/media' });
+    const { versionId } = await own.put('k', bytes('0'), { contentType });
+    const link = await own.presignGet('k', { versionId, expiresInSeconds: 60 });
+    expect((await own.fetch(new Request(link.url))).status).toBe(200);
+    instant = new Date(Number.NaN);
+    expect((await own.fetch(new Request(link.url))).status).toBe(403);
+  });
+
   test('refuses a link of another secret', async () => {
     const other = diskObjects({
       dir: await newFolder(),

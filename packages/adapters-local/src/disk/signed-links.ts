@@ -118,7 +118,8 @@ export function createSignedLinks(options: SignedLinksOptions): SignedLinks {
         ...(type === undefined ? {} : { contentType: type }),
       };
       if (!equalBytes(signature(grant), fromHex(stated))) return undefined;
-      return options.clock.now().getTime() > grant.expires * 1000 ? undefined : grant;
+      // so put that a clock that tells no time opens nothing
+      return options.clock.now().getTime() <= grant.expires * 1000 ? grant : undefined;
     },
   };
 }
