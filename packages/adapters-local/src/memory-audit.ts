@@ -14,7 +14,7 @@ import {
 } from '@medzen/core';
 
 /** One stored event, with the members that searches look at. */
-export interface EventRow {
+interface EventRow {
   readonly tenant: string;
   readonly id: string;
   readonly event: AuditEvent;
