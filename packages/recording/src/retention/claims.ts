@@ -1,6 +1,5 @@
 import type { RetentionFact } from '@medzen/core';
 import { addDays, compareDates, type LocalDate } from '@medzen/core/calendar';
-import { later } from './trigger-day.ts';
 
 /** Claims of or about the patient. While one is open nothing is deleted, and its days do not count towards the period. */
 export interface Claims {
@@ -9,23 +8,28 @@ export interface Claims {
   readonly closed: readonly { readonly from: LocalDate; readonly to: LocalDate }[];
 }
 
-/** Pairs openings with closings by their order. Facts name no claim, so one opening too many leaves one open. */
+/**
+ * Follows openings and closings day by day, openings first. Facts name no claim, so a closing ends any that is open; one that finds none
+ * open ended a claim whose opening was not noted, never one that is still to come.
+ */
 export function claimsOf(facts: readonly RetentionFact[]): Claims {
-  const dates = (type: RetentionFact['type']): LocalDate[] =>
-    facts
-      .filter((fact) => fact.type === type)
-      .map((fact) => fact.date)
-      .sort(compareDates);
-  const opened = dates('claim_opened');
-  const closed = dates('claim_closed');
-  const merged: { from: LocalDate; to: LocalDate }[] = [];
-  opened.slice(0, closed.length).forEach((from, index) => {
-    const to = later(from, closed[index] ?? from);
-    const last = merged.at(-1);
-    if (last !== undefined && compareDates(from, last.to) <= 0) last.to = later(last.to, to);
-    else merged.push({ from, to });
-  });
-  return { open: Math.max(0, opened.length - closed.length), closed: merged };
+  const opens = ({ type }: RetentionFact): boolean => type === 'claim_opened';
+  const steps = facts
+    .filter((fact) => opens(fact) || fact.type === 'claim_closed')
+    .sort((a, b) => compareDates(a.date, b.date) || Number(opens(b)) - Number(opens(a)));
+  const closed: { from: LocalDate; to: LocalDate }[] = [];
+  let open = 0;
+  let from = '';
+  for (const step of steps) {
+    if (opens(step)) {
+      if (open === 0) from = step.date;
+      open += 1;
+    } else if (open > 0) {
+      open -= 1;
+      if (open === 0) closed.push({ from, to: step.date });
+    }
+  }
+  return { open, closed };
 }
 
 /**

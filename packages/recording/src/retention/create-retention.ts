@@ -13,7 +13,7 @@ export interface RetentionConfig {
 }
 
 /** Raised whenever the engine would answer the same question differently, so that stored decisions are made again. */
-const engine = 1;
+const engine = 2;
 
 /**
  * Binds rules and policies.

@@ -111,6 +111,25 @@ describe('evaluateRetention', () => {
     expect(closed.retainUntil).toBe('2033-12-02T05:00:00.000Z');
   });
 
+  it('lets no closing end a claim that was opened after it', () => {
+    const opened = fact('claim_opened', '2030-01-10');
+    // Of a claim whose opening nobody noted, and one closing noted by two people.
+    for (const others of [
+      [fact('claim_closed', '2029-06-01')],
+      [fact('claim_opened', '2029-01-01'), fact('claim_closed', '2029-06-01'), fact('claim_closed', '2029-06-01')],
+    ])
+      expect(ask({ facts: [adult, opened, ...others] }, '2050-01-01T00:00:00Z')).toMatchObject({ status: 'held' });
+  });
+
+  it('ends no earlier than midnight where the treatment was', () => {
+    const treated = (zone: string) => ask({ facts: [adult, { ...fact('treatment', '2027-03-10'), zone }] });
+    expect(treated('Pacific/Honolulu')).toMatchObject({
+      retainUntil: '2034-03-11T10:00:00.000Z',
+      graceUntil: '2034-06-09T10:00:00.000Z',
+    });
+    expect(treated('Asia/Tokyo').retainUntil).toBe('2034-03-11T05:00:00.000Z');
+  });
+
   it('does not open a period again for a claim that came after it', () => {
     const late = [adult, fact('claim_opened', '2040-01-01'), fact('claim_closed', '2041-01-01')];
     expect(ask({ facts: late }).retainUntil).toBe(ask().retainUntil);
@@ -243,7 +262,7 @@ describe('evaluateRetention', () => {
       warnDays: 30,
     };
     const decision = ask(
-      { retentionClass: { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' } },
+      { retentionClass: { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' }, facts: [] },
       undefined,
       policy,
     );

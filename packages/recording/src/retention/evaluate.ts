@@ -16,7 +16,8 @@ export const defaultWarnDays = 30;
  * How long a recording must be kept, by which rules, and why. Pure: the same question always has the same answer.
  *
  * Calendar years are counted on local dates, from the original anchor: 2,555 days are not seven years, and 29 February and seven years
- * are 1 March. The duty ends at local midnight after the anniversary. The longest rule decides; rules known only from compilations
+ * are 1 March. The duty ends at local midnight after the anniversary; where facts are from several zones, in the one in which it comes
+ * last. The longest rule decides; rules known only from compilations
  * lengthen a duty but never end one; holds and open claims beat all. Without a birth date the patient is taken to be as young as the
  * first contact allows.
  *
@@ -120,8 +121,9 @@ function dated(
   if (input.lockedUntil !== undefined) end = later(end, addDays(localDateAt(new Date(input.lockedUntil), zone), 1));
   const grace = policy?.graceDays ?? defaultGraceDays;
   const deletable = addDays(end, grace);
-  const retainUntil = startOfDay(end, zone);
-  const graceUntil = startOfDay(deletable, zone);
+  const zones = new Set([zone, ...input.facts.map((fact) => fact.zone)]);
+  const retainUntil = lastStartOfDay(end, zones);
+  const graceUntil = lastStartOfDay(deletable, zones);
   const warnAt = startOfDay(addDays(deletable, -Math.min(policy?.warnDays ?? defaultWarnDays, grace)), zone);
   const first = basis[0];
   const by = first === undefined ? '' : ` by ${first.ruleId} (${first.citation})`;
@@ -134,6 +136,11 @@ function dated(
     basis,
     explanation: held === undefined ? dates : `${held}, and nothing is deleted until it is released. ${dates}`,
   };
+}
+
+/** A day ends in the west hours after it ended in the east. */
+function lastStartOfDay(day: LocalDate, zones: ReadonlySet<string>): Date {
+  return new Date(Math.max(...[...zones].map((zone) => startOfDay(day, zone).getTime())));
 }
 
 function phase(now: Date, retainUntil: Date, warnAt: Date, graceUntil: Date): RetentionDecision['status'] {
