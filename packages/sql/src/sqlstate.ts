@@ -49,7 +49,7 @@ export function sqlstateOf(error: unknown): string | undefined {
 
 /**
  * Turns what a driver threw into a `MedzenError`. The one place where SQLSTATEs are read. Its own message is fixed text,
- * because a driver's may quote values; the driver's error is the `cause`.
+ * because a driver's may quote values; the `cause` is the driver's error without them.
  *
  * @param error - anything a driver threw
  * @param name - the function that was called, for the migration that defines it
@@ -58,7 +58,8 @@ export function sqlstateOf(error: unknown): string | undefined {
 export function fromSqlError(error: unknown, name: string): MedzenError {
   if (isMedzenError(error)) return error;
   const state = sqlstateOf(error);
-  const fail = (code: ErrorCode, message: string): MedzenError => new MedzenError(code, message, { cause: error });
+  const cause = state === undefined ? error : withoutValues(error, state);
+  const fail = (code: ErrorCode, message: string): MedzenError => new MedzenError(code, message, { cause });
   if (state === undefined) {
     if (error instanceof TypeError || error instanceof RangeError) return fail('internal', 'The wire failed');
     return fail('store_unavailable', 'The database could not be reached');
@@ -74,6 +75,19 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
   if (passing.has(state) || passing.has(state.slice(0, 2)))
     return fail('store_unavailable', 'The database could not complete the call');
   return fail('internal', `The database refused ${name}`);
+}
+
+/**
+ * What the server said, for the logs of the host. Its detail holds the whole row that was refused, its context the arguments,
+ * and in class 22 the message itself quotes what could not be read: with those left out, no patient gets into a log.
+ */
+function withoutValues(error: unknown, state: string): Error {
+  const { message, stack, severity, schema, table, column, constraint, routine } = error as Record<string, unknown>; // an object: it has a SQLSTATE
+  const text = typeof message === 'string' && !state.startsWith('22') ? message : 'a value has the wrong form';
+  const told = Object.assign(new Error(text), { code: state, severity, schema, table, column, constraint, routine });
+  if (typeof stack === 'string' && typeof message === 'string' && message !== '')
+    told.stack = stack.replaceAll(message, text);
+  return told;
 }
 
 /** Undefined function, schema, table. */

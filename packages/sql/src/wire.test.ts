@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import { sealEvent, type Wire } from '@medzen/core';
 import {
@@ -168,6 +169,22 @@ describe('a wire', () => {
     const failed = pgWire(pool, { functions }).call('contract_notes', {});
     await expect(failed).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
     await expect(failed).rejects.not.toThrow(/secret|127/);
+  });
+
+  test('hands on, as the cause, what the server said, but none of the values it quoted', async () => {
+    await db.pool.query("CREATE TABLE medzen.short (name text CHECK (name <> 'Ada Lovelace'), day date)");
+    await db.pool.query(`
+      CREATE FUNCTION medzen.contract_short(p_name text, p_day text) RETURNS jsonb LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO medzen.short VALUES (p_name, p_day::date); RETURN '{}'; END $$`);
+    const short = { contract_short: { migration: 'this test', args: { name: 'text', day: 'text' } } };
+    for (const wire of [pgWire(db.pool, { functions: short }), pgWire(await db.connect(), { functions: short })]) {
+      const checked = await wire.call('contract_short', { name: 'Ada Lovelace', day: '2026-11-21' }).catch(inspect);
+      expect(checked).toMatch(/23514/);
+      expect(checked).toMatch(/short_name_check/);
+      const parsed = await wire.call('contract_short', { name: 'x', day: 'Ada Lovelace' }).catch(inspect);
+      expect(parsed).toMatch(/22007/);
+      expect(`${checked}${parsed}`).not.toContain('Lovelace');
+    }
   });
 
   test('says that a time-out and a cut connection pass', async () => {
