@@ -108,6 +108,9 @@ function search(list: readonly EventRow[], scope: Scope, query: AuditQuery): Aud
   const limit = query.limit ?? 100;
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
     throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
+  for (const [pointer, date] of [['/from', query.from] as const, ['/to', query.to] as const])
+    if (date !== undefined && Number.isNaN(date.getTime()))
+      throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
   let before: string | undefined;
   if (query.cursor !== undefined) {
     const [, tenant, id] = cursorPattern.exec(query.cursor) ?? [];

@@ -91,3 +91,9 @@ test('takes no event that is not written as canonical JSON, which the log would 
   }
   await stores.audit.append(scope, [event]);
 });
+
+test('refuses a search between dates that are none, where it would find nothing', async () => {
+  const { stores, scope } = createContext();
+  for (const query of [{ from: new Date('yesterday') }, { to: new Date('yesterday') }])
+    await expect(stores.audit.search(scope, query)).rejects.toMatchObject({ code: 'invalid_input' });
+});

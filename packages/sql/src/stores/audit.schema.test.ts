@@ -242,3 +242,9 @@ describe('what is not the bytes of one event', () => {
     await append(sealed);
   });
 });
+
+test('a search between dates that are none is refused, and not taken for a store that is down', async () => {
+  const { audit } = sqlStores(pgWire(db.pool));
+  for (const query of [{ from: new Date('yesterday') }, { to: new Date('yesterday') }])
+    await expect(audit.search(scope, query)).rejects.toMatchObject({ code: 'invalid_input' });
+});

@@ -65,13 +65,19 @@ function restrictions(scope: Scope, query: AuditQuery): Record<string, WireValue
     purpose,
     target_type: targetType,
     target_id: targetId,
-    from: from?.toISOString(),
-    to: to?.toISOString(),
+    from: instantOf(from, '/from'),
+    to: instantOf(to, '/to'),
     before: cursor === undefined ? undefined : idOf(cursor, scope),
   };
   const args: Record<string, WireValue> = {};
   for (const [name, value] of Object.entries(given)) if (value !== undefined) args[name] = value;
   return args;
+}
+
+function instantOf(date: Date | undefined, pointer: string): string | undefined {
+  if (date !== undefined && Number.isNaN(date.getTime()))
+    throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
+  return date?.toISOString();
 }
 
 function idOf(cursor: string, scope: Scope): string {
