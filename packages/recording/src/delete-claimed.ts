@@ -1,10 +1,11 @@
-import type { CallContext, Claim, Recording, Tombstone } from '@medzen/core';
+import type { CallContext, Claim, Recording, Scope, Tombstone } from '@medzen/core';
 import { persistently } from './backoff.ts';
 import { copyRemains } from './discard.ts';
 import { type Emptied, emptyPrefix } from './empty-prefix.ts';
 import { decide, judge } from './retention/decide.ts';
 import type { RetentionDecision } from './retention/decision.ts';
 import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+import { waitingInSameRoom } from './same-room.ts';
 
 /** What deleting one claimed recording came to. */
 export type Deletion =
@@ -49,7 +50,7 @@ export async function deleteClaimed(
     await room.stores.recordings.releaseClaim(scope, recording.id, token, 'locked');
     return { status: 'deferred', reason: 'locked', versions, bytes };
   }
-  const providerNote = await forget(room, recording, signal);
+  const providerNote = await forget(room, scope, recording, signal);
   const stone = tombstone(room, ctx, recording, decision, emptied, reason, providerNote);
   const event = seal(room, ctx, {
     action: 'recording.delete',
@@ -97,11 +98,18 @@ async function begin(
 }
 
 /** A provider that was dropped from the configuration is no obstacle once it is known to have forgotten. */
-async function forget(room: Room, recording: Recording, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function forget(
+  room: Room,
+  scope: Scope,
+  recording: Recording,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const neverHeld = recording.media === undefined && recording.failure?.code !== copyRemains;
   const forgotten = recording.object !== undefined && recording.failure?.code !== copyRemains;
   if (!Object.hasOwn(room.providers, recording.provider) && (forgotten || neverHeld))
     return 'The provider was no longer configured when this was deleted; it had removed its copy before.';
+  if (recording.object === undefined && (await waitingInSameRoom(room, scope, recording)) !== undefined)
+    return 'What the provider holds of this room goes with another recording of the session, which still waits for it.';
   const { note } = await persistently(room, 3, () => providerOf(room, recording).discard(recording, signal), signal);
   return note;
 }

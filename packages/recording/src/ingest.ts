@@ -6,6 +6,7 @@ import type { ProviderEvent } from './provider.ts';
 import type { IngestResult } from './recordings.ts';
 import { revise } from './revise.ts';
 import { about, actingAs, type Room, seal, timestamp } from './room.ts';
+import { waitingInSameRoom } from './same-room.ts';
 
 /** See `Recordings.ingest`. */
 export async function ingest(
@@ -16,12 +17,13 @@ export async function ingest(
 ): Promise<IngestResult> {
   if (event.key.length < 1 || event.key.length > 512)
     throw new MedzenError('invalid_input', 'Not an event of a provider');
-  const found = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
-  if (found === undefined) return { status: 'unknown' };
+  const latest = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
+  if (latest === undefined) return { status: 'unknown' };
+  const found = ended(latest) ? ((await waitingInSameRoom(room, scope, latest)) ?? latest) : latest;
   const ctx = { ...actingAs(scope, event.provider, 'service'), source };
   let moved = false;
   const result = await revise(room, scope, found, (recording) => {
-    if (recording.state === 'deleting' || recording.state === 'deleted') return undefined;
+    if (ended(recording)) return undefined;
     const patch = applyProviderEvent(recording, event);
     moved = patch !== undefined;
     return {
@@ -41,8 +43,8 @@ export async function ingest(
     case 'changed': {
       // A repeat as well: whoever took in the first one may have died before asking.
       const { status, recording } = result;
-      const latest = event.type === 'session_ended' ? await compose(room, ctx, recording) : recording;
-      return { status: status === 'repeated' ? 'repeated' : moved ? 'applied' : 'noted', recording: latest };
+      const composed = event.type === 'session_ended' ? await compose(room, ctx, recording) : recording;
+      return { status: status === 'repeated' ? 'repeated' : moved ? 'applied' : 'noted', recording: composed };
     }
     default:
       // The patch only moves forward and carries no claim, so the store has no ground to refuse it.
@@ -50,10 +52,14 @@ export async function ingest(
   }
 }
 
+function ended({ state }: Recording): boolean {
+  return state === 'deleting' || state === 'deleted';
+}
+
 /** Media that comes when we have ours already, or have deleted it: a copy that nobody would ever fetch, and that must not stay there. */
 function isStray(recording: Recording, event: ProviderEvent): boolean {
   if (event.type !== 'media_available' || event.media === undefined) return false;
-  if (recording.state === 'deleting' || recording.state === 'deleted') return true;
+  if (ended(recording)) return true;
   return recording.object !== undefined && recording.media?.ref !== event.media.ref;
 }
 

@@ -161,7 +161,7 @@ export interface Recordings {
    * Starts recording, if everyone whose consent is needed has given it with all four acknowledgements.
    *
    * @throws MedzenError `consent_required` (detail: `missing` ids and roles, `rule`, `citation`); `forbidden`; `conflict` when the
-   * session is being recorded already (detail: `recordingId`); `provider_unavailable` (the recording is then `failed`)
+   * session is being recorded already (detail: `recordingId`), or the provider's room was used for another session; `provider_unavailable` (the recording is then `failed`)
    */
   start(input: StartInput, ctx: CallContext): Promise<Recording>;
 

@@ -126,6 +126,25 @@ describe('start', () => {
     expect(await clinic.recordings.start(input, clinic.doctor)).toEqual(first);
   });
 
+  it('takes no start with other people for a retry, though it names the same id', async () => {
+    const { id, providerRef } = await clinic.start();
+    const { patient, stranger } = clinic;
+    const word = {
+      sessionId: 's-1',
+      acknowledgements: acknowledged,
+      textVersion: '1',
+      text: 't',
+      language: 'en',
+    } as const;
+    await clinic.recordings.consent.give({ ...word, method: 'click' }, stranger);
+    const participants = [
+      { id: patient.actor.id, role: 'patient' },
+      { id: stranger.actor.id, role: 'provider' },
+    ] as const;
+    const asked = { ...startInput(providerRef), id, participants };
+    expect(await failure(clinic.recordings.start(asked, stranger))).toMatchObject({ code: 'conflict' });
+  });
+
   it('fails the recording when the provider cannot start it, so that nobody believes it runs', async () => {
     await clinic.consent();
     for (let i = 0; i < 3; i++) clinic.server.fail({ on: 'api', status: 503 });

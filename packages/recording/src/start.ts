@@ -24,6 +24,7 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
   sameTenant(ctx);
   const row = newRecording(room, input, ctx);
   await authorise(room, row, ctx);
+  await checkProviderRoom(room, row, ctx);
   const said = await room.stores.consents.current(ctx.scope, row.sessionId);
   const needed = requiredConsents(withStatedPlaces(row.participants, said), { from: room.consentFrom });
   const missing = needed.required.filter(
@@ -39,7 +40,7 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
   const result = await room.stores.recordings.start(ctx.scope, row, needed.required, event);
   if (result.status === 'consent_required') return refuseConsent(room, ctx, row, needed, result.missing);
   const { recording } = result;
-  if (result.status === 'already_recording' && !isRetry(recording, input))
+  if (result.status === 'already_recording' && !isRetry(recording, row))
     return refuse(
       room,
       ctx,
@@ -182,7 +183,30 @@ function refuseConsent(
   );
 }
 
-function isRetry(recording: Recording, input: StartInput): boolean {
-  const { id, sessionId, providerRef } = recording;
-  return id === input.id && sessionId === input.sessionId && providerRef === input.providerRef;
+/** Media is made of a provider's room as a whole: one that held somebody else's session would carry it along. */
+async function checkProviderRoom(room: Room, row: NewRecording, ctx: CallContext): Promise<void> {
+  const before = await room.stores.recordings.findByProviderRef(ctx.scope, row.provider, row.providerRef);
+  if (before === undefined || (before.sessionId === row.sessionId && before.patient === row.patient)) return;
+  await refuse(
+    room,
+    ctx,
+    { ...denied, outcome: 'failed', ...about(row) },
+    new MedzenError('conflict', 'This room of the provider was used for another session or patient'),
+  );
+}
+
+/** Whoever names the id of a running recording with other people in it asks for something else, and learns nothing of it. */
+function isRetry(recording: Recording, row: NewRecording): boolean {
+  const content = ({
+    id,
+    sessionId,
+    patient,
+    provider,
+    providerRef,
+    participants,
+  }: NewRecording | Recording): string => {
+    const people = participants.map((one) => [one.id, one.role, one.location]);
+    return JSON.stringify([id, sessionId, patient, provider, providerRef, people]);
+  };
+  return content(recording) === content(row);
 }

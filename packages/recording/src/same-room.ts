@@ -1,0 +1,31 @@
+import type { Recording, Scope } from '@medzen/core';
+import type { Room } from './room.ts';
+
+/**
+ * Another recording of the same session in the same room of the provider that has no media of its own yet: a call is stopped and started
+ * again. Providers keep, make and remove media by the room, so what one recording no longer needs may be all that the other has.
+ *
+ * @returns the newest of them
+ */
+export async function waitingInSameRoom(
+  room: Pick<Room, 'stores'>,
+  scope: Scope,
+  { id, sessionId, provider, providerRef }: Recording,
+): Promise<Recording | undefined> {
+  let cursor: string | undefined;
+  do {
+    const page = await room.stores.recordings.list(scope, { sessionId, ...(cursor === undefined ? {} : { cursor }) });
+    const found = page.recordings.find(
+      (other) =>
+        other.id !== id &&
+        other.provider === provider &&
+        other.providerRef === providerRef &&
+        other.object === undefined &&
+        other.state !== 'deleting' &&
+        other.state !== 'deleted',
+    );
+    if (found !== undefined) return found;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return undefined;
+}
