@@ -32,7 +32,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
     origins: config.origins,
     stores: database.stores,
     objects,
-    media: objects.handler,
+    media: objects.fetch,
     auth: signIn(config.identity),
     provider: twilio({
       accountSid: config.twilio.accountSid,

@@ -84,7 +84,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       origins: ['https://app.clinic.example'],
       stores,
       objects: options.wrapObjects?.(objects) ?? objects,
-      media: objects.handler,
+      media: objects.fetch,
       auth: signIn(issuer),
       provider: twilio({
         accountSid,

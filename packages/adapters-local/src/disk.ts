@@ -46,8 +46,6 @@ export interface DiskObjectsOptions {
 export interface DiskObjects extends ObjectStore {
   /** Serves its links. */
   readonly fetch: FetchHandler;
-  /** The same, for mounts that ask for a handler. */
-  readonly handler: FetchHandler;
   /** Hides a key behind a delete marker, as S3's console does. @returns the marker's version id */
   addDeleteMarker(key: string): Promise<string>;
 }
@@ -249,11 +247,9 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
       }),
     presignGet: async (key, link) => links.sign(key, link),
   };
-  const handler = serveObjects(store, links);
   return {
     ...store,
-    fetch: handler,
-    handler,
+    fetch: serveObjects(store, links),
     addDeleteMarker: (key) =>
       guarded(async () => {
         checkKey(key);

@@ -28,8 +28,6 @@ export interface MemoryObjectsOptions {
 export interface MemoryObjects extends ObjectStore {
   /** Serves its links. */
   readonly fetch: FetchHandler;
-  /** The same, for mounts that ask for a handler. */
-  readonly handler: FetchHandler;
   /** Hides a key behind a delete marker, as S3's console does. @returns the marker's version id */
   addDeleteMarker(key: string): string;
   /** Locks a version as Object Lock would, or frees it. */
@@ -177,11 +175,9 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
     },
     presignGet: async (key, link) => links.sign(key, link),
   };
-  const handler = serveObjects(store, links);
   return {
     ...store,
-    fetch: handler,
-    handler,
+    fetch: serveObjects(store, links),
     addDeleteMarker: (key) => {
       checkKey(key);
       return add(key, () => undefined).versionId;

@@ -9,6 +9,7 @@ export function legalHolds(tables: RecordingTables): Pick<RecordingStore, 'place
       if (known !== undefined) {
         if (canonicalize(known.target) !== canonicalize(hold.target))
           throw new MedzenError('conflict', 'A hold with this id and another target exists');
+        if (known.releasedAt !== undefined) throw new MedzenError('conflict', 'A hold with this id was released');
         return { status: 'placed' };
       }
       if ('recordingId' in hold.target) {
