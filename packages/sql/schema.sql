@@ -1855,6 +1855,9 @@ BEGIN
   IF (p_known.recording_id, p_known.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
     PERFORM medzen.fail('conflict', 'A hold with this id has another target');
   END IF;
+  IF p_known.released_at IS NOT NULL THEN
+    PERFORM medzen.fail('conflict', 'A hold with this id was released');
+  END IF;
   RETURN jsonb_build_object('status', 'placed');
 END $function$;
 

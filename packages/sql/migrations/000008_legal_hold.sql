@@ -58,7 +58,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'releasedBy', h.released_by,
   'releasedAt', medzen.format_instant(h.released_at)));
 
--- The answer to a hold whose id is taken: placed again if it has the same target.
+-- The answer to a hold whose id is taken: placed again if it has the same target and still holds.
 CREATE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -70,6 +70,9 @@ BEGIN
   END IF;
   IF (p_known.recording_id, p_known.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
     PERFORM medzen.fail('conflict', 'A hold with this id has another target');
+  END IF;
+  IF p_known.released_at IS NOT NULL THEN
+    PERFORM medzen.fail('conflict', 'A hold with this id was released');
   END IF;
   RETURN jsonb_build_object('status', 'placed');
 END $$;
@@ -190,4 +193,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'fb193d7417390071acbe4f2b19bcb1c382eb9c2d4ee85d21ae2ab1eee3f3bb2a', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '09fc779d7ed385ebdef98005c7fe71df2f996ead10a629015a1e68722edbb354', false);

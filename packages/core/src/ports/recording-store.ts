@@ -205,7 +205,7 @@ export interface RecordingStore {
    * Places a hold. A recording that is `deleting` or `deleted` answers `too_late`, and nothing is written. A hold on a patient is always
    * placed: it covers what is not yet `deleting`, and recordings still to come. Same id and target: `placed` again, and nothing is written.
    *
-   * @throws MedzenError `conflict` when the id exists with another target
+   * @throws MedzenError `conflict` when the id exists with another target, or its hold was released: what holds again is a new hold
    */
   placeHold(
     scope: Scope,

@@ -51,6 +51,23 @@ export const holdCases: readonly RecordingCase[] = [
   }),
 
   define(
+    'hold.again',
+    'answers no placing again with success once the hold was released: it would hold nothing',
+    async (tools) => {
+      const { stores, scope, reader, mine } = tools;
+      const driver = drive(tools);
+      const recording = await driver.inState('available');
+      const hold = await driver.placed({ recordingId: recording.id });
+      const { id, placedAt } = hold;
+      await stores.recordings.releaseHold(scope, id, 'counsel', placedAt, mine.event());
+      const before = await reader.countEvents();
+      await rejects(stores.recordings.placeHold(scope, hold, mine.event()), 'conflict', 'a released hold');
+      holds((await driver.fresh(recording)).holds === 0, 'it counts');
+      holds((await reader.countEvents()) === before, 'an event was written');
+    },
+  ),
+
+  define(
     'hold.patient',
     "covers all of a patient's recordings, those to come too, and nobody else's",
     async (tools) => {
