@@ -18,7 +18,7 @@ import { retryTransfer, transfer, transferDue } from './transfer.ts';
 /**
  * Builds the room from its parts. Nothing is contacted until a method is called.
  *
- * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own
+ * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own, or one that is too long
  * @example
  * ```ts
  * import { systemClock, type ObjectStore, type Stores } from '@medzen/core';
@@ -60,9 +60,12 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
 
 function roomOf(deps: RecordingsDeps): Room {
   const { clock = systemClock, random = systemRandom } = deps;
-  for (const [name, provider] of Object.entries(deps.providers))
+  for (const [name, provider] of Object.entries(deps.providers)) {
     if (provider.name !== name)
       throw new MedzenError('invalid_configuration', `The provider ${provider.name} is registered as ${name}`);
+    if (name.length < 1 || name.length > 64)
+      throw new MedzenError('invalid_configuration', 'A name of a provider has 1 to 64 characters');
+  }
   return {
     stores: deps.stores,
     objects: deps.objects,

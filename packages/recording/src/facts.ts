@@ -23,6 +23,7 @@ export async function noteFact(
 ): Promise<{ readonly id: string; readonly revision: number }> {
   sameTenant(ctx);
   checkText(input.patient, '/patient');
+  checkText(input.zone, '/zone', 64);
   if (!types.has(input.type)) throw new MedzenError('invalid_input', 'Not a kind of fact', { pointers: ['/type'] });
   if (input.id !== undefined && !isUuid(input.id))
     throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });

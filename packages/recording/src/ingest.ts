@@ -15,8 +15,7 @@ export async function ingest(
   scope: Scope,
   source: AuditSource = {},
 ): Promise<IngestResult> {
-  if (event.key.length < 1 || event.key.length > 512)
-    throw new MedzenError('invalid_input', 'Not an event of a provider');
+  checkEvent(event);
   const latest = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
   if (latest === undefined) return { status: 'unknown' };
   const found = ended(latest) ? ((await waitingInSameRoom(room, scope, latest)) ?? latest) : latest;
@@ -50,6 +49,13 @@ export async function ingest(
       // The patch only moves forward and carries no claim, so the store has no ground to refuse it.
       throw new MedzenError('internal', `A provider event was refused: ${result.status}`);
   }
+}
+
+/** @throws MedzenError `invalid_input` */
+function checkEvent({ key, failureCode = '-', durationSeconds = 0 }: ProviderEvent): void {
+  const bounded = (text: string, max: number): boolean => text.length >= 1 && text.length <= max;
+  if (!bounded(key, 512) || !bounded(failureCode, 128) || !(durationSeconds >= 0))
+    throw new MedzenError('invalid_input', 'Not an event of a provider');
 }
 
 function ended({ state }: Recording): boolean {

@@ -59,6 +59,8 @@ async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<Le
 
 async function target(room: Room, on: LegalHold['target'], ctx: CallContext): Promise<ReturnType<typeof about>> {
   const allowed = hasRole(ctx, room.roles.hold);
+  if ('recordingId' in on === 'patient' in on)
+    throw new MedzenError('invalid_input', 'A hold is on one recording or on one patient', { pointers: ['/target'] });
   if ('recordingId' in on) {
     const recording: Recording = await recordingFor(room, on.recordingId, ctx, placing, () => allowed);
     return about(recording);

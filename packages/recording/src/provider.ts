@@ -28,9 +28,9 @@ export interface ProviderEvent {
   readonly at: string;
   /** Of `media_available` only. */
   readonly media?: ProviderMedia;
-  /** Seconds, of `media_available` only. */
+  /** Seconds, ≥ 0, of `media_available` only. */
   readonly durationSeconds?: number;
-  /** Of `capture_failed` and `media_failed`: the provider's code, never its prose. */
+  /** Of `capture_failed` and `media_failed`: the provider's code, never its prose. 1–128 characters. */
   readonly failureCode?: string;
 }
 
@@ -63,7 +63,7 @@ export interface CompositionOrder {
  * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections.
  */
 export interface Provider {
-  /** Stands in each recording's `provider`. */
+  /** Stands in each recording's `provider`. 1–64 characters. */
   readonly name: string;
 
   /** Checks the signature over the raw bytes, then reads the events. A repeated or late delivery verifies again. */

@@ -97,6 +97,8 @@ function newRecording(room: Room, input: StartInput, ctx: CallContext): NewRecor
   const retentionClass: RetentionClass | undefined = input.retentionClass ?? room.retentionClass;
   if (retentionClass === undefined)
     throw new MedzenError('invalid_input', 'A retention class is needed', { pointers: ['/retentionClass'] });
+  for (const member of ['jurisdiction', 'providerClass', 'zone'] as const)
+    checkText(retentionClass[member], `/retentionClass/${member}`, 64);
   const id = input.id ?? room.ids.uuid();
   const startedAt = timestamp(room);
   // Throws for a zone that does not exist: better now than when the law is asked years later.

@@ -55,7 +55,7 @@ export function addDays(date: LocalDate, days: number): LocalDate {
 export function startOfDay(date: LocalDate, zone: string): Date {
   const day = plain(date);
   try {
-    return new Date(day.toZonedDateTime(zone).epochMilliseconds);
+    return new Date(day.toZonedDateTime(ianaName(zone)).epochMilliseconds);
   } catch (cause) {
     throw new MedzenError('invalid_input', 'Not a time zone', { cause });
   }
@@ -69,7 +69,7 @@ export function startOfDay(date: LocalDate, zone: string): Date {
 export function localDateAt(instant: Date, zone: string): LocalDate {
   let day: Temporal.PlainDate;
   try {
-    day = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone).toPlainDate();
+    day = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(ianaName(zone)).toPlainDate();
   } catch (cause) {
     throw new MedzenError('invalid_input', 'Not an instant, or not a time zone', { cause });
   }
@@ -79,6 +79,12 @@ export function localDateAt(instant: Date, zone: string): LocalDate {
 /** Negative, zero or positive as `a` is before, on or after `b`. */
 export function compareDates(a: LocalDate, b: LocalDate): number {
   return Temporal.PlainDate.compare(plain(a), plain(b));
+}
+
+/** Temporal would also take an offset, or a whole date and time with a zone somewhere in it, which no store expects. */
+function ianaName(zone: string): string {
+  if (/^[A-Za-z][A-Za-z0-9._+/-]{0,63}$/.test(zone)) return zone;
+  throw new RangeError('Not the name of a time zone');
 }
 
 /** Past 9999 a date is written with a sign and six digits, which neither compares as text nor reads back here. */

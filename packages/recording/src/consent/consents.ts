@@ -1,4 +1,12 @@
-import { type CallContext, type ConsentRecord, isUuid, MedzenError, sha256, toHex } from '@medzen/core';
+import {
+  type CallContext,
+  type ConsentAcknowledgements,
+  type ConsentRecord,
+  isUuid,
+  MedzenError,
+  sha256,
+  toHex,
+} from '@medzen/core';
 import { refuse, witness } from '../audited.ts';
 import { hasRole, sameTenant } from '../authorise.ts';
 import { checkText } from '../check-input.ts';
@@ -75,6 +83,7 @@ async function authored(
   sameTenant(ctx);
   checkText(input.sessionId, '/sessionId');
   if (input.participant !== undefined) checkText(input.participant, '/participant');
+  if (input.patient !== undefined) checkText(input.patient, '/patient');
   if (input.id !== undefined && !isUuid(input.id))
     throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
   const participant = input.participant ?? ctx.actor.id;
@@ -86,6 +95,8 @@ async function authored(
       new MedzenError('forbidden', 'Not yours to say for another'),
     );
   const { ip, userAgent } = ctx.source;
+  // A forwarding header handed on as it came, say.
+  if (ip !== undefined && ip.length > 64) throw new MedzenError('invalid_input', "The caller's address is none");
   return {
     participant,
     record: {
@@ -132,9 +143,11 @@ async function sameAsBefore(
 function checkConsent(input: ConsentInput): void {
   checkText(input.textVersion, '/textVersion');
   checkText(input.language, '/language', 64);
-  if (typeof input.text !== 'string' || input.text === '')
+  if (input.location !== undefined) checkText(input.location, '/location', 16);
+  if (typeof input.text !== 'string' || input.text === '' || !input.text.isWellFormed())
     throw new MedzenError('invalid_input', 'The text that was shown is missing', { pointers: ['/text'] });
-  const { recording, storage, access, retention } = input.acknowledgements;
+  // Hosts without types reach this too.
+  const { recording, storage, access, retention }: Partial<ConsentAcknowledgements> = input.acknowledgements ?? {};
   if (![recording, storage, access, retention].every((answer) => typeof answer === 'boolean'))
     throw new MedzenError('invalid_input', 'Four acknowledgements are needed', { pointers: ['/acknowledgements'] });
   if (!['click', 'written', 'verbal', 'signature'].includes(input.method))
