@@ -37,6 +37,8 @@ function migrationsIn(folder: string): Migration[] {
 interface Row {
   readonly name: string;
   readonly args: readonly { readonly name: string; readonly type: string }[];
+  /** The type of the one value, or the columns of the rows. */
+  readonly returns: string | readonly { readonly name: string; readonly type: string }[];
 }
 
 /** The functions some role may call, each with the last migration that defines it. */
@@ -52,7 +54,16 @@ async function readManifest(migrations: readonly Migration[]): Promise<string[]>
       SELECT jsonb_agg(jsonb_build_object('name', a.name, 'type', format_type(a.type, NULL)) ORDER BY a.at)
       FROM unnest(f.proargnames, coalesce(f.proallargtypes, f.proargtypes::oid[]), coalesce(f.proargmodes, '{}'))
         WITH ORDINALITY AS a (name, type, mode, at)
-      WHERE a.mode IS NULL OR a.mode IN ('i', 'b', 'v')), '[]') AS args
+      WHERE a.mode IS NULL OR a.mode IN ('i', 'b', 'v')), '[]') AS args,
+      coalesce((
+        SELECT jsonb_agg(jsonb_build_object('name', a.name, 'type', format_type(a.type, NULL)) ORDER BY a.at)
+        FROM unnest(f.proargnames, f.proallargtypes, f.proargmodes) WITH ORDINALITY AS a (name, type, mode, at)
+        WHERE a.mode = 't'
+      ), (
+        SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, NULL)) ORDER BY a.attnum)
+        FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE t.oid = f.prorettype AND f.proretset
+      ), to_jsonb(format_type(f.prorettype, NULL) || CASE WHEN f.proretset THEN '[rows]' ELSE '' END)) AS returns
     FROM pg_proc f
     WHERE f.pronamespace = 'medzen'::regnamespace
       AND f.proname IN (SELECT function FROM medzen.permission)
@@ -62,7 +73,7 @@ async function readManifest(migrations: readonly Migration[]): Promise<string[]>
     WHERE function NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'medzen'::regnamespace)`);
   if (ghosts.length > 0) throw new Error(`Permitted, but no such function: ${ghosts.map((g) => g.name).join(', ')}`);
   await db.close();
-  return rows.map(({ name, args }, at) => {
+  return rows.map(({ name, args, returns }, at) => {
     if (rows[at + 1]?.name === name) throw new Error(`${name} is overloaded; a wire could not choose`);
     const definition = `FUNCTION medzen.${name}(`;
     const home = migrations.findLast(({ sql }) => sql.includes(definition));
@@ -72,7 +83,13 @@ async function readManifest(migrations: readonly Migration[]): Promise<string[]>
       return `${arg.name.slice(2)}: '${arg.type}'`;
     });
     const list = types.length === 0 ? '{}' : `{ ${types.join(', ')} }`;
-    return `  ${name}: { migration: '${home.id}', args: ${list} },`;
+    if (typeof returns === 'string' && returns.endsWith('[rows]'))
+      throw new Error(`The rows of ${name} have no columns with names`);
+    const answer =
+      typeof returns === 'string'
+        ? `'${returns}'`
+        : `{ ${returns.map((column) => `${column.name}: '${column.type}'`).join(', ')} }`;
+    return `  ${name}: { migration: '${home.id}', args: ${list}, returns: ${answer} },`;
   });
 }
 
@@ -101,7 +118,7 @@ outputs.push([
   join(root, 'src', 'manifest.generated.ts'),
   [
     `${header}import type { SqlFunction } from './migration.ts';\n`,
-    '/** Every function that a wire may call: who defines it, and its arguments in order, without `p_`. */',
+    '/** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */',
     'export const manifest: Readonly<Record<string, SqlFunction>> = {',
     ...(await readManifest([...plain, ...test])),
     '};',

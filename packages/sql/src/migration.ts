@@ -16,4 +16,9 @@ export interface SqlFunction {
   readonly migration: string;
   /** Argument name, without `p_`, to its Postgres type. */
   readonly args: Readonly<Record<string, string>>;
+  /**
+   * The Postgres type of its one value, or column to type of its rows. Only a wire that carries JSON asks for it, because there a
+   * list may be rows or one value, and bytes look like text.
+   */
+  readonly returns?: string | Readonly<Record<string, string>>;
 }

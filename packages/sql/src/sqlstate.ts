@@ -41,6 +41,15 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map(
 /**
  * The five characters of an error's SQLSTATE, if it came from Postgres. Drivers put the system's own codes (`ECONNRESET`,
  * `EPIPE`) in the same place; the SQLSTATEs in use all contain a digit.
+ *
+ * @param error - anything that was thrown
+ * @returns undefined when there is none
+ * @example
+ * ```ts
+ * import { sqlstateOf } from '@medzen/sql';
+ * sqlstateOf({ code: '40001' }); // '40001'
+ * sqlstateOf({ code: 'EPIPE' }); // undefined
+ * ```
  */
 export function sqlstateOf(error: unknown): string | undefined {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
