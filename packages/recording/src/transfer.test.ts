@@ -49,6 +49,15 @@ describe('transfer', () => {
     expect((await clinic.get(id)).decision).toMatchObject({ retainUntil: '2033-11-22T05:00:00.000Z' });
   });
 
+  it('is not stopped by somebody’s fact under the recording’s id', async () => {
+    const { id } = await clinic.uploading();
+    const fact = { id, patient: 'p2', type: 'treatment', date: '2020-01-01', zone: 'UTC' } as const;
+    await clinic.recordings.noteFact(fact, clinic.stranger);
+    expect(await clinic.recordings.transfer(id, clinic.scope)).toMatchObject({ state: 'available' });
+    const { facts } = await clinic.stores.recordings.facts(clinic.scope, 'p1');
+    expect(facts).toMatchObject([{ type: 'treatment', date: '2026-11-21' }]);
+  });
+
   it.each([
     ['the API is away', { on: 'api', status: 503, path: /Media$/ } as const, 3],
     ['the media host is away', { on: 'media', status: 503 } as const, 1],

@@ -125,21 +125,7 @@ async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, si
 }
 
 async function complete(room: Room, ctx: CallContext, claim: Claim, object: StoredObject): Promise<Recording> {
-  // The session was a treatment. Noted before the recording is available, so that no crash can lose it; its id makes a retry the same fact.
-  const { id, patient, startedAt, retentionClass } = claim.recording;
-  const { zone } = retentionClass;
-  const date = room.retention.dayOf(new Date(startedAt), zone);
-  await room.stores.recordings.noteFact(
-    ctx.scope,
-    { id, patient, type: 'treatment', date, zone },
-    seal(room, ctx, {
-      action: 'retention.fact',
-      kind: 'create',
-      outcome: 'success',
-      ...about(claim.recording),
-      detail: { type: 'treatment', date },
-    }),
-  );
+  await noteTreatment(room, ctx, claim.recording);
   const result = await revise(room, ctx.scope, claim.recording, (row) => {
     const at = timestamp(room);
     return {
@@ -169,6 +155,32 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, object: Stor
   const now = result.status === 'not_found' ? undefined : result.recording.object;
   if (now?.versionId !== object.versionId) await dropVersion(room, object);
   throw new MedzenError('lease_lost', 'Another worker took the transfer over');
+}
+
+/** The session was a treatment. Noted before the recording is available, so that no crash can lose it; its id makes a retry the same fact. */
+async function noteTreatment(room: Room, ctx: CallContext, recording: Recording): Promise<void> {
+  const { id, patient, startedAt, retentionClass } = recording;
+  const { zone } = retentionClass;
+  const date = room.retention.dayOf(new Date(startedAt), zone);
+  const note = (factId: string): Promise<unknown> =>
+    room.stores.recordings.noteFact(
+      ctx.scope,
+      { id: factId, patient, type: 'treatment', date, zone },
+      seal(room, ctx, {
+        action: 'retention.fact',
+        kind: 'create',
+        outcome: 'success',
+        ...about(recording),
+        detail: { type: 'treatment', date },
+      }),
+    );
+  try {
+    await note(id);
+  } catch (error) {
+    if (codeOf(error) !== 'conflict') throw error;
+    // Somebody gave a fact of theirs this id. That must not leave the media at the provider.
+    await note(room.ids.uuid());
+  }
 }
 
 async function giveUp(
