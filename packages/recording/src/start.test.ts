@@ -345,11 +345,10 @@ describe('consent', () => {
     const first = await clinic.recordings.consent.give(input, clinic.patient);
     clinic.clock.advance(5000);
     expect(await clinic.recordings.consent.give(input, clinic.patient)).toEqual(first);
-    expect(await failure(clinic.recordings.consent.give({ ...input, text: 'Another?' }, clinic.patient))).toMatchObject(
-      {
+    for (const other of [{ text: 'Another?' }, { textVersion: '2' }, { location: 'US-CA' }])
+      expect(await failure(clinic.recordings.consent.give({ ...input, ...other }, clinic.patient))).toMatchObject({
         code: 'conflict',
-      },
-    );
+      });
   });
 
   it('shows a participant its own word only, and answers nothing while the audit log is down', async () => {

@@ -135,8 +135,7 @@ async function sameAsBefore(
   if (input.id === undefined) return fresh;
   const known = (await room.stores.consents.current(ctx.scope, input.sessionId)).find(({ id }) => id === input.id);
   if (known === undefined || known.participant !== fresh.participant) return fresh;
-  const said = ({ decision, textSha256, method, language, acknowledgements }: ConsentRecord): string =>
-    JSON.stringify([decision, textSha256, method, language, Object.entries(acknowledgements).sort()]);
+  const said = ({ at: _at, ip: _ip, userAgent: _userAgent, ...word }: ConsentRecord): string => canonicalize(word);
   return said(known) === said(fresh) ? known : fresh;
 }
 
