@@ -2,6 +2,7 @@ import {
   type CallContext,
   type ConsentAcknowledgements,
   type ConsentRecord,
+  canonicalize,
   isUuid,
   MedzenError,
   sha256,
