@@ -50,6 +50,34 @@ async function bySocket(speak: (socket: Socket) => void, until: RegExp): Promise
   return text;
 }
 
+describe('what Express cannot read', () => {
+  test('a path that cannot be decoded is answered by the guard, not by Express with a stack', async () => {
+    mount(
+      app,
+      guard().secure({ route: 'GET /v1/:id', auth: publicRoute('test') }, () => new Response('reached')),
+    );
+    const answer = await fetch(`${base}/v1/%zz`);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+    expect(await answer.text()).not.toContain('Error');
+    for (const path of ['/v1/a', '/v1/a%2Fb']) expect(await (await fetch(base + path)).text()).toBe('reached');
+    for (const path of ['/v1/', '/v1/a/', '/V1/a', '/v1/a/b', '/v1xa'])
+      expect((await fetch(base + path)).status).toBe(404);
+  });
+
+  test('a method or host that has no form carries the header fields of every other answer', async () => {
+    mount(
+      app,
+      guard().secure({ route: 'GET /v1', auth: publicRoute('test') }, () => new Response('reached')),
+    );
+    for (const start of ['TRACE /v1 HTTP/1.1\r\nHost: a', 'GET /v1 HTTP/1.1\r\nHost: a<b']) {
+      const text = await bySocket((socket) => socket.write(`${start}\r\nConnection: close\r\n\r\n`), /\}$/);
+      expect(text).toMatch(/^HTTP\/1\.1 422 /);
+      expect(text.toLowerCase()).toMatch(/\r\ncache-control: no-store\r\n/);
+      expect(text.toLowerCase()).toMatch(/\r\nvary: origin\r\n/);
+    }
+  });
+});
+
 describe('a handler on Express 5', () => {
   test('sees method, URL, header fields, peer and body', async () => {
     app.post(

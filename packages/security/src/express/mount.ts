@@ -4,7 +4,7 @@ import { type ExpressHandler, toExpress } from './to-express.ts';
 
 /** The part of an Express application or router that is used. A router must be mounted at `/`: templates are whole paths. */
 export interface ExpressRouter {
-  all(path: string, handler: ExpressHandler): unknown;
+  all(path: RegExp, handler: ExpressHandler): unknown;
 }
 
 /**
@@ -26,6 +26,15 @@ export interface ExpressRouter {
  */
 export function mount(router: ExpressRouter, ...handlers: readonly GuardedHandler[]): void {
   for (const [path, group] of Map.groupBy(handlers, ({ pattern }) => pattern.path)) {
-    router.all(path, toExpress(routes(...group)));
+    router.all(pathOf(path), toExpress(routes(...group)));
   }
+}
+
+/**
+ * Without captures: Express would decode what it captures, and answer what it cannot decode with a stack. Loose in case and in the last
+ * slash, as Express is; the template then decides, and answers in our own words.
+ */
+function pathOf(template: string): RegExp {
+  const segments = template.split('/').map((one) => (one.startsWith(':') ? '[^/]+' : one.replaceAll(/[.$]/g, '\\$&')));
+  return new RegExp(`^${segments.join('/')}/?$`, 'i');
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { MedzenError } from '@medzen/core';
 import type { FetchHandler } from '../policy.ts';
 import { problemResponse } from '../problem-response.ts';
+import { securityHeaders } from '../security-headers.ts';
 import type { ExpressRequest } from './express-request.ts';
 import { sendResponse } from './send-response.ts';
 import { discardBody, hasBody, toRequest } from './to-request.ts';
@@ -61,11 +62,18 @@ async function run(
   const request = toRequest(incoming, gone.signal);
   const { remoteAddress } = incoming.socket;
   const info = remoteAddress === undefined ? {} : { remoteAddress };
-  const response =
-    request === undefined
-      ? problemResponse(new MedzenError('invalid_input', 'The request line or a header field cannot be read'))
-      : await handler(request, info);
+  const response = request === undefined ? unreadable() : await handler(request, info);
   await sendResponse(response, outgoing, incoming.method === 'HEAD');
   // Only now: the answer may be made of the body.
   discardBody(incoming);
+}
+
+/** What never became a request is answered with the header fields of every other answer. */
+function unreadable(): Response {
+  const response = problemResponse(
+    new MedzenError('invalid_input', 'The request line or a header field cannot be read'),
+  );
+  securityHeaders().apply(response.headers);
+  response.headers.set('vary', 'Origin');
+  return response;
 }
