@@ -15,6 +15,6 @@ export interface RetentionWarning {
  * telling and noting that it told.
  */
 export interface Notifier {
-  /** Rejecting leaves the warning due: the next sweep tries again. */
+  /** Rejecting leaves the warning due: the next sweep tries again, and does not delete what it could not warn of. */
   retentionWarning(warning: RetentionWarning): Promise<void>;
 }

@@ -31,10 +31,10 @@ export interface SweepReport {
   /** Back from `archived` to `available`: the date moved. */
   readonly restored: readonly string[];
   readonly deleted: readonly string[];
-  /** Due, but a hold, a lock or a change came in between. */
+  /** Due, but a hold, a lock or a change came in between, or nobody could be told of the deadline. */
   readonly deferred: readonly {
     readonly id: string;
-    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost';
+    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost' | 'not_warned';
   }[];
   readonly failed: readonly SweepFailure[];
   /** Failed five times or more: someone should look. */

@@ -113,6 +113,15 @@ describe('sweep', () => {
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
   });
 
+  it('deletes nothing of whose deadline nobody could be told, and goes on once somebody was', async () => {
+    const { id } = await clinic.available();
+    const deaf = clinic.another({ notifier: { retentionWarning: () => Promise.reject(new Error('mail is down')) } });
+    clinic.clock.set('2035-01-01T12:00:00.000Z');
+    expect(await deaf.sweep(clinic.scope)).toMatchObject({ deleted: [], deferred: [{ id, reason: 'not_warned' }] });
+    clinic.clock.advance(24 * 60 * 60_000);
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [id], deleted: [id] });
+  });
+
   it('brings an archived recording back when a new treatment moves the date, and cancels its deletion', async () => {
     const { id } = await clinic.available();
     clinic.clock.set(retained);
