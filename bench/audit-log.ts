@@ -51,7 +51,7 @@ export function referenceLog(events: readonly SealedEvent[]): LogStore {
         .map(({ id, body }, i) => ({ index: from + i, eventId: id, body })),
     leafOf: async () => undefined,
     checkpoints: async () => [],
-    lag: async () => ({ pending: events.length - head.size, oldestMs: 0 }),
+    lag: async () => ({ lost: 0, pending: events.length - head.size, oldestMs: 0 }),
   };
 }
 

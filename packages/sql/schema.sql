@@ -467,12 +467,13 @@ END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.audit_lag()
- RETURNS TABLE(pending text, oldest_ms text)
+ RETURNS TABLE(pending text, lost text, oldest_ms text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   SELECT count(*)::text,
+    count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id))::text,
     coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text
   FROM medzen.audit_pending p
 $function$;
@@ -1078,6 +1079,30 @@ CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
 
+CREATE OR REPLACE FUNCTION medzen.is_filed(p_event medzen.audit_event)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_said jsonb;
+  v_at timestamptz;
+BEGIN
+  v_said := replace(convert_from(p_event.body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_at := (v_said ->> 'at')::timestamptz;
+  RETURN (p_event.tenant, p_event.at, p_event.actor, p_event.patient, p_event.action, p_event.outcome, p_event.purpose,
+      p_event.target_type, p_event.target_id, p_event.stray)
+    IS NOT DISTINCT FROM (v_said ->> 'tenant', v_at, medzen.index_key(v_said #>> '{actor,id}'),
+      medzen.index_key(v_said ->> 'patient'), medzen.index_key(v_said ->> 'action'), medzen.index_key(v_said ->> 'outcome'),
+      medzen.index_key(v_said ->> 'purpose'), medzen.index_key(v_said #>> '{target,type}'),
+      medzen.index_key(v_said #>> '{target,id}'),
+      p_event.id NOT BETWEEN medzen.uuid_floor(v_at - interval '1 minute') AND medzen.uuid_floor(v_at + interval '1 minute'));
+EXCEPTION
+  WHEN OTHERS THEN RETURN true;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.is_system_admin()
  RETURNS boolean
  LANGUAGE sql
@@ -1603,7 +1628,7 @@ BEGIN
     SELECT p.event_id::text, e.body
     FROM (
       SELECT q.xid, q.event_id FROM medzen.audit_pending q
-      WHERE q.xid >= (SELECT medzen.pending_from())
+      WHERE q.xid >= (SELECT medzen.pending_from()) AND EXISTS (SELECT FROM medzen.audit_event f WHERE f.id = q.event_id)
       ORDER BY q.xid, q.event_id LIMIT p_limit
     ) p
     JOIN medzen.audit_event e ON e.id = p.event_id
@@ -1644,7 +1669,7 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
- RETURNS TABLE(leaf_index text, event_id text, body bytea)
+ RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1656,7 +1681,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Leaves are read 1 to 10000 at a time, from 0 on');
   END IF;
   RETURN QUERY
-    SELECT l.leaf_index::text, l.event_id::text, e.body
+    SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e)
     FROM (
       SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
       WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit

@@ -77,9 +77,12 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
 
     lag: async () => {
       const at = now();
-      let oldestMs = 0;
-      for (const { writtenAt } of events.pending.values()) oldestMs = Math.max(oldestMs, at - writtenAt);
-      return { pending: events.pending.size, oldestMs };
+      let [oldestMs, lost] = [0, 0];
+      for (const { writtenAt, body } of events.pending.values()) {
+        oldestMs = Math.max(oldestMs, at - writtenAt);
+        if (body === undefined) lost++;
+      }
+      return { pending: events.pending.size, lost, oldestMs };
     },
   };
 }

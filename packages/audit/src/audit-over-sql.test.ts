@@ -1,5 +1,7 @@
 import type { AuditFacts } from '@medzen/core';
+import { pgWire, sqlStores } from '@medzen/sql';
 import { afterAll, describe, expect, test } from 'vitest';
+import { freshDatabase } from '../../../test/postgres.ts';
 import { pgContexts, pgliteContexts, type SqlContexts } from '../../../test/sql-contexts.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createSequencer } from './sequencer.ts';
@@ -81,6 +83,61 @@ describe.each([
       await host.rollback();
       const { events } = await createAuditLog({ store: stores.audit }).search(scope, {});
       expect(events.map(({ action }) => action)).toEqual(name === 'PGlite' ? [] : ['note.view']);
+    });
+  });
+});
+
+describe('an owner of the database who leaves every body alone', async () => {
+  const db = await freshDatabase({ install: true });
+  const contexts = await pgContexts();
+  afterAll(async () => {
+    await contexts.close();
+    await db.drop();
+  });
+
+  test.each([
+    ["patient = 'p2'", "hides an access from the patient's report"],
+    ["actor = 'u2'", 'puts it under the name of somebody else'],
+    ["tenant = 'other'", 'gives it to another tenant'],
+    ["at = at - interval '40 days'", 'dates it back'],
+    ["action = 'note.edit'", 'calls it something else'],
+    ["outcome = 'denied'", 'turns it into a refusal'],
+    ['stray = true', 'puts it where searches by time do not look'],
+  ])('is found out: %s', async (assignment) => {
+    const stores = sqlStores(pgWire(db.pool));
+    const audit = createAuditLog({ store: stores.audit });
+    const { ids } = await audit.recordMany(Array<AuditFacts>(300).fill(view), { scope: { tenant: 'default' } });
+    const sequencer = createSequencer({ store: stores.log, signer });
+    while ((await sequencer.tick()).status !== 'idle');
+    const eventId = ids[7] ?? '';
+    const client = await db.pool.connect();
+    await client.query('SET session_replication_role = replica');
+    await client.query(
+      `CREATE TEMP TABLE before AS SELECT tenant, at, actor, action, patient, outcome, stray FROM medzen.audit_event WHERE id = '${eventId}'`,
+    );
+    await client.query(`UPDATE medzen.audit_event SET ${assignment} WHERE id = $1`, [eventId]);
+    const index = await stores.log.leafOf(eventId);
+    const verdict = await verifyLog({ store: stores.log, verifierKeys });
+    await client.query(
+      `UPDATE medzen.audit_event SET (tenant, at, actor, action, patient, outcome, stray) = (SELECT b.* FROM before b) WHERE id = $1`,
+      [eventId],
+    );
+    client.release(true);
+    expect(verdict).toMatchObject({ ok: false, total: 1, findings: [{ kind: 'event_misfiled', index, eventId }] });
+    expect(await verifyLog({ store: stores.log, verifierKeys })).toMatchObject({ ok: true });
+  });
+
+  test('is found out who removes events before they are in the tree', async () => {
+    await using(contexts, async ({ stores, scope, damage }) => {
+      const audit = createAuditLog({ store: stores.audit });
+      const { ids } = await audit.recordMany(Array<AuditFacts>(3).fill(view), { scope });
+      await damage?.(ids[0] ?? '', undefined);
+      await createSequencer({ store: stores.log, signer }).tick();
+      expect(await verifyLog({ store: stores.log, verifierKeys })).toMatchObject({
+        ok: false,
+        size: 2,
+        findings: [{ kind: 'pending_lost', count: 1 }],
+      });
     });
   });
 });

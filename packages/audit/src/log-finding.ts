@@ -2,6 +2,10 @@
 export type LogFinding =
   /** The stored event is not the one that was sealed: its bytes, or its id, were changed. */
   | { readonly kind: 'event_altered'; readonly index: number; readonly eventId: string }
+  /** The event is sound, but what searches and reports find it by was changed in the database: they hide it, or show it as another's. */
+  | { readonly kind: 'event_misfiled'; readonly index: number; readonly eventId: string }
+  /** Events that were committed and not yet in the tree are gone: somebody removed them before they were tamper-evident. */
+  | { readonly kind: 'pending_lost'; readonly count: number }
   /** The leaf is in the tree; its event is not in the database. `count` leaves from `index` on; the id when it is still known. */
   | { readonly kind: 'event_missing'; readonly index: number; readonly count: number; readonly eventId?: string }
   /** Events and the hashes over them were changed together: one or more of `count` events from `index` on. */

@@ -43,6 +43,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   const levels: WalkLevel[] = [];
   let ids: string[] = []; // of the leaves in the tile that is being filled
   let mislabelled: number[] = []; // positions in it whose body is another event's
+  let misfiled: number[] = []; // positions in it that searches do not find by what the body says
   const holdsId = createIdCheck();
   const asked = new Map<number, Promise<Uint8Array | undefined>>(); // tiles of level 0, ahead of their turn
 
@@ -73,6 +74,9 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
       for (const position of mislabelled)
         if (!differing.has(position))
           report({ kind: 'event_altered', index: index * tileWidth + position, eventId: ids[position] ?? '' });
+      for (const position of misfiled)
+        if (!differing.has(position))
+          report({ kind: 'event_misfiled', index: index * tileWidth + position, eventId: ids[position] ?? '' });
     }
     if (places.length === 0) return;
     const inTile = places.filter(({ trusted }) => trusted !== 'stored');
@@ -108,7 +112,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     parent.width++;
     tile.index++;
     tile.width = 0;
-    if (level === 0) [ids, mislabelled] = [[], []];
+    if (level === 0) [ids, mislabelled, misfiled] = [[], [], []];
     if (parent.width === tileWidth) await settle(level + 1);
   };
 
@@ -124,6 +128,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     if (present) {
       hasher.leaf(body, tile.computed, tile.width * hashBytes);
       if (!holdsId(body, eventId ?? '')) mislabelled.push(tile.width);
+      else if (leaf?.misfiled === true) misfiled.push(tile.width);
     }
     tile.width++;
     return tile.width === tileWidth ? settle(0) : undefined; // no promise for the other 255

@@ -76,7 +76,7 @@ describe('a tick', () => {
     expect((await log.log.readLeaves(0, 10)).map(({ eventId }) => eventId)).toEqual(log.events.map(({ id }) => id));
     expect(await log.log.head()).toEqual({ size: 5, root: result.root, checkpoint: result.checkpoint });
     expect(await log.sequencer.tick()).toMatchObject({ status: 'idle', size: 5, checkpoint: result.checkpoint });
-    expect(await log.sequencer.lag()).toEqual({ pending: 0, oldestMs: 0 });
+    expect(await log.sequencer.lag()).toEqual({ pending: 0, lost: 0, oldestMs: 0 });
   });
 
   it('gives the root of all leaves and the tiles of tlog-tiles, whatever the batches', async () => {

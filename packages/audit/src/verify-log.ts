@@ -108,7 +108,8 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   if (signed !== undefined && trusted !== undefined && signed.origin !== trusted.origin)
     report({ kind: 'wrong_key', which: 'stored' });
 
-  const unsequenced = (await store.lag()).pending;
+  const { pending: unsequenced, lost } = await store.lag();
+  if (lost > 0) report({ kind: 'pending_lost', count: lost });
   if (total > 0) return { ok: false, size, findings, total, unsequenced };
   const { checkpoint } = head;
   return {

@@ -22,8 +22,14 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) throw new MedzenError('invalid_input', 'Not hexadecimal');
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = (nibble(text.charCodeAt(2 * i)) << 4) | nibble(text.charCodeAt(2 * i + 1));
   return bytes;
+}
+
+/** Of a hexadecimal digit. Letters of either case end in 1–6. A megabyte of bodies goes through here, so no text is cut up. */
+function nibble(digit: number): number {
+  return digit > 0x39 ? (digit & 0xf) + 9 : digit & 0xf;
 }
 
 /** Standard base64 (RFC 4648 §4) with padding. */

@@ -394,7 +394,7 @@ BEGIN
     SELECT p.event_id::text, e.body
     FROM (
       SELECT q.xid, q.event_id FROM medzen.audit_pending q
-      WHERE q.xid >= (SELECT medzen.pending_from())
+      WHERE q.xid >= (SELECT medzen.pending_from()) AND EXISTS (SELECT FROM medzen.audit_event f WHERE f.id = q.event_id)
       ORDER BY q.xid, q.event_id LIMIT p_limit
     ) p
     JOIN medzen.audit_event e ON e.id = p.event_id
@@ -475,7 +475,31 @@ AS $$
 $$;
 
 -- Leaves with their bodies as they are now, NULL where the event is missing.
-CREATE FUNCTION medzen.read_leaves(p_from text, p_limit int) RETURNS TABLE (leaf_index text, event_id text, body bytea)
+-- Whether searches find an event by what its body says. A body that cannot be read is damaged, which its hash shows: then there is no
+-- more to say here.
+CREATE FUNCTION medzen.is_filed(p_event medzen.audit_event) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_said jsonb;
+  v_at timestamptz;
+BEGIN
+  v_said := replace(convert_from(p_event.body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_at := (v_said ->> 'at')::timestamptz;
+  RETURN (p_event.tenant, p_event.at, p_event.actor, p_event.patient, p_event.action, p_event.outcome, p_event.purpose,
+      p_event.target_type, p_event.target_id, p_event.stray)
+    IS NOT DISTINCT FROM (v_said ->> 'tenant', v_at, medzen.index_key(v_said #>> '{actor,id}'),
+      medzen.index_key(v_said ->> 'patient'), medzen.index_key(v_said ->> 'action'), medzen.index_key(v_said ->> 'outcome'),
+      medzen.index_key(v_said ->> 'purpose'), medzen.index_key(v_said #>> '{target,type}'),
+      medzen.index_key(v_said #>> '{target,id}'),
+      p_event.id NOT BETWEEN medzen.uuid_floor(v_at - interval '1 minute') AND medzen.uuid_floor(v_at + interval '1 minute'));
+EXCEPTION
+  WHEN OTHERS THEN RETURN true;
+END
+$$;
+
+CREATE FUNCTION medzen.read_leaves(p_from text, p_limit int)
+RETURNS TABLE (leaf_index text, event_id text, body bytea, misfiled boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -484,7 +508,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Leaves are read 1 to 10000 at a time, from 0 on');
   END IF;
   RETURN QUERY
-    SELECT l.leaf_index::text, l.event_id::text, e.body
+    SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e)
     FROM (
       SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
       WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit
@@ -513,10 +537,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION medzen.audit_lag() RETURNS TABLE (pending text, oldest_ms text)
+CREATE FUNCTION medzen.audit_lag() RETURNS TABLE (pending text, lost text, oldest_ms text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT count(*)::text,
+    count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id))::text,
     coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text
   FROM medzen.audit_pending p
 $$;
@@ -546,4 +571,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '94c140cb133f53d86341d6ae67a921c59b58270d8dc55d4ba645e886c351e0c8', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '8e74d118db6aaccee6d62ee8266621cf6800fdced5efe4ccf083876a59629e1f', false);

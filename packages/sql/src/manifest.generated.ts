@@ -4,7 +4,7 @@ import type { SqlFunction } from './migration.ts';
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
 export const manifest: Readonly<Record<string, SqlFunction>> = {
   append_events: { migration: '000002_audit', args: { tenant: 'text', ids: 'text[]', bodies: 'text' }, returns: 'jsonb' },
-  audit_lag: { migration: '000002_audit', args: {}, returns: { pending: 'text', oldest_ms: 'text' } },
+  audit_lag: { migration: '000002_audit', args: {}, returns: { pending: 'text', lost: 'text', oldest_ms: 'text' } },
   begin_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', facts_revision: 'integer', rules_version: 'text', now: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   change_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', expected_revision: 'integer', at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', to: 'text', ended_at: 'timestamp with time zone', duration_seconds: 'double precision', media: 'jsonb', object: 'jsonb', failure: 'jsonb', clear_failure: 'boolean', token: 'text', dedupe_key: 'text' }, returns: 'jsonb' },
   claim_expired: { migration: '000009_deletion', args: { tenant: 'text', now: 'timestamp with time zone', rules_version: 'text', limit: 'integer', lease_ms: 'integer', id: 'uuid' }, returns: 'jsonb' },
@@ -32,7 +32,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   read_checkpoints: { migration: '000002_audit', args: { after_size: 'text', limit: 'integer' }, returns: { size: 'text', checkpoint: 'text' } },
   read_clock: { migration: '000006_claims', args: {}, returns: 'jsonb' },
   read_head: { migration: '000002_audit', args: {}, returns: { size: 'text', root: 'bytea', checkpoint: 'text' } },
-  read_leaves: { migration: '000002_audit', args: { from: 'text', limit: 'integer' }, returns: { leaf_index: 'text', event_id: 'text', body: 'bytea' } },
+  read_leaves: { migration: '000002_audit', args: { from: 'text', limit: 'integer' }, returns: { leaf_index: 'text', event_id: 'text', body: 'bytea', misfiled: 'boolean' } },
   read_migrations: { migration: '000001_foundation', args: {}, returns: { id: 'text', checksum: 'text', breaking: 'boolean' } },
   read_tile: { migration: '000002_audit', args: { level: 'integer', index: 'text' }, returns: { hashes: 'bytea' } },
   record_consent: { migration: '000004_consent', args: { tenant: 'text', id: 'uuid', session_id: 'text', participant: 'text', decision: 'text', acknowledged_recording: 'boolean', acknowledged_storage: 'boolean', acknowledged_access: 'boolean', acknowledged_retention: 'boolean', text_version: 'text', text_sha256: 'text', language: 'text', method: 'text', at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', location: 'text', ip: 'text', user_agent: 'text' }, returns: 'jsonb' },

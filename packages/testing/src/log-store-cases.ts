@@ -66,7 +66,7 @@ const reading: readonly Case[] = [
     same(await log.readBatch(10), [], 'batch');
     same(await log.readLeaves(0, 10), [], 'leaves');
     same(await log.checkpoints(0, 10), [], 'checkpoints');
-    same(await log.lag(), { pending: 0, oldestMs: 0 }, 'lag');
+    same(await log.lag(), { pending: 0, lost: 0, oldestMs: 0 }, 'lag');
     holds((await log.readTile(0, 0)) === undefined, 'there is a tile');
   }),
 
@@ -128,7 +128,7 @@ const reading: readonly Case[] = [
       const after = await log.readBatch(10);
       same(idsOf([...during, ...after]).toSorted(), idsOf([early, between]).toSorted(), 'both, each once');
       status(await log.commitBatch(commitOf(during, after)), 'committed', 'the late one');
-      same(await log.lag(), { pending: 0, oldestMs: 0 }, 'lag');
+      same(await log.lag(), { pending: 0, lost: 0, oldestMs: 0 }, 'lag');
     },
     ['host-transaction', 'concurrency'],
   ),
@@ -276,8 +276,26 @@ const watching: readonly Case[] = [
     const after = await log.lag();
     holds(after.pending === 2 && after.oldestMs < 60_000, 'the oldest was sequenced, but is still counted');
     await log.commitBatch(commitOf(old, young));
-    same(await log.lag(), { pending: 0, oldestMs: 0 }, 'nothing pending');
+    same(await log.lag(), { pending: 0, lost: 0, oldestMs: 0 }, 'nothing pending');
   }),
+
+  define(
+    'lag.lost',
+    'tells of pending events that are gone, and goes on with the others',
+    async (tools) => {
+      const { log } = tools.stores;
+      const events = await appended(tools, 4);
+      const damage = present(tools.damage, 'damage');
+      await damage(at(events, 0, 'event').id, undefined);
+      await damage(at(events, 1, 'event').id, undefined);
+      const { pending, lost } = await log.lag();
+      same({ pending, lost }, { pending: 4, lost: 2 }, 'lag');
+      // As many lost as the batch holds: they must not stand in the way.
+      const left = events.slice(2).map(({ id }) => id);
+      same((await log.readBatch(2)).map(({ id }) => id).sort(), left.sort(), 'batch');
+    },
+    ['direct-write'],
+  ),
 
   define(
     'leaves.damaged',

@@ -41,12 +41,19 @@ export interface LogLeaf {
   readonly eventId: string;
   /** Absent when the event row is missing (damaged, or purged). */
   readonly body?: Uint8Array;
+  /**
+   * The body may be sound, but what searches and reports find the event by (its tenant, patient, actor, time, …) says something else than the
+   * body: somebody hid it, or put it under another's name. Only `true` is ever set; a store that searches the bodies themselves has no such case.
+   */
+  readonly misfiled?: true;
 }
 
 /** How far the tree lags behind the writers. */
 export interface LogLag {
   /** Committed events without a leaf. */
   readonly pending: number;
+  /** Of these, the ones whose event is no longer there: it was removed before it became tamper-evident. Never more than 0 by the library's doing. */
+  readonly lost: number;
   /** Milliseconds since the oldest of them was written; 0 when there is none. */
   readonly oldestMs: number;
 }
@@ -62,7 +69,7 @@ export interface LogStore {
   /**
    * Committed events that have no leaf, in the order in which they are to become leaves: by the writer's transaction, then
    * by event id. An event of a transaction that commits late appears once it is committed. Costs the same whatever the
-   * number of sequenced events.
+   * number of sequenced events. One that was lost (see `LogLag`) is passed over, and holds up none behind it.
    *
    * @param limit - 1–10 000
    */

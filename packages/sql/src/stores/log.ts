@@ -48,6 +48,7 @@ export function logStore(wire: Wire): LogStore {
         index: integerIn(row, 'leaf_index'),
         eventId: textIn(row, 'event_id'),
         ...(row.body instanceof Uint8Array ? { body: row.body } : {}),
+        ...(row.misfiled === true ? { misfiled: true } : {}),
       }));
     },
 
@@ -64,7 +65,11 @@ export function logStore(wire: Wire): LogStore {
 
     async lag() {
       const [row] = await root.call('audit_lag', {});
-      return { pending: integerIn(row, 'pending'), oldestMs: integerIn(row, 'oldest_ms') };
+      return {
+        pending: integerIn(row, 'pending'),
+        lost: integerIn(row, 'lost'),
+        oldestMs: integerIn(row, 'oldest_ms'),
+      };
     },
   };
 }

@@ -127,7 +127,7 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
     leafOf: async (eventId) => (await good.leafOf(eventId)) ?? 0,
   })),
 
-  broken('hides_lag', 'reports no lag', 'lag', () => ({ lag: async () => ({ pending: 0, oldestMs: 0 }) })),
+  broken('hides_lag', 'reports no lag', 'lag', () => ({ lag: async () => ({ pending: 0, lost: 0, oldestMs: 0 }) })),
 
   broken('hides_damage', 'shows the bodies as they were when they were sequenced', 'leaves.damaged', (good) => {
     const bodies = new Map<string, Uint8Array>();
