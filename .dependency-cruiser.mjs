@@ -1,6 +1,6 @@
 // The floors of the house: who may import whom. Tests and tools may reach across; shipped code may not.
 const shipped = (name) => ({ path: `^packages/${name}/src/`, pathNot: '\\.(test|fixture)\\.ts$' });
-const rooms = 'audit|recording|security|sql|adapters-local|testing';
+const rooms = 'audit|recording|security|sql|adapters-[a-z]+|testing';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -63,7 +63,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)dist/' },
+    exclude: { path: '(^|/)(dist|[.]generated)/' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default', 'types'] },
   },
 };

@@ -94,7 +94,7 @@ export async function openTransaction(db: PGlite): Promise<{
 }
 
 /** Everything that an owner of the database does: empties it, moves its clock, looks into it, damages it. */
-async function sharedContext(
+export async function sharedContext(
   owner: SqlClient,
 ): Promise<Pick<StoreContext<keyof Stores>, 'scope' | 'otherScope' | 'clock' | 'advance' | 'reader' | 'damage'>> {
   await empty(owner);

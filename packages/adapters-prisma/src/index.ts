@@ -1,0 +1,2 @@
+export * from './prisma-stores.ts';
+export * from './prisma-wire.ts';

@@ -1,0 +1,128 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type * as Generator from '@prisma/client-generator-ts';
+import type * as Internals from '@prisma/internals';
+import type { PrismaLike } from './prisma-wire.ts';
+
+/** The schema of a host, as small as can be. */
+const schema = `
+generator client {
+  provider               = "prisma-client"
+  output                 = "./client"
+  generatedFileExtension = "ts"
+  importFileExtension    = "ts"
+}
+
+datasource db {
+  provider = "postgresql"
+}
+
+model Patient {
+  id   String @id
+  name String
+
+  @@map("patient")
+}
+`;
+
+/** What the host's own tables are, which Prisma does not create here. */
+export const hostSql = 'CREATE TABLE patient (id text PRIMARY KEY, name text NOT NULL)';
+
+/** The part of the generated client that the tests use; the whole is put to the compiler in `prisma-types.test.ts`. */
+export interface HostTransactionClient extends PrismaLike {
+  readonly patient: {
+    create(args: { data: { id: string; name: string } }): PromiseLike<unknown>;
+    findMany(): PromiseLike<{ id: string; name: string }[]>;
+  };
+}
+
+/** The client itself. */
+export interface HostClient extends HostTransactionClient {
+  $transaction<T>(
+    work: (tx: HostTransactionClient) => Promise<T>,
+    options?: { timeout?: number; maxWait?: number },
+  ): Promise<T>;
+  $extends(extension: { name: string }): HostClient;
+  $disconnect(): Promise<void>;
+}
+
+/** A client of the generated class on its own pool. */
+export async function hostClient(connectionString: string, max = 12): Promise<HostClient> {
+  const { PrismaClient } = (await import(join(await generatedClient(), 'client.ts'))) as {
+    PrismaClient: new (options: {
+      adapter: PrismaPg;
+    }) => HostClient; // generated: not there when this is compiled
+  };
+  return new PrismaClient({ adapter: new PrismaPg({ connectionString, max }, { onPoolError: () => undefined }) });
+}
+
+/**
+ * The folder of the generated client, which is made when it is not there (by the parts of `prisma generate` that need neither an
+ * engine nor the network), whichever worker comes first.
+ */
+export async function generatedClient(): Promise<string> {
+  const home = fileURLToPath(new URL('../.generated/', import.meta.url));
+  const require = createRequire(import.meta.url); // their ESM builds do not resolve in Node
+  const { version } = require('@prisma/client/package.json') as { version: string };
+  const digest = createHash('sha256').update(`${version}\n${schema}`).digest('hex').slice(0, 16);
+  const folder = join(home, digest, 'client');
+  if (existsSync(folder)) return folder;
+
+  const { PrismaClientTsGenerator } = require('@prisma/client-generator-ts') as typeof Generator;
+  const { getConfig, getDMMF } = require('@prisma/internals') as typeof Internals;
+  const making = join(home, randomUUID());
+  await mkdir(making, { recursive: true });
+  const schemaPath = join(making, 'schema.prisma');
+  const datamodel: [string, string][] = [[schemaPath, schema]];
+  const { generators, datasources } = await getConfig({ datamodel });
+  const [generator] = generators;
+  if (generator === undefined) throw new Error('The schema names no generator');
+  await new PrismaClientTsGenerator().generate({
+    generator: { ...generator, output: { fromEnvVar: null, value: join(making, 'client') } },
+    otherGenerators: [],
+    schemaPath,
+    datamodel: schema,
+    dmmf: await getDMMF({ datamodel }),
+    datasources,
+    version,
+  });
+  await rename(making, join(home, digest)).catch(async (error: unknown) => {
+    await rm(making, { recursive: true });
+    if (!existsSync(folder)) throw error; // otherwise another worker was first
+  });
+  return folder;
+}
+
+/** Prisma hands a transaction to a callback; this holds the callback open until the host decides. */
+export async function openTransaction(prisma: HostClient): Promise<{
+  tx: HostTransactionClient;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}> {
+  const opened = Promise.withResolvers<HostTransactionClient>();
+  const decided = Promise.withResolvers<void>();
+  const done = prisma.$transaction(
+    async (tx) => {
+      opened.resolve(tx);
+      await decided.promise;
+    },
+    { timeout: 60_000, maxWait: 60_000 },
+  );
+  done.catch(opened.reject);
+  return {
+    tx: await opened.promise,
+    async commit() {
+      decided.resolve();
+      await done;
+    },
+    async rollback() {
+      decided.reject(new Error('rolled back by the host'));
+      await done.catch(() => undefined);
+    },
+  };
+}
