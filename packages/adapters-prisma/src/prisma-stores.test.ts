@@ -1,10 +1,16 @@
 import { sealEvent } from '@medzen/core';
 import {
   auditStoreCases,
+  brokenAuditStores,
+  brokenConsentStores,
+  brokenLogStores,
+  brokenRateLimitStores,
+  brokenRecordingStores,
   consentStoreCases,
   logStoreCases,
   rateLimitStoreCases,
   recordingStoreCases,
+  registerBroken,
   registerCases,
 } from '@medzen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -25,8 +31,16 @@ describe('the stores over Prisma', () => {
     registerCases(recordingStoreCases, options),
     registerCases(rateLimitStoreCases, options),
   ];
-  test('leave out no case', () => {
+  const unseen = [
+    ...registerBroken(auditStoreCases, brokenAuditStores, options),
+    ...registerBroken(logStoreCases, brokenLogStores, options),
+    ...registerBroken(consentStoreCases, brokenConsentStores, options),
+    ...registerBroken(recordingStoreCases, brokenRecordingStores, options),
+    ...registerBroken(rateLimitStoreCases, brokenRateLimitStores, options),
+  ];
+  test('leave out no case and no broken store', () => {
     expect(registered.flatMap(({ skipped }) => skipped)).toEqual([]);
+    expect(unseen).toEqual([]);
   });
   afterAll(() => contexts.close());
 });

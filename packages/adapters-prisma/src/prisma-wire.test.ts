@@ -1,6 +1,14 @@
 import { inspect } from 'node:util';
 import { type SqlFunction, sqlstates } from '@medzen/sql';
-import { registerCases, type WireContext, wireCases, wireEchoFunctions, wireEchoSql } from '@medzen/testing';
+import {
+  brokenWires,
+  registerBroken,
+  registerCases,
+  type WireContext,
+  wireCases,
+  wireEchoFunctions,
+  wireEchoSql,
+} from '@medzen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { prismaWire } from './index.ts';
@@ -26,9 +34,9 @@ afterAll(async () => {
 });
 
 describe('prismaWire', () => {
-  registerCases(wireCases, {
+  const options = {
     test,
-    capabilities: ['host-transaction', 'concurrency'],
+    capabilities: ['host-transaction', 'concurrency'] as const,
     async createContext(): Promise<WireContext> {
       await db.pool.query('TRUNCATE medzen.contract_note');
       const wire = prismaWire(prisma, { functions });
@@ -41,7 +49,10 @@ describe('prismaWire', () => {
         },
       };
     },
-  });
+  };
+  registerCases(wireCases, options);
+  const unseen = registerBroken(wireCases, brokenWires, options);
+  test('leaves no broken wire unnoticed', () => expect(unseen).toEqual([]));
 });
 
 describe('a call', () => {
