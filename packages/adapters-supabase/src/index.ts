@@ -1,0 +1,3 @@
+export * from './supabase-client.ts';
+export * from './supabase-stores.ts';
+export * from './supabase-wire.ts';
