@@ -1,6 +1,14 @@
 import { inspect } from 'node:util';
 import { type SqlFunction, sqlstates } from '@medzen/sql';
-import { registerCases, type WireContext, wireCases, wireEchoFunctions, wireEchoSql } from '@medzen/testing';
+import {
+  brokenWires,
+  registerBroken,
+  registerCases,
+  type WireContext,
+  wireCases,
+  wireEchoFunctions,
+  wireEchoSql,
+} from '@medzen/testing';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -38,14 +46,16 @@ afterAll(async () => {
 });
 
 describe('supabaseWire, through supabase-js and a stand-in for PostgREST', () => {
-  const { skipped } = registerCases(wireCases, {
+  const options = {
     test,
     capabilities: [],
     async createContext(): Promise<WireContext> {
       await db.pool.query('TRUNCATE medzen.contract_note');
       return { wire: supabaseWire(service, { functions }), sqlstateOf: (code) => sqlstates[code] };
     },
-  });
+  };
+  const { skipped } = registerCases(wireCases, options);
+  const unseen = registerBroken(wireCases, brokenWires, options);
 
   test("leaves out the cases of a host's transaction, which a request cannot take part in, and no others", () => {
     expect(skipped.map(({ id }) => id)).toEqual([
@@ -55,6 +65,8 @@ describe('supabaseWire, through supabase-js and a stand-in for PostgREST', () =>
       'wire.transaction.busy',
     ]);
     expect(skipped.every(({ missing }) => missing.includes('host-transaction'))).toBe(true);
+    // Faults of wires inside such a transaction; every other broken wire is noticed.
+    expect(unseen).toEqual(['wire.root_inside', 'wire.hides_transaction', 'wire.escapes']);
   });
 
   test('refuses an answer that PostgREST cut short', async () => {
