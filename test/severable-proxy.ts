@@ -22,7 +22,7 @@ export async function severableProxy(target: {
     return socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
   };
   const server = createServer((inner) => {
-    if (severed) return void inner.destroy();
+    if (severed) return void inner.resetAndDestroy(); // as one that refuses: to close it politely would be an answer
     const outer = track(connect(target.port, target.host));
     track(inner).pipe(outer).pipe(inner);
     inner.once('close', () => outer.destroy());

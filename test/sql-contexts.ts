@@ -1,8 +1,20 @@
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import type { Stores } from '@medzen/core';
-import { installSql, pgliteWire, pgWire, type SqlClient, sqlStores } from '@medzen/sql';
+import {
+  installSql,
+  neonWire,
+  type PostgresJsClient,
+  pgliteWire,
+  pgWire,
+  postgresJsWire,
+  type SqlClient,
+  sqlStores,
+} from '@medzen/sql';
 import { fakeClock, type HostTransaction, type StoreContext } from '@medzen/testing';
+import { neon, neonConfig } from '@neondatabase/serverless';
 import pg from 'pg';
+import postgres from 'postgres';
+import { neonStandIn } from './neon-stand-in.ts';
 import { freshDatabase } from './postgres.ts';
 import { severableProxy } from './severable-proxy.ts';
 
@@ -51,6 +63,91 @@ export async function pgContexts(): Promise<SqlContexts> {
     async close() {
       await db.drop();
       await proxy.close();
+    },
+  };
+}
+
+/** Over postgres.js and the run's real Postgres, through a proxy that can be cut. Every capability. */
+export async function postgresJsContexts(): Promise<SqlContexts> {
+  const db = await freshDatabase({ test: true });
+  const url = new URL(db.url);
+  const proxy = await severableProxy({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  const owner = await db.connect();
+  return {
+    async create() {
+      const sql = postgres(url.href, { max: 12, onnotice: () => undefined, backoff: false });
+      const root = postgresJsWire(sql);
+      return {
+        ...(await sharedContext(owner)),
+        stores: sqlStores(root),
+        async transaction() {
+          const { tx, commit, rollback } = await openPostgresJs(sql);
+          return { stores: sqlStores(postgresJsWire(tx, { root })), commit, rollback };
+        },
+        async outage() {
+          proxy.sever();
+          return async () => proxy.mend();
+        },
+        dispose: () => sql.end({ timeout: 5 }),
+      };
+    },
+    async close() {
+      await db.drop();
+      await proxy.close();
+    },
+  };
+}
+
+/** Over Neon's HTTP driver and a stand-in of its endpoint (`neon-stand-in.ts`), which can be cut off. It takes part in no transaction. */
+export async function neonContexts(): Promise<SqlContexts> {
+  const db = await freshDatabase({ test: true });
+  const endpoint = await neonStandIn();
+  const proxy = await severableProxy({ host: '127.0.0.1', port: endpoint.port });
+  neonConfig.fetchEndpoint = () => `http://127.0.0.1:${proxy.port}/sql`;
+  const owner = await db.connect();
+  return {
+    create: async () => ({
+      ...(await sharedContext(owner)),
+      stores: sqlStores(neonWire(neon(db.url))),
+      async outage() {
+        proxy.sever();
+        return async () => proxy.mend();
+      },
+    }),
+    async close() {
+      await proxy.close();
+      await endpoint.close();
+      await db.drop();
+    },
+  };
+}
+
+/** postgres.js hands a transaction to a callback; this holds the callback open until the host decides. */
+export async function openPostgresJs(sql: postgres.Sql): Promise<{
+  tx: PostgresJsClient;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}> {
+  const undone = new Error('Rolled back by the host');
+  const opened = Promise.withResolvers<PostgresJsClient>();
+  const decided = Promise.withResolvers<void>();
+  const done = sql.begin(async (tx) => {
+    opened.resolve(tx);
+    await decided.promise;
+  });
+  done.catch(opened.reject); // it could not begin
+  return {
+    tx: await opened.promise,
+    async commit() {
+      decided.resolve();
+      await done;
+    },
+    async rollback() {
+      decided.reject(undone);
+      await done.catch((error: unknown) => {
+        if (error !== undone) throw error;
+      });
     },
   };
 }

@@ -1,4 +1,5 @@
 import { MedzenError, type Wire, type WireRow, type WireValue } from '@medzen/core';
+import { columnParser } from './column-parsers.ts';
 import type { SqlFunction } from './migration.ts';
 import { checkedSchema } from './schema-name.ts';
 import { fromSqlError } from './sqlstate.ts';
@@ -77,7 +78,7 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
       const { rows } = await query({
         text,
         values: values.map(toDriver),
-        types: { getTypeParser },
+        types: { getTypeParser: columnParser },
         ...prepared,
       });
       return rows as readonly WireRow[]; // what getTypeParser made of the columns
@@ -116,17 +117,3 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
 function toDriver(value: WireValue): unknown {
   return isJsonValue(value) ? JSON.stringify(value.json) : value;
 }
-
-/** Our own, because a host may have changed the driver's global parsers. */
-function getTypeParser(oid: number): (text: string) => unknown {
-  return parsers[oid] ?? asText;
-}
-
-const asText = (text: string): string => text;
-
-const parsers: Readonly<Record<number, (text: string) => unknown>> = {
-  16: (text) => text === 't', // bool
-  17: (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex')), // bytea, in hex format
-  23: Number, // int4
-  3802: (text) => JSON.parse(text), // jsonb
-};

@@ -1,8 +1,8 @@
-import { fromHex, MedzenError, toHex, type Wire, type WireRow, type WireValue } from '@medzen/core';
+import { MedzenError, type Wire, type WireRow } from '@medzen/core';
+import { columnParsers } from './column-parsers.ts';
 import type { SqlFunction } from './migration.ts';
-import { checkedSchema } from './schema-name.ts';
 import { fromSqlError } from './sqlstate.ts';
-import { isJsonValue, type StatementStyle, statementOf } from './statement.ts';
+import { textStatements } from './text-statement.ts';
 
 /** What the wire asks of PGlite: the database, or the transaction that it hands to a callback. */
 export interface PgliteClient {
@@ -48,11 +48,7 @@ export interface PgliteWireOptions {
  * ```
  */
 export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}): PgliteWire {
-  const style: StatementStyle = {
-    schema: checkedSchema(options.schema ?? 'medzen'),
-    functions: options.functions,
-    cast: (place, type) => `${place}::text::${type}`,
-  };
+  const write = textStatements(options);
   const transactions = new Set<PgliteClient>();
   options.root?.transactions.add(client);
   const wire: PgliteWire = {
@@ -62,9 +58,9 @@ export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}
           throw new MedzenError('wire_busy', 'The only connection is in a transaction of the host');
         transactions.delete(transaction);
       }
-      const { text, values } = statementOf(name, args, style);
+      const { text, values } = write(name, args);
       try {
-        const { rows } = await client.query(text, values.map(toText), { parsers });
+        const { rows } = await client.query(text, values, { parsers: { ...columnParsers } });
         return rows as readonly WireRow[]; // what the parsers made of the columns
       } catch (error) {
         throw fromSqlError(error, name);
@@ -78,24 +74,3 @@ export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}
   };
   return wire;
 }
-
-/** Everything is sent as text and cast by the server, so that PGlite's guesses about types do not matter. */
-function toText(value: WireValue): string | null {
-  if (value === null || typeof value === 'string') return value;
-  if (typeof value !== 'object') return String(value);
-  if (value instanceof Uint8Array) return `\\x${toHex(value)}`;
-  if (isJsonValue(value)) return JSON.stringify(value.json);
-  return `{${value.map((item) => quoted(typeof item === 'string' ? item : `\\x${toHex(item)}`)).join(',')}}`;
-}
-
-function quoted(text: string): string {
-  return `"${text.replace(/["\\]/g, '\\$&')}"`;
-}
-
-const parsers: Record<number, (text: string) => unknown> = {
-  16: (text) => text === 't', // bool
-  17: (text) => fromHex(text.slice(2)), // bytea, in hex format
-  23: Number, // int4
-  25: (text) => text,
-  3802: (text) => JSON.parse(text), // jsonb
-};

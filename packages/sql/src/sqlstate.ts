@@ -91,7 +91,10 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
  * and in class 22 the message itself quotes what could not be read: with those left out, no patient gets into a log.
  */
 function withoutValues(error: unknown, state: string): Error {
-  const { message, stack, severity, schema, table, column, constraint, routine } = error as Record<string, unknown>; // an object: it has a SQLSTATE
+  const said = error as Record<string, unknown>; // an object: it has a SQLSTATE
+  const { message, stack, severity, column, routine } = said;
+  // postgres.js names these three otherwise than pg, PGlite and Neon.
+  const { schema = said.schema_name, table = said.table_name, constraint = said.constraint_name } = said;
   const text = typeof message === 'string' && !state.startsWith('22') ? message : 'a value has the wrong form';
   const told = Object.assign(new Error(text), { code: state, severity, schema, table, column, constraint, routine });
   if (typeof stack === 'string' && typeof message === 'string' && message !== '')

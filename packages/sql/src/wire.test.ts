@@ -1,27 +1,12 @@
 import { inspect } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import { sealEvent, type Wire } from '@medzen/core';
-import {
-  registerCases,
-  type WireContext,
-  type WireTransaction,
-  wireCases,
-  wireEchoFunctions,
-  wireEchoSql,
-} from '@medzen/testing';
+import { registerCases, type WireContext, type WireTransaction, wireCases, wireEchoSql } from '@medzen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { openTransaction } from '../../../test/sql-contexts.ts';
-import { type PgClient, pgliteWire, pgWire, type SqlFunction, sqlStores } from './index.ts';
-import { sqlstates } from './sqlstate.ts';
-
-const functions: Readonly<Record<string, SqlFunction>> = Object.fromEntries(
-  wireEchoFunctions.map(({ name, args }) => {
-    const types = Object.fromEntries(args.map((arg) => [arg.name.replace(/^p_/, ''), arg.type]));
-    return [name, { migration: 'wire contract', args: types }];
-  }),
-);
-const sqlstateOf: WireContext['sqlstateOf'] = (code) => sqlstates[code];
+import { type PgClient, pgliteWire, pgWire, sqlStores } from './index.ts';
+import { echoFunctions as functions, sqlstateOf } from './wire-contract.fixture.ts';
 
 let db: FreshDatabase;
 let lite: PGlite;
