@@ -7,7 +7,7 @@ const poisonedAfter = 5;
 
 /**
  * Deletes what may be deleted, earliest deadline first. Claimed one by one: a row waits for its turn without a lease running out, and an
- * aborted run has nothing to give back. What this very run could not warn of is left to a later one.
+ * aborted run has nothing to give back. What this very run could not warn of, or had too many warnings due to look at, is left to a later one.
  */
 export async function deleteExpired(run: SweepRun): Promise<void> {
   const { room, scope, ctx, limit, leaseMs, now, signal, tally } = run;
@@ -18,7 +18,7 @@ export async function deleteExpired(run: SweepRun): Promise<void> {
     if (claim === undefined) return;
     const { id } = claim.recording;
     try {
-      if (notWarned.has(id) && claim.recording.state !== 'deleting') {
+      if ((notWarned.has(id) || !run.warnings.complete) && claim.recording.state !== 'deleting') {
         await room.stores.recordings.releaseClaim(scope, id, claim.token, 'not_warned');
         tally.deferred.push({ id, reason: 'not_warned' });
         continue;

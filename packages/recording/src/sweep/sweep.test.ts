@@ -122,6 +122,23 @@ describe('sweep', () => {
     expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [id], deleted: [id] });
   });
 
+  it('deletes nothing while there are more warnings due than one run may look at', async () => {
+    const made = await several(3);
+    clinic.clock.set(graceEnds);
+    const first = await clinic.recordings.sweep(clinic.scope, { limit: 2 });
+    expect([first.warned.length, first.deleted]).toEqual([2, []]);
+    expect(new Set(first.deferred.map(({ reason }) => reason))).toEqual(new Set(['not_warned']));
+    const warned = [...first.warned];
+    const deleted: string[] = [];
+    for (let run = 0; run < 3; run++) {
+      clinic.clock.advance(24 * 60 * minute);
+      const report = await clinic.recordings.sweep(clinic.scope, { limit: 2 });
+      warned.push(...report.warned);
+      deleted.push(...report.deleted);
+    }
+    expect([warned.toSorted(), deleted.toSorted()]).toEqual(Array(2).fill(made.map(({ id }) => id).toSorted()));
+  });
+
   it('brings an archived recording back when a new treatment moves the date, and cancels its deletion', async () => {
     const { id } = await clinic.available();
     clinic.clock.set(retained);
@@ -341,6 +358,8 @@ describe('sweep', () => {
   it('sets a poisoned row aside, reports it, and lets it starve nobody', async () => {
     const made = await several(3);
     const bad = made[0]?.id ?? '';
+    clinic.clock.set(warning);
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(3);
     clinic.clock.set(graceEnds);
     const cursed = clinic.another({
       objects: {

@@ -7,7 +7,9 @@ import { aborted, forRow, type SweepRun } from './run.ts';
  */
 export async function warnDue(run: SweepRun): Promise<void> {
   const { room, scope, ctx, limit, now, tally } = run;
-  for (const recording of await room.stores.recordings.dueWarnings(scope, now, limit)) {
+  const due = await room.stores.recordings.dueWarnings(scope, now, limit);
+  run.warnings.complete = due.length < limit;
+  for (const recording of due) {
     if (aborted(run)) return;
     const deadline = recording.decision?.graceUntil;
     if (deadline === undefined) continue;
