@@ -139,6 +139,32 @@ describe('sweep', () => {
     expect([warned.toSorted(), deleted.toSorted()]).toEqual(Array(2).fill(made.map(({ id }) => id).toSorted()));
   });
 
+  it('finishes what is half deleted, whatever else is still to be warned of', async () => {
+    const [begun, other] = await several(2);
+    if (begun === undefined || other === undefined) throw new Error('Two were made');
+    clinic.clock.set(warning);
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(2);
+    clinic.clock.set(graceEnds);
+    clinic.fault = (method, when) => {
+      if (method === 'objects.deleteVersions' && when === 'before') throw down();
+    };
+    const half = await clinic.recordings.delete(begun.id, { reason: 'asked for' }, clinic.admin);
+    expect(half.state).toBe('deleting');
+    clinic.fault = undefined;
+    const swamped = clinic.another({
+      stores: {
+        ...clinic.stores,
+        recordings: { ...clinic.stores.recordings, dueWarnings: () => Promise.resolve([other]) },
+      },
+    });
+    const deleted: string[] = [];
+    for (let day = 0; day < 3; day++) {
+      clinic.clock.advance(24 * 60 * minute);
+      deleted.push(...(await swamped.sweep(clinic.scope, { limit: 1 })).deleted);
+    }
+    expect(deleted).toEqual([begun.id]);
+  });
+
   it('brings an archived recording back when a new treatment moves the date, and cancels its deletion', async () => {
     const { id } = await clinic.available();
     clinic.clock.set(retained);
