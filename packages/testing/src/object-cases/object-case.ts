@@ -48,8 +48,14 @@ export async function everything(
   return fail('the listing never ended');
 }
 
+/** A stream, and how far it was read. */
+export interface CountedStream {
+  readonly state: { readonly pulled: number; readonly cancelled: boolean };
+  readonly stream: ReadableStream<Uint8Array>;
+}
+
 /** A stream of so many bytes in chunks of so many, counted as they are pulled. */
-export function streamOf(size: number, chunk: number, failAt = Number.POSITIVE_INFINITY) {
+export function streamOf(size: number, chunk: number, failAt: number = Number.POSITIVE_INFINITY): CountedStream {
   const state = { pulled: 0, cancelled: false };
   const stream = new ReadableStream<Uint8Array>(
     {
