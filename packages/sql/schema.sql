@@ -684,10 +684,12 @@ BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 THEN
     PERFORM medzen.fail('invalid_input', 'A clean-up drops 1 to 100000 keys');
   END IF;
-  DELETE FROM medzen.rate_limit l
-  USING (
+  -- MATERIALIZED: on the inner side of a join, the LIMIT would start anew for each outer row.
+  WITH due AS MATERIALIZED (
     SELECT o.tenant, o.key FROM medzen.rate_limit o WHERE o.tat <= v_now LIMIT p_limit FOR UPDATE SKIP LOCKED
-  ) o
+  )
+  DELETE FROM medzen.rate_limit l
+  USING due o
   WHERE l.tenant = o.tenant AND l.key = o.key AND l.tat <= v_now;
   GET DIAGNOSTICS v_gone = ROW_COUNT;
   RETURN to_jsonb(v_gone);

@@ -158,10 +158,12 @@ BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 THEN
     PERFORM medzen.fail('invalid_input', 'A clean-up drops 1 to 100000 keys');
   END IF;
-  DELETE FROM medzen.rate_limit l
-  USING (
+  -- MATERIALIZED: on the inner side of a join, the LIMIT would start anew for each outer row.
+  WITH due AS MATERIALIZED (
     SELECT o.tenant, o.key FROM medzen.rate_limit o WHERE o.tat <= v_now LIMIT p_limit FOR UPDATE SKIP LOCKED
-  ) o
+  )
+  DELETE FROM medzen.rate_limit l
+  USING due o
   WHERE l.tenant = o.tenant AND l.key = o.key AND l.tat <= v_now;
   GET DIAGNOSTICS v_gone = ROW_COUNT;
   RETURN to_jsonb(v_gone);
@@ -172,4 +174,4 @@ SELECT medzen.permit('medzen_app', 'consume_limits', 'cleanup_rate_limits');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', 'a55191474b6e294c7abb4560ebb186c34f227f66b3e518d46659589981467cc8', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', 'e12ad722a0bad170641649e894dd3c19b732c6651f4583cf5735d355bcecd182', false);

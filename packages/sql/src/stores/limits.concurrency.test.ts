@@ -56,6 +56,19 @@ describe('a rate limit under sixteen connections', () => {
     expect((await sqlStores(root).limits.consume(scope, [policy('host', 1)]))[0]?.allowed).toBe(false);
   });
 
+  test('is cleaned up within its limit, even where the planner takes the table for all but empty', async () => {
+    const client = await db.connect();
+    const { limits } = sqlStores(pgWire(client));
+    await limits.cleanup(100);
+    await limits.consume(scope, [policy('in use', 1)]);
+    await client.query(`ANALYZE medzen.rate_limit;
+      SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off`);
+    for (let i = 0; i < 5; i++)
+      await limits.consume(scope, [{ key: `brief-${i}`, rate: 1e6, periodMs: 1, burst: 1, cost: 1 }]);
+    expect(await limits.cleanup(2)).toBe(2);
+    expect(await limits.cleanup(100)).toBe(3);
+  });
+
   test('is cleaned up by two at once without losing count', async () => {
     const { limits } = sqlStores(pgWire(db.open({ max: 16 })));
     const short = Array.from({ length: 16 }, (_, i) => ({
