@@ -57,6 +57,7 @@ CREATE TABLE medzen.audit_head (
   checkpoint text,
   pending_from xid8 NOT NULL DEFAULT '0'::xid8,
   server_started timestamp with time zone,
+  noted_by xid8,
   CONSTRAINT audit_head_pkey PRIMARY KEY (singleton),
   CONSTRAINT audit_head_root_check CHECK ((octet_length(root) = 32)),
   CONSTRAINT audit_head_singleton_check CHECK (singleton)
@@ -756,7 +757,8 @@ BEGIN
       (SELECT p.xid FROM medzen.audit_pending p WHERE p.xid >= (SELECT medzen.pending_from())
        ORDER BY p.xid, p.event_id LIMIT 1),
       pg_snapshot_xmin(pg_current_snapshot())),
-    server_started = pg_postmaster_start_time();
+    server_started = pg_postmaster_start_time(),
+    noted_by = pg_current_xact_id();
   RETURN jsonb_build_object('status', 'committed');
 END
 $function$;
@@ -1557,7 +1559,8 @@ CREATE OR REPLACE FUNCTION medzen.pending_from()
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT CASE WHEN h.server_started = pg_postmaster_start_time() THEN h.pending_from ELSE '0'::xid8 END
+  SELECT CASE WHEN h.server_started = pg_postmaster_start_time() AND h.xmin = h.noted_by::xid
+    THEN h.pending_from ELSE '0'::xid8 END
   FROM medzen.audit_head h
 $function$;
 

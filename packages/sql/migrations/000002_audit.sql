@@ -53,9 +53,11 @@ CREATE TABLE medzen.audit_head (
   root bytea NOT NULL CHECK (octet_length(root) = 32),
   checkpoint text,
   -- Nothing is pending below this transaction, so a search for the next batch need not pass what was there before.
-  -- Transaction ids mean nothing on another server, or after a restore: then the start time differs, and it is ignored.
+  -- Transaction ids mean nothing on another server, nor among rows that come from one: the note counts only as long as this server
+  -- runs and this very row is the one that was noted. A dump brings another row, even back to the server that it came from.
   pending_from xid8 NOT NULL DEFAULT '0',
-  server_started timestamptz
+  server_started timestamptz,
+  noted_by xid8
 );
 INSERT INTO medzen.audit_head (size, root) VALUES (0, sha256(''));
 
@@ -372,11 +374,13 @@ AS $$
   SELECT h.size::text, h.root, h.checkpoint FROM medzen.audit_head h
 $$;
 
--- From which transaction on events may be pending. Zero when the noted one was noted by another server's counting.
+-- From which transaction on events may be pending. Zero when the noted one may be of another server's counting. A row's `xmin` is the
+-- transaction that wrote it, and nothing can give it another's.
 CREATE FUNCTION medzen.pending_from() RETURNS xid8
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN h.server_started = pg_postmaster_start_time() THEN h.pending_from ELSE '0'::xid8 END
+  SELECT CASE WHEN h.server_started = pg_postmaster_start_time() AND h.xmin = h.noted_by::xid
+    THEN h.pending_from ELSE '0'::xid8 END
   FROM medzen.audit_head h
 $$;
 
@@ -463,7 +467,8 @@ BEGIN
       (SELECT p.xid FROM medzen.audit_pending p WHERE p.xid >= (SELECT medzen.pending_from())
        ORDER BY p.xid, p.event_id LIMIT 1),
       pg_snapshot_xmin(pg_current_snapshot())),
-    server_started = pg_postmaster_start_time();
+    server_started = pg_postmaster_start_time(),
+    noted_by = pg_current_xact_id();
   RETURN jsonb_build_object('status', 'committed');
 END
 $$;
@@ -571,4 +576,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '8e74d118db6aaccee6d62ee8266621cf6800fdced5efe4ccf083876a59629e1f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', 'b3dc79e4be1e54287b99e3daf6faf37fc7a7f80e1144e338082b7a76e783b202', false);

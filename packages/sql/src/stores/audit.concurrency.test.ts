@@ -161,6 +161,24 @@ describe('what the queue notes to be quick', () => {
     expect(await log.leafOf(after.id)).toBeTypeOf('number');
   });
 
+  test('finds what was written elsewhere and brought back to this server by a dump', async () => {
+    const { audit, log } = sqlStores(pgWire(db.pool));
+    await audit.append(scope, [event()]);
+    await drain(log, 1000);
+    const elsewhere = event();
+    await audit.append(scope, [elsewhere]);
+    // As the dump of another server would bring it, to which this database had moved: nothing was sequenced there, so the note is
+    // still this server's; but that server's transactions have smaller ids.
+    const client = await db.connect();
+    await client.query(`BEGIN; SET LOCAL session_replication_role = replica;
+      UPDATE medzen.audit_pending SET xid = '3'; UPDATE medzen.audit_event SET xid = '3' WHERE id = '${elsewhere.id}';
+      CREATE TEMP TABLE dumped ON COMMIT DROP AS TABLE medzen.audit_head;
+      DELETE FROM medzen.audit_head; INSERT INTO medzen.audit_head TABLE dumped; COMMIT`);
+    expect((await log.readBatch(10)).map(({ id }) => id)).toEqual([elsewhere.id]);
+    await drain(log, 10);
+    expect(await log.leafOf(elsewhere.id)).toBeTypeOf('number');
+  });
+
   test('can be made again from the leaves', async () => {
     const { audit, log } = sqlStores(pgWire(db.pool));
     const lost = [event(), event()];
