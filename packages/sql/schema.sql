@@ -515,6 +515,39 @@ BEGIN
   RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_last text;
+  v_table text;
+  v_rows bigint;
+  v_lost text[] := '{}';
+BEGIN
+  -- An installer, or a service that asks what is applied, waits until this is done.
+  LOCK TABLE medzen.migration IN ACCESS EXCLUSIVE MODE;
+  SELECT max(m.id COLLATE "C") INTO v_last FROM medzen.migration m;
+  IF v_last <> p_id THEN
+    PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
+  END IF;
+  FOREACH v_table IN ARRAY p_losing LOOP
+    -- What is counted here is what will be dropped.
+    EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
+    EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
+    IF v_rows > 0 THEN
+      v_lost := v_lost || format('%s (%s rows)', v_table, v_rows);
+    END IF;
+  END LOOP;
+  IF v_lost <> '{}' AND current_setting('medzen.rollback', true) IS DISTINCT FROM 'lose data' THEN
+    PERFORM medzen.fail('forbidden', format('Undoing %s would lose %s. If that is meant: SET medzen.rollback = ''lose data''',
+      p_id, array_to_string(v_lost, ', ')));
+  END IF;
+  DELETE FROM medzen.migration m WHERE m.id = p_id;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
