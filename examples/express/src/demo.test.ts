@@ -12,13 +12,31 @@ function start(...args: readonly string[]) {
   return { child, output, ended };
 }
 
+const bothCommit = /the host commits .* 1 row, 1 event/;
+const neitherCommits = /the host rolls back .* 0 rows, 0 events/;
+
 describe('npm run demo', () => {
-  it('tells the whole story and succeeds', { timeout: 180_000 }, async () => {
-    const { output, ended } = start();
+  it.each<{ readonly args: readonly string[]; readonly lines: readonly RegExp[] }>([
+    { args: [], lines: [/PGlite, in-process/, bothCommit, neitherCommits] },
+    {
+      args: ['--wire', 'prisma'],
+      lines: [/a server of its own/, /go through Prisma 7/, bothCommit, neitherCommits],
+    },
+    {
+      args: ['--wire', 'supabase'],
+      lines: [
+        /go through supabase-js/,
+        /a stand-in for PostgREST \(not Supabase itself\)/,
+        /none of the host to take part/,
+      ],
+    },
+  ])('tells the whole story and succeeds: $args', { timeout: 180_000 }, async ({ args, lines: ofTheWire }) => {
+    const { output, ended } = start(...args);
     const code = await ended;
     expect(output.text).not.toContain('✗');
     expect(code).toBe(0);
     for (const line of [
+      ...ofTheWire,
       /migrated .* \d+ migrations/,
       /before anyone consented .* 403 consent_required/,
       /the same again: nothing changes .* 200 repeated/,
@@ -30,7 +48,9 @@ describe('npm run demo', () => {
       /one character changed .* 403/,
       /61 minutes later .* 403/,
       /the whole log verifies .* ok, \d+ events/,
+      /tries an UPDATE .* refused by a trigger/,
       /changes one byte .* event_altered/,
+      /the byte is put back .* ok, \d+ events/,
       /asks to delete it .* 409 retention_active until 2033-11-24/,
       /treated again .* kept until 2034-03-16/,
       /archived by the sweep/,
@@ -46,6 +66,19 @@ describe('npm run demo', () => {
     const lines = output.text.split('\n');
     expect(lines.filter((line) => line.length > 100)).toEqual([]);
     expect(output.text).not.toContain('\u001b['); // no colour where nobody watches
+  });
+
+  it.each([
+    { args: ['--wire', 'mysql'], says: 'No such wire: mysql' },
+    { args: ['--wire'], says: "Option '--wire <value>' argument missing" },
+    { args: ['--server'], says: "Unknown option '--server'" },
+    { args: ['prisma'], says: "Unexpected argument 'prisma'" }, // what is left of `npm run demo --wire prisma`
+  ])('says how it is used when it was given $args', async ({ args, says }) => {
+    const { output, ended } = start(...args);
+    expect(await ended).toBe(2);
+    expect(output.text).toContain(says);
+    expect(output.text).toContain('npm run demo -- [--wire pglite|pg|postgres.js|prisma|supabase] [--serve]');
+    expect(output.text).not.toContain('    at '); // no stack
   });
 
   it('leaves an app running whose curl lines work', { timeout: 240_000 }, async () => {

@@ -1,34 +1,23 @@
-import { capture } from './demo/capture.ts';
-import { consent } from './demo/consent.ts';
-import { house } from './demo/house.ts';
-import { log } from './demo/log.ts';
+import { inspect } from 'node:util';
+import { readArguments } from './demo/arguments.ts';
 import { narrator } from './demo/narrator.ts';
-import { playback } from './demo/playback.ts';
-import { retention } from './demo/retention.ts';
 import { serve } from './demo/serve.ts';
-import { summary } from './demo/summary.ts';
-import { openWorld } from './demo/world.ts';
+import { tellStory } from './demo/tell-story.ts';
 
-const tell = narrator(process.stdout, process.env.NO_COLOR !== undefined);
-const began = performance.now();
-try {
-  tell.title('Medzen: the life of one recording, on embedded parts');
-  const world = await openWorld(new Date('2026-11-23T15:00:00Z'));
-  const story = { world, tell };
+const asked = readArguments(process.argv.slice(2));
+if (typeof asked === 'string') {
+  console.error(asked);
+  process.exitCode = 2;
+} else {
+  const tell = narrator(process.stdout, process.env.NO_COLOR !== undefined);
+  const began = performance.now();
   try {
-    await house(story);
-    await consent(story);
-    const id = await capture(story);
-    await playback(story, id);
-    await log(story);
-    await retention(story, id);
-    await summary(story);
-  } finally {
-    await world.close();
+    tell.title('Medzen: the life of one recording, on embedded parts');
+    await tellStory(tell, asked.wire);
+    tell.title(`\nEverything was as it should be, in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
+    if (asked.serve) await serve(tell, asked.wire);
+  } catch (error) {
+    tell.failure(inspect(error)); // with its causes
+    process.exitCode = 1;
   }
-  tell.title(`\nEverything was as it should be, in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
-  if (process.argv.includes('--serve')) await serve(tell);
-} catch (error) {
-  tell.failure(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  process.exitCode = 1;
 }

@@ -3,14 +3,15 @@ import type { Try } from '../index-page.ts';
 import { capture } from './capture.ts';
 import { consent } from './consent.ts';
 import { type Narrator, narrator } from './narrator.ts';
+import type { WireName } from './wires.ts';
 import { openWorld, type World } from './world.ts';
 
 const silent: Narrator = narrator({ write: () => true });
 
 /** Leaves the app running, with one recording that can be watched and two visits to begin with. Ends with Ctrl-C. */
-export async function serve(tell: Narrator): Promise<void> {
+export async function serve(tell: Narrator, wire: WireName): Promise<void> {
   let recording = '';
-  const world: World = await openWorld(new Date(), {
+  const world: World = await openWorld(wire, new Date(), {
     tries: () => tries(world, recording),
     before: (app) => withClock(app, () => world),
   });

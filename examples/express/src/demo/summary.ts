@@ -1,3 +1,4 @@
+import { ask } from './ask.ts';
 import { expectEqual } from './expect.ts';
 import type { Story } from './story.ts';
 
@@ -8,8 +9,7 @@ export async function summary({ world, tell }: Story): Promise<void> {
   await client.call('POST', '/jobs/seal', { as: people.scheduler });
   const verdict = await client.call('POST', '/audit/verify', { as: people.auditor });
   expectEqual(verdict.field('ok'), true, 'The whole log verifies');
-  const { rows } = await world.db.query<{ count: number }>('SELECT count(*)::int AS count FROM medzen.audit_event');
-  tell.step('audit events written', String(rows[0]?.count));
+  tell.step('audit events written', await ask(world.database.owner, 'SELECT count(*) FROM medzen.audit_event'));
   tell.step('verified against the signed checkpoint', `${verdict.field('size')}: all but this verification's own`);
 
   const refusals = new Map<string, number>();
@@ -24,6 +24,7 @@ export async function summary({ world, tell }: Story): Promise<void> {
   for (const line of [
     'examples/express/src/app.ts       every route, in one place',
     'examples/express/src/services.ts  how the parts are put together',
+    'examples/express/src/demo/wires   the same over pg, postgres.js, Prisma and Supabase (--wire)',
     'docs/decisions                    what was decided, and why',
     'npm run demo -- --serve           the same app, left running for you to try',
   ])

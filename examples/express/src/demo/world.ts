@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PGlite } from '@electric-sql/pglite';
 import type { Logger } from '@medzen/core';
-import { installSql } from '@medzen/sql';
-import { openDatabase } from '../database.ts';
+import type { SqlClient } from '@medzen/sql';
 import { patientBirth, people } from '../seed.ts';
 import { type Stage, type StageOptions, setStage } from '../stage.ts';
 import type { Visit } from '../visits.ts';
 import { type Client, createClient } from './client.ts';
+import type { DemoDatabase } from './demo-database.ts';
 import { type MovingClock, movingClock } from './moving-clock.ts';
+import { openWire, type WireName } from './wires.ts';
 
 /** Where the story takes place. */
 export interface World extends Stage {
@@ -19,10 +19,7 @@ export interface World extends Stage {
   readonly clock: MovingClock;
   readonly client: Client;
   readonly dir: string;
-  /** The owner's way into the database, past every store and guard. */
-  readonly db: PGlite;
-  /** Migrations that were applied. */
-  readonly applied: readonly string[];
+  readonly database: DemoDatabase;
   /** Moves the clocks of the process and of the database. */
   moveTo(instant: Date): Promise<void>;
   /** Asks for a change as the owner of the database may. @returns why it was refused */
@@ -31,20 +28,19 @@ export interface World extends Stage {
   damage(eventId: string): Promise<() => Promise<void>>;
 }
 
-/** Opens everything: an embedded Postgres in memory, a folder for media, and the stage. */
+/** Opens everything: a database of the demo's own, a folder for media, and the stage. */
 export async function openWorld(
+  wire: WireName,
   start: Date,
   options: Pick<StageOptions, 'tries' | 'before'> & { readonly logger?: Logger } = {},
 ): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'medzen-demo-'));
   const clock = movingClock(start);
-  const database = await openDatabase();
-  const { db } = database;
-  // The clock that can be moved is a migration of its own, which no database in service has.
-  const applied = await installSql(db, { test: true });
+  const database = await openWire(wire);
+  const { owner } = database;
   clock.set(start);
   const setDatabaseClock = (): Promise<unknown> =>
-    db.query('SELECT medzen.set_test_clock($1)', [clock.now().toISOString()]);
+    owner.query('SELECT medzen.set_test_clock($1)', [clock.now().toISOString()]);
   await setDatabaseClock();
   const stage = await setStage({ ...options, stores: database.stores, clock, dir });
   const [visit] = stage.visits;
@@ -57,14 +53,13 @@ export async function openWorld(
     clock,
     client: createClient(stage.baseUrl, stage.issuer),
     dir,
-    db,
-    applied,
+    database,
     moveTo: async (instant) => {
       clock.set(instant);
       await setDatabaseClock();
     },
-    tryUpdate: (eventId) => tryUpdate(db, eventId),
-    damage: (eventId) => damage(db, eventId),
+    tryUpdate: (eventId) => tryUpdate(owner, eventId),
+    damage: (eventId) => damage(owner, eventId),
     close: async () => {
       await stage.close();
       await database.close();
@@ -75,9 +70,9 @@ export async function openWorld(
 
 const flipOneBit = 'UPDATE medzen.audit_event SET body = set_byte(body, 20, get_byte(body, 20) # 1) WHERE id = $1';
 
-async function tryUpdate(db: PGlite, eventId: string): Promise<string> {
+async function tryUpdate(owner: SqlClient, eventId: string): Promise<string> {
   try {
-    await db.query(flipOneBit, [eventId]);
+    await owner.query(flipOneBit, [eventId]);
     return 'It was not refused';
   } catch (error) {
     return String(error);
@@ -85,13 +80,11 @@ async function tryUpdate(db: PGlite, eventId: string): Promise<string> {
 }
 
 /** What only an owner of the database can do: the triggers that refuse it are taken off for a moment. */
-async function damage(db: PGlite, eventId: string): Promise<() => Promise<void>> {
+async function damage(owner: SqlClient, eventId: string): Promise<() => Promise<void>> {
   const flip = async (): Promise<void> => {
-    await db.transaction(async (tx) => {
-      await tx.exec('ALTER TABLE medzen.audit_event DISABLE TRIGGER USER');
-      await tx.query(flipOneBit, [eventId]);
-      await tx.exec('ALTER TABLE medzen.audit_event ENABLE TRIGGER USER');
-    });
+    await owner.query('ALTER TABLE medzen.audit_event DISABLE TRIGGER USER');
+    await owner.query(flipOneBit, [eventId]);
+    await owner.query('ALTER TABLE medzen.audit_event ENABLE TRIGGER USER');
   };
   await flip();
   return flip;
