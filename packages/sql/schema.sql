@@ -445,24 +445,27 @@ CREATE OR REPLACE FUNCTION medzen.apply_permissions()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
+  v_shut text;
   v_grant record;
 BEGIN
-  REVOKE ALL ON ALL TABLES IN SCHEMA medzen FROM PUBLIC;
-  REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen FROM PUBLIC;
-  REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen FROM PUBLIC;
-  FOR v_grant IN
-    SELECT DISTINCT p.role FROM medzen.permission p JOIN pg_roles r ON r.rolname = p.role ORDER BY 1
-  LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA medzen TO %I', v_grant.role);
+  FOR v_shut IN SELECT 'PUBLIC' UNION ALL SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') LOOP
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON SCHEMA medzen, medzen_api FROM %s', v_shut);
   END LOOP;
   FOR v_grant IN
-    SELECT p.role, f.oid::regprocedure::text AS signature
+    SELECT r.rolname AS role, f.pronamespace::regnamespace::text AS schema,
+      string_agg(DISTINCT f.oid::regprocedure::text, ', ') AS signatures
     FROM medzen.permission p
-    JOIN pg_roles r ON r.rolname = p.role
-    JOIN pg_proc f ON f.proname = p.function AND f.pronamespace = 'medzen'::regnamespace
+    JOIN pg_roles r ON r.rolname = p.role OR r.rolname = 'service_role' AND p.role IN ('medzen_app', 'medzen_sequencer')
+    JOIN pg_proc f ON f.pronamespace = 'medzen'::regnamespace AND f.proname = p.function
+      OR f.pronamespace = 'medzen_api'::regnamespace AND 'medzen_api.' || f.proname = p.function
+    GROUP BY 1, 2
     ORDER BY 1, 2
   LOOP
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', v_grant.schema, v_grant.role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signatures, v_grant.role);
   END LOOP;
 END
 $function$;
@@ -514,39 +517,6 @@ BEGIN
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
 END $function$;
-
-CREATE OR REPLACE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing text[] DEFAULT '{}'::text[])
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-DECLARE
-  v_last text;
-  v_table text;
-  v_rows bigint;
-  v_lost text[] := '{}';
-BEGIN
-  -- An installer, or a service that asks what is applied, waits until this is done.
-  LOCK TABLE medzen.migration IN ACCESS EXCLUSIVE MODE;
-  SELECT max(m.id COLLATE "C") INTO v_last FROM medzen.migration m;
-  IF v_last <> p_id THEN
-    PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
-  END IF;
-  FOREACH v_table IN ARRAY p_losing LOOP
-    -- What is counted here is what will be dropped.
-    EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
-    EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
-    IF v_rows > 0 THEN
-      v_lost := v_lost || format('%s (%s rows)', v_table, v_rows);
-    END IF;
-  END LOOP;
-  IF v_lost <> '{}' AND current_setting('medzen.rollback', true) IS DISTINCT FROM 'lose data' THEN
-    PERFORM medzen.fail('forbidden', format('Undoing %s would lose %s. If that is meant: SET medzen.rollback = ''lose data''',
-      p_id, array_to_string(v_lost, ', ')));
-  END IF;
-  DELETE FROM medzen.migration m WHERE m.id = p_id;
-END
-$function$;
 
 CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
  RETURNS jsonb
@@ -1116,6 +1086,12 @@ CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
 
+CREATE OR REPLACE FUNCTION medzen.is_auditor()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN false;
+
 CREATE OR REPLACE FUNCTION medzen.is_filed(p_event medzen.audit_event)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1599,10 +1575,16 @@ $function$;
 
 CREATE OR REPLACE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING
+BEGIN
+  IF p_role IN ('anon', 'public') OR p_role = 'authenticated'
+    AND EXISTS (SELECT FROM unnest(p_functions) f WHERE NOT starts_with(f, 'medzen_api.')) THEN
+    PERFORM medzen.fail('invalid_configuration', 'People may call functions of medzen_api only, and nobody unknown any');
+  END IF;
+  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.place_hold(p_tenant text, p_id text, p_matter text, p_reason text, p_placed_by text, p_placed_at timestamp with time zone, p_event_id text, p_event_body bytea, p_recording_id uuid DEFAULT NULL::uuid, p_patient text DEFAULT NULL::text)
@@ -2152,54 +2134,94 @@ $function$;
 -- ---- Grants
 
 GRANT EXECUTE ON FUNCTION medzen.append_events TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.append_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.audit_lag TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.change_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_expired TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.commit_batch TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.commit_batch TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.consume_limits TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.consume_limits TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.current_subject TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.find_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.get_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.get_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.leaf_of TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_consents TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_consents TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_due_archives TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_due_archives TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_due_warnings TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_due_warnings TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_facts TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_facts TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_holds TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_holds TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_recordings TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_recordings TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stuck TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_stuck TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_fact TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.place_hold TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_batch TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_clock TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.read_clock TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_head TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_leaves TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_migrations TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_tile TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.record_consent TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.record_consent TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.record_warning TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.record_warning TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.release_claim TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.release_claim TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.release_hold TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.release_hold TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.save_decision TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.save_decision TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.search_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.start_recording TO service_role;
 GRANT USAGE ON SCHEMA medzen TO medzen_app;
 GRANT USAGE ON SCHEMA medzen TO medzen_auditor;
 GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
+GRANT USAGE ON SCHEMA medzen TO service_role;

@@ -44,3 +44,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   set_test_clock: { migration: 'medzen_test', args: { at: 'text', frozen: 'boolean' }, returns: 'jsonb' },
   start_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', session_id: 'text', patient: 'text', participants: 'jsonb', provider: 'text', provider_ref: 'text', started_at: 'timestamp with time zone', object_prefix: 'text', jurisdiction: 'text', provider_class: 'text', zone: 'text', consent_of: 'text[]', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
 };
+
+/** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */
+export const peopleManifest: Readonly<Record<string, SqlFunction>> = {
+};
