@@ -518,6 +518,39 @@ BEGIN
   RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_last text;
+  v_table text;
+  v_rows bigint;
+  v_lost text[] := '{}';
+BEGIN
+  -- An installer, or a service that asks what is applied, waits until this is done.
+  LOCK TABLE medzen.migration IN ACCESS EXCLUSIVE MODE;
+  SELECT max(m.id COLLATE "C") INTO v_last FROM medzen.migration m;
+  IF v_last <> p_id THEN
+    PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
+  END IF;
+  FOREACH v_table IN ARRAY p_losing LOOP
+    -- What is counted here is what will be dropped.
+    EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
+    EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
+    IF v_rows > 0 THEN
+      v_lost := v_lost || format('%s (%s rows)', v_table, v_rows);
+    END IF;
+  END LOOP;
+  IF v_lost <> '{}' AND current_setting('medzen.rollback', true) IS DISTINCT FROM 'lose data' THEN
+    PERFORM medzen.fail('forbidden', format('Undoing %s would lose %s. If that is meant: SET medzen.rollback = ''lose data''',
+      p_id, array_to_string(v_lost, ', ')));
+  END IF;
+  DELETE FROM medzen.migration m WHERE m.id = p_id;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -881,18 +914,127 @@ BEGIN
   END IF;
 END $function$;
 
-CREATE OR REPLACE FUNCTION medzen.current_subject()
- RETURNS text
+CREATE OR REPLACE FUNCTION medzen.current_actor()
+ RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+  v_claims jsonb := medzen.read_setting('request.jwt.claims');
+  v_said jsonb := medzen.current_context() -> 'actor';
+  v_named text := coalesce(nullif(current_setting('medzen.actor', true), ''), medzen.text_of(v_said, 'id'));
+  v_id text := coalesce(medzen.text_of(v_claims, 'sub'), v_named);
+  v_type text := 'user';
+  v_roles text[];
+BEGIN
+  IF v_id IS NULL THEN
+    -- Not current_user, which is the owner of this schema here.
+    v_id := session_user;
+    v_type := 'service';
+    v_roles := ARRAY[nullif(current_setting('role', true), 'none')];
+    v_said := NULL;
+  ELSIF v_id = v_named AND coalesce(v_said ->> 'id', v_id) = v_id THEN
+    v_type := coalesce(substring(medzen.text_of(v_said, 'type') FROM '^(?:user|service|system)$'), v_type);
+    v_roles := medzen.role_names(v_said -> 'role') || medzen.role_names(v_said -> 'roles');
+  ELSE
+    v_said := NULL; -- of somebody else
+  END IF;
+  IF v_id = medzen.text_of(v_claims, 'sub') THEN
+    v_roles := v_roles || medzen.role_names(v_claims -> 'roles') || medzen.role_names(v_claims -> 'role')
+      || medzen.role_names(v_claims -> 'cognito:groups') || medzen.role_names(v_claims #> '{realm_access,roles}')
+      || medzen.role_names(v_claims #> '{app_metadata,roles}') || medzen.role_names(v_claims #> '{app_metadata,role}');
+  END IF;
+  SELECT array_agg(r.name ORDER BY r.at) INTO v_roles
+  FROM (SELECT n.name, min(n.at) AS at FROM unnest(v_roles) WITH ORDINALITY AS n (name, at) WHERE n.name IS NOT NULL GROUP BY 1) r;
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+    'id', medzen.event_id_text(v_id),
+    'type', v_type,
+    'role', medzen.utf16_cut(array_to_string(v_roles, ','), 256),
+    'onBehalfOf', medzen.event_id_text(medzen.text_of(v_said, 'onBehalfOf')),
+    'name', medzen.utf16_cut(medzen.text_of(v_said, 'name'), 256)));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_context()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT medzen.read_setting('medzen.context') $function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_draft(p_patient boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_context jsonb := medzen.current_context();
+  v_tenant text := medzen.current_tenant();
+BEGIN
+  IF v_tenant IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'The claims or the context name a tenant that is no tenant name');
+  END IF;
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+    'tenant', v_tenant,
+    'actor', medzen.current_actor(),
+    'source', medzen.current_source(),
+    'purpose', coalesce(medzen.event_id_text(medzen.text_of(v_context, 'purpose')), CASE WHEN p_patient THEN 'TREAT' END),
+    'reason', medzen.utf16_cut(medzen.text_of(v_context, 'reason'), 2048)));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_source()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_said jsonb := medzen.current_context() -> 'source';
+  v_headers jsonb := medzen.read_setting('request.headers');
+BEGIN
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+    'ip', coalesce(medzen.event_id_text(medzen.text_of(v_said, 'ip')),
+      medzen.forwarded_ip(medzen.text_of(v_headers, 'x-forwarded-for'), medzen.trusted_hops())),
+    'userAgent', medzen.utf16_cut(coalesce(medzen.text_of(v_said, 'userAgent'), medzen.text_of(v_headers, 'user-agent')), 512),
+    'sessionId', medzen.event_id_text(coalesce(medzen.text_of(v_said, 'sessionId'),
+      medzen.text_of(medzen.read_setting('request.jwt.claims'), 'session_id'))),
+    'requestId', medzen.event_id_text(coalesce(medzen.text_of(v_said, 'requestId'), medzen.text_of(v_headers, 'x-request-id'))),
+    'traceId', medzen.event_id_text(coalesce(medzen.text_of(v_said, 'traceId'),
+      substring(medzen.text_of(v_headers, 'traceparent') FROM '^[0-9a-f]{2}-([0-9a-f]{32})-')))));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_subject()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_sub jsonb := medzen.read_setting('request.jwt.claims') -> 'sub';
 BEGIN
   RETURN coalesce(
-    nullif(current_setting('medzen.actor', true), ''),
-    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', ''));
-EXCEPTION
-  WHEN invalid_text_representation THEN RETURN NULL; -- claims that are not JSON name nobody
+    CASE WHEN jsonb_typeof(v_sub) = 'string' THEN nullif(v_sub #>> '{}', '') END,
+    nullif(current_setting('medzen.actor', true), ''));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_tenant()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_claims jsonb := medzen.read_setting('request.jwt.claims');
+  v_tenant jsonb := coalesce(
+    nullif(v_claims -> 'tenant', 'null'), nullif(v_claims -> 'tenant_id', 'null'),
+    nullif(v_claims #> '{app_metadata,tenant}', 'null'), nullif(medzen.current_context() -> 'tenant', 'null'), '"default"');
+BEGIN
+  RETURN CASE WHEN jsonb_typeof(v_tenant) = 'string' AND v_tenant #>> '{}' ~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN v_tenant #>> '{}' END;
 END
 $function$;
 
@@ -939,6 +1081,16 @@ BEGIN
   WHERE r.actor IS NOT NULL AND r.action IS NOT NULL AND r.outcome IS NOT NULL
   ORDER BY r.id;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.event_id_text(p_id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN octet_length(p_id) <= 256 OR medzen.utf16_length(p_id) <= 256 THEN nullif(p_id, '')
+    ELSE 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex') END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.fail(p_code text, p_message text)
@@ -1020,6 +1172,32 @@ CREATE OR REPLACE FUNCTION medzen.format_instant(p_at timestamp with time zone)
  LANGUAGE sql
  STABLE PARALLEL SAFE STRICT
 RETURN to_char((p_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+CREATE OR REPLACE FUNCTION medzen.forwarded_ip(p_header text, p_hops integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_item text;
+BEGIN
+  v_item := btrim(split_part(p_header, ',', -p_hops), E' \t');
+  v_item := coalesce(
+    substring(v_item FROM '^\[([^\]]*)\](?::\d{1,5})?$'),
+    substring(v_item FROM '^(\d[\d.]*):\d{1,5}$'),
+    v_item);
+  v_item := split_part(v_item, '%', 1);
+  IF length(v_item) > 64 OR v_item !~ '^((0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$' THEN
+    RETURN NULL;
+  END IF;
+  v_item := host(v_item::inet);
+  v_item := coalesce(substring(v_item FROM '^::ffff:(\d+\.\d+\.\d+\.\d+)$'), v_item);
+  RETURN CASE WHEN v_item NOT IN ('0.0.0.0', '::') THEN v_item END;
+EXCEPTION
+  WHEN data_exception THEN RETURN NULL;
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.get_recording(p_tenant text, p_id uuid)
  RETURNS jsonb
@@ -1121,6 +1299,129 @@ CREATE OR REPLACE FUNCTION medzen.is_system_admin()
  LANGUAGE sql
  STABLE
 RETURN false;
+
+CREATE OR REPLACE FUNCTION medzen.jcs(p_value jsonb, p_depth integer DEFAULT 0)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_depth > 128 THEN
+    PERFORM medzen.fail('invalid_input', 'Not canonical JSON: nested too deeply');
+  END IF;
+  CASE jsonb_typeof(p_value)
+    WHEN 'object' THEN
+      RETURN (SELECT '{' || coalesce(string_agg(to_jsonb(m.key)::text || ':' || medzen.jcs(m.value, p_depth + 1), ','
+        ORDER BY medzen.jcs_sort_key(m.key) COLLATE "C"), '') || '}' FROM jsonb_each(p_value) m);
+    WHEN 'array' THEN
+      RETURN (SELECT '[' || coalesce(string_agg(medzen.jcs(i.value, p_depth + 1), ',' ORDER BY i.at), '') || ']'
+        FROM jsonb_array_elements(p_value) WITH ORDINALITY AS i (value, at));
+    WHEN 'number' THEN
+      RETURN medzen.jcs_number((p_value #>> '{}')::numeric);
+    ELSE
+      RETURN p_value::text; -- Postgres escapes as ECMAScript does
+  END CASE;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.jcs_event(p_draft jsonb, OUT id text, OUT body bytea)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_at timestamptz := medzen.now();
+  v_wrong text := CASE
+    WHEN p_draft ->> 'action' !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$' OR length(p_draft ->> 'action') > 128
+      OR jsonb_typeof(p_draft -> 'action') IS DISTINCT FROM 'string' THEN 'action'
+    WHEN p_draft ->> 'kind' IN ('create', 'read', 'update', 'delete', 'execute') IS NOT TRUE THEN 'kind'
+    WHEN p_draft ->> 'outcome' IN ('success', 'denied', 'failed') IS NOT TRUE THEN 'outcome'
+    WHEN jsonb_typeof(p_draft #> '{actor,id}') IS DISTINCT FROM 'string'
+      OR medzen.utf16_length(p_draft #>> '{actor,id}') NOT BETWEEN 1 AND 256
+      OR p_draft #>> '{actor,type}' IN ('user', 'service', 'system') IS NOT TRUE THEN 'actor'
+    WHEN jsonb_typeof(p_draft -> 'source') IS DISTINCT FROM 'object' THEN 'source'
+    WHEN p_draft ->> 'purpose' IN ('ETREAT', 'BTG') AND (p_draft ->> 'reason' ~
+      '[^\u0009-\u000d\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]') IS NOT TRUE
+      OR medzen.utf16_length(p_draft ->> 'reason') > 2048 THEN 'reason'
+    END;
+BEGIN
+  IF v_wrong IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_input', 'An audit event has no valid ' || v_wrong);
+  END IF;
+  id := medzen.uuid_at(v_at);
+  body := convert_to(medzen.jcs(
+    CASE WHEN p_draft #> '{source,userAgent}' IS NULL THEN p_draft
+      ELSE jsonb_set(p_draft, '{source,userAgent}', to_jsonb(medzen.utf16_cut(p_draft #>> '{source,userAgent}', 512))) END
+    || jsonb_build_object('v', 1, 'id', id, 'at', medzen.format_instant(v_at), 'nonce', medzen.random_nonce())), 'UTF8');
+  IF octet_length(body) > 65535 THEN
+    PERFORM medzen.fail('invalid_input', 'An audit event exceeds 65535 bytes');
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.jcs_number(p_number numeric)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET extra_float_digits TO '1'
+AS $function$
+DECLARE
+  v_double float8;
+  v_text text;
+  -- The number is 0.<digits> times ten to the power of v_point.
+  v_digits text;
+  v_point int;
+  v_shorter numeric;
+  v_found boolean := true;
+BEGIN
+  IF abs(p_number) <= 9007199254740992 AND p_number = trunc(p_number) THEN
+    RETURN p_number::bigint::text;
+  END IF;
+  BEGIN
+    v_double := abs(p_number)::float8;
+  EXCEPTION
+    WHEN numeric_value_out_of_range THEN
+      IF abs(p_number) < 1 THEN
+        RETURN '0'; -- nearer to zero than to any double
+      END IF;
+      PERFORM medzen.fail('invalid_input', 'Not canonical JSON: a number that is not finite');
+  END;
+  v_text := split_part(v_double::text, 'e', 1);
+  v_digits := replace(v_text, '.', '');
+  v_point := length(split_part(v_text, '.', 1)) + coalesce(nullif(split_part(v_double::text, 'e', 2), ''), '0')::int;
+  v_point := v_point - (length(v_digits) - length(ltrim(v_digits, '0')));
+  v_digits := btrim(v_digits, '0');
+  -- Postgres does not take a decimal that lies exactly between two doubles, ECMAScript does when it reads back as this one. Only
+  -- numbers of this size have such a decimal with fewer digits.
+  WHILE v_found AND length(v_digits) > 1 AND v_point BETWEEN 15 AND 45 LOOP
+    v_found := false;
+    FOR v_up IN 0 .. 1 LOOP
+      v_shorter := left(v_digits, -1)::numeric + v_up;
+      IF (v_shorter::text || 'e' || (v_point - length(v_digits) + 1))::float8 = v_double THEN
+        v_point := v_point + length(v_shorter::text) - (length(v_digits) - 1);
+        v_digits := rtrim(v_shorter::text, '0');
+        v_found := true;
+        EXIT;
+      END IF;
+    END LOOP;
+  END LOOP;
+  RETURN CASE WHEN p_number < 0 THEN '-' ELSE '' END || CASE
+    WHEN v_point BETWEEN length(v_digits) AND 21 THEN v_digits || repeat('0', v_point - length(v_digits))
+    WHEN v_point BETWEEN 1 AND 21 THEN left(v_digits, v_point) || '.' || substr(v_digits, v_point + 1)
+    WHEN v_point BETWEEN -5 AND 0 THEN '0.' || repeat('0', -v_point) || v_digits
+    ELSE left(v_digits, 1) || CASE WHEN length(v_digits) > 1 THEN '.' || substr(v_digits, 2) ELSE '' END
+      || 'e' || CASE WHEN v_point > 0 THEN '+' ELSE '' END || (v_point - 1)
+  END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.jcs_sort_key(p_name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (p_name ~ '[-􏿿]'::text) THEN regexp_replace(replace(p_name, '􏿿'::text, '􏿿'::text), '([-￿])'::text, ('􏿿'::text || '\1'::text), 'g'::text) ELSE p_name END;
 
 CREATE OR REPLACE FUNCTION medzen.latest_consents(p_tenant text, p_session_id text)
  RETURNS SETOF medzen.consent
@@ -1632,6 +1933,12 @@ BEGIN
   RETURN jsonb_build_object('status', 'placed');
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.random_nonce()
+ RETURNS text
+ LANGUAGE sql
+ PARALLEL SAFE
+RETURN (("right"((gen_random_uuid())::text, 12) || "right"((gen_random_uuid())::text, 12)) || "left"((gen_random_uuid())::text, 8));
+
 CREATE OR REPLACE FUNCTION medzen.read_batch(p_limit integer)
  RETURNS TABLE(id text, body bytea)
  LANGUAGE plpgsql
@@ -1720,6 +2027,22 @@ AS $function$
   SELECT m.id, m.checksum, m.breaking FROM medzen.migration m ORDER BY m.id COLLATE "C"
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.read_setting(p_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_value jsonb;
+BEGIN
+  v_value := replace(nullif(current_setting(p_name, true), ''), '\u0000', '\ufffd');
+  RETURN CASE WHEN jsonb_typeof(v_value) = 'object' THEN v_value END;
+EXCEPTION
+  WHEN data_exception OR program_limit_exceeded THEN RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.read_tile(p_level integer, p_index text)
  RETURNS TABLE(hashes bytea)
  LANGUAGE sql
@@ -1768,6 +2091,27 @@ BEGIN
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.record_event(p_action text, p_kind text, p_outcome text DEFAULT 'success'::text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_detail jsonb DEFAULT NULL::jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_draft jsonb := medzen.current_draft(p_patient IS NOT NULL)
+    || jsonb_build_object('action', p_action, 'kind', p_kind, 'outcome', p_outcome)
+    || CASE WHEN p_patient IS NULL THEN '{}' ELSE jsonb_build_object('patient', medzen.index_key(p_patient)) END
+    || CASE WHEN p_target_type IS NULL AND p_target_id IS NULL THEN '{}' ELSE jsonb_build_object('target', jsonb_strip_nulls(
+      jsonb_build_object('type', medzen.event_id_text(p_target_type), 'id', medzen.index_key(p_target_id)))) END
+    || CASE WHEN p_fields IS NULL THEN '{}' ELSE jsonb_build_object('fields', to_jsonb(p_fields)) END
+    || CASE WHEN p_detail IS NULL THEN '{}' ELSE jsonb_build_object('detail', p_detail) END;
+  v_event record;
+BEGIN
+  v_event := medzen.jcs_event(v_draft);
+  PERFORM medzen.write_event(v_draft ->> 'tenant', v_event.id, v_event.body);
+  RETURN v_event.id;
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.record_warning(p_tenant text, p_id uuid, p_deadline timestamp with time zone, p_event_id text, p_event_body bytea)
  RETURNS jsonb
@@ -1922,6 +2266,18 @@ AS $function$
     UPDATE medzen.audit_head SET pending_from = '0' WHERE EXISTS (SELECT FROM queued)
   )
   SELECT count(*) FROM queued
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.role_names(p_claim jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT array_agg(e.item #>> '{}' ORDER BY e.at) FROM jsonb_array_elements(
+    CASE jsonb_typeof(p_claim) WHEN 'array' THEN p_claim WHEN 'string' THEN jsonb_build_array(p_claim) ELSE '[]' END
+  ) WITH ORDINALITY AS e (item, at)
+  WHERE jsonb_typeof(e.item) = 'string' AND e.item <> '""'
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rules_version text, p_facts_revision integer, p_decided_at timestamp with time zone, p_rule_ids text[], p_event_id text, p_event_body bytea, p_retain_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_warn_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_grace_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
@@ -2114,6 +2470,54 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.text_of(p_object jsonb, p_name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (jsonb_typeof((p_object -> p_name)) = 'string'::text) THEN NULLIF((p_object ->> p_name), ''::text) ELSE NULL::text END;
+
+CREATE OR REPLACE FUNCTION medzen.trusted_hops()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 1;
+
+CREATE OR REPLACE FUNCTION medzen.utf16_cut(p_text text, p_units integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_text text := p_text;
+BEGIN
+  IF octet_length(v_text) <= p_units THEN
+    RETURN v_text;
+  END IF;
+  v_text := left(v_text, p_units);
+  WHILE medzen.utf16_length(v_text) > p_units + 1 LOOP
+    v_text := left(v_text, -greatest(1, (medzen.utf16_length(v_text) - p_units) / 2));
+  END LOOP;
+  -- One too many: half a pair, if it is one.
+  IF medzen.utf16_length(v_text) = p_units + 1 THEN
+    v_text := left(v_text, -1) || CASE WHEN medzen.utf16_length(right(v_text, 1)) = 2 THEN U&'\FFFD' ELSE '' END;
+  END IF;
+  RETURN v_text;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.utf16_length(p_text text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN (length(p_text) + length(regexp_replace(p_text, '[^\U00010000-\U0010FFFF]'::text, ''::text, 'g'::text)));
+
+CREATE OR REPLACE FUNCTION medzen.uuid_at(p_at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ PARALLEL SAFE
+RETURN (("left"((medzen.uuid_floor(p_at))::text, 14) || '7'::text) || substr((gen_random_uuid())::text, 16));
+
 CREATE OR REPLACE FUNCTION medzen.uuid_floor(p_at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
@@ -2155,6 +2559,9 @@ GRANT EXECUTE ON FUNCTION medzen.consume_limits TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.current_tenant TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.current_tenant TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.current_tenant TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO medzen_app;

@@ -1,10 +1,22 @@
 -- The schema, its ledger, its clock, its roles and the one way to refuse.
 --
--- The word medzen on its own stands for the schema; an installer that uses another name replaces it. This file is real SQL
--- and can be run as it is. Its last lines write its id and checksum to the ledger, whoever runs it.
+-- The word medzen on its own stands for the schema, and in medzen_api, the one that people call; an installer that uses another
+-- name replaces it in both. This file is real SQL and can be run as it is. Its last lines write its id and checksum to the ledger,
+-- whoever runs it.
 
 CREATE SCHEMA IF NOT EXISTS medzen;
-REVOKE ALL ON SCHEMA medzen FROM PUBLIC;
+
+-- What people call, and nothing else, ever: a schema of somebody else would be shut to PUBLIC.
+DO $$
+BEGIN
+  IF to_regnamespace('medzen_api') IS NULL THEN
+    CREATE SCHEMA medzen_api;
+  ELSIF EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('medzen_api'))
+    OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('medzen_api')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MZ002', MESSAGE = 'The schema medzen_api is there already, and is not empty';
+  END IF;
+END
+$$;
 
 -- ---- roles
 -- Groups, without login: a host grants them to the logins of its services. The owner of the schema is whoever runs the
@@ -38,7 +50,8 @@ CREATE TABLE medzen.migration (
 );
 ALTER TABLE medzen.migration ENABLE ROW LEVEL SECURITY;
 
--- Which role may call which function: the source of every GRANT, and of the manifest that the wires are driven by.
+-- Which role may call which function: the source of every GRANT, and of the manifest that the wires are driven by. A function of
+-- the people's schema is written with its schema.
 CREATE TABLE medzen.permission (
   role text NOT NULL,
   function text NOT NULL,
@@ -46,38 +59,82 @@ CREATE TABLE medzen.permission (
 );
 ALTER TABLE medzen.permission ENABLE ROW LEVEL SECURITY;
 
--- Shuts everything to PUBLIC, then opens to each existing role what it may call. Safe to repeat.
+-- Shuts everything to PUBLIC and to the roles that anybody with a browser can take on in PostgREST, then opens to each existing
+-- role what it may call. The service_role of Supabase may call what services may; it does not inherit, so no GRANT of a role would
+-- give it anything. Safe to repeat: after a role was made, or somebody has granted what he should not.
 CREATE FUNCTION medzen.apply_permissions() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  v_shut text;
   v_grant record;
 BEGIN
-  REVOKE ALL ON ALL TABLES IN SCHEMA medzen FROM PUBLIC;
-  REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen FROM PUBLIC;
-  REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen FROM PUBLIC;
-  FOR v_grant IN
-    SELECT DISTINCT p.role FROM medzen.permission p JOIN pg_roles r ON r.rolname = p.role ORDER BY 1
-  LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA medzen TO %I', v_grant.role);
+  FOR v_shut IN SELECT 'PUBLIC' UNION ALL SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') LOOP
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA medzen, medzen_api FROM %s', v_shut);
+    EXECUTE format('REVOKE ALL ON SCHEMA medzen, medzen_api FROM %s', v_shut);
   END LOOP;
   FOR v_grant IN
-    SELECT p.role, f.oid::regprocedure::text AS signature
+    SELECT r.rolname AS role, f.pronamespace::regnamespace::text AS schema,
+      string_agg(DISTINCT f.oid::regprocedure::text, ', ') AS signatures
     FROM medzen.permission p
-    JOIN pg_roles r ON r.rolname = p.role
-    JOIN pg_proc f ON f.proname = p.function AND f.pronamespace = 'medzen'::regnamespace
+    JOIN pg_roles r ON r.rolname = p.role OR r.rolname = 'service_role' AND p.role IN ('medzen_app', 'medzen_sequencer')
+    JOIN pg_proc f ON f.pronamespace = 'medzen'::regnamespace AND f.proname = p.function
+      OR f.pronamespace = 'medzen_api'::regnamespace AND 'medzen_api.' || f.proname = p.function
+    GROUP BY 1, 2
     ORDER BY 1, 2
   LOOP
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', v_grant.schema, v_grant.role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signatures, v_grant.role);
   END LOOP;
 END
 $$;
 
--- Notes that a role may call functions; granted by the trailer of the migration.
+-- Notes that a role may call functions; granted by the trailer of the migration, or by apply_permissions(). A host's own roles too.
 CREATE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING
+BEGIN
+  IF p_role IN ('anon', 'public') OR p_role = 'authenticated'
+    AND EXISTS (SELECT FROM unnest(p_functions) f WHERE NOT starts_with(f, 'medzen_api.')) THEN
+    PERFORM medzen.fail('invalid_configuration', 'People may call functions of medzen_api only, and nobody unknown any');
+  END IF;
+  INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- Begins to undo a migration, in the transaction that does it: rollback/ has a script for each. Refuses unless it is the last one
+-- applied. Tables whose rows would be gone are named; when they hold any, the person who runs it must have said so.
+CREATE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_last text;
+  v_table text;
+  v_rows bigint;
+  v_lost text[] := '{}';
+BEGIN
+  -- An installer, or a service that asks what is applied, waits until this is done.
+  LOCK TABLE medzen.migration IN ACCESS EXCLUSIVE MODE;
+  SELECT max(m.id COLLATE "C") INTO v_last FROM medzen.migration m;
+  IF v_last <> p_id THEN
+    PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
+  END IF;
+  FOREACH v_table IN ARRAY p_losing LOOP
+    -- What is counted here is what will be dropped.
+    EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
+    EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
+    IF v_rows > 0 THEN
+      v_lost := v_lost || format('%s (%s rows)', v_table, v_rows);
+    END IF;
+  END LOOP;
+  IF v_lost <> '{}' AND current_setting('medzen.rollback', true) IS DISTINCT FROM 'lose data' THEN
+    PERFORM medzen.fail('forbidden', format('Undoing %s would lose %s. If that is meant: SET medzen.rollback = ''lose data''',
+      p_id, array_to_string(v_lost, ', ')));
+  END IF;
+  DELETE FROM medzen.migration m WHERE m.id = p_id;
+END
 $$;
 
 -- What was applied, for the library, which checks at run time and never migrates.
@@ -166,10 +223,15 @@ BEGIN
 END
 $$;
 
+-- Whether the current subject may examine the log. Nobody, until the host replaces this function.
+CREATE FUNCTION medzen.is_auditor() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN false;
+
 SELECT medzen.permit('medzen_app', 'read_migrations', 'current_subject');
 SELECT medzen.permit('medzen_sequencer', 'read_migrations');
 SELECT medzen.permit('medzen_auditor', 'read_migrations', 'current_subject');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '74ae17e9956f9f0ea534793ea00a6d7bad839d620e3e0044c1ff22ffd2c2a18d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'abd681c84bdf022eddf342844f4ae82a5d1e08d9df25625f21e83b53e115aa91', false);

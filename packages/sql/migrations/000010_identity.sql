@@ -356,3 +356,7 @@ $$;
 
 SELECT medzen.permit('medzen_app', 'current_tenant');
 SELECT medzen.permit('medzen_auditor', 'current_tenant');
+
+-- ---- trailer: written by scripts/generate-sql.ts; do not edit below
+SELECT medzen.apply_permissions();
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '6453376ecfe1b032662ea48bb44b363bd2260750e567afbe220f1ac0f8ec4d96', false);

@@ -13,6 +13,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   commit_batch: { migration: '000002_audit', args: { expected_size: 'text', expected_root: 'bytea', event_ids: 'text[]', leaf_hashes: 'bytea', tile_keys: 'text[]', tile_hashes: 'bytea[]', root: 'bytea', checkpoint: 'text' }, returns: 'jsonb' },
   consume_limits: { migration: '000003_rate_limit', args: { tenant: 'text', requests: 'jsonb' }, returns: 'jsonb' },
   current_subject: { migration: '000001_foundation', args: {}, returns: 'text' },
+  current_tenant: { migration: '000010_identity', args: {}, returns: 'text' },
   find_recording: { migration: '000005_recording', args: { tenant: 'text', provider: 'text', provider_ref: 'text' }, returns: 'jsonb' },
   finish_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', tombstone: 'jsonb', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   get_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid' }, returns: 'jsonb' },
