@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { errors, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, jwtVerify } from 'jose';
 import pg from 'pg';
 import { type Refusal, refusal, refusalOf } from './postgrest-stand-in-errors.ts';
 import { type PlannedQuery, planCall, planRead } from './postgrest-stand-in-query.ts';
@@ -14,6 +14,8 @@ export interface PostgrestOptions {
   readonly schemas: readonly string[];
   /** HS256 (jwt-secret). */
   readonly jwtSecret: Uint8Array;
+  /** Keys of third-party auth, which Supabase adds to jwt-secret when an integration is made. RS256 and ES256. */
+  readonly jwks?: JSONWebKeySet;
   /** The role without a token (db-anon-role). */
   readonly anonRole?: string;
   /** At most so many rows an answer (db-max-rows). */
@@ -32,12 +34,12 @@ export interface PostgrestStandIn {
  * Postgres, so that roles, grants and row level security decide and not this file.
  *
  * It speaks: `POST /rpc/:function` with named arguments in JSON; `GET /:table` without filters; `Content-Profile` and `Accept-Profile`
- * limited to the exposed schemas; HS256 tokens, of whose `role` claim each request's transaction takes the role and of whose claims
+ * limited to the exposed schemas; HS256 tokens and those of a given key set, of whose `role` claim each request's transaction takes the role and of whose claims
  * `request.jwt.claims`; read-only transactions for GET and for functions that are not volatile; `db-max-rows`, `Prefer: count=exact`
  * and `Content-Range`; the error body and the statuses.
  *
  * It does not speak: filters, `select` of columns, order, ranges, embedding; inserts, updates and deletes; GET or HEAD of functions;
- * single-object, CSV, binary and other media types; unnamed parameters; `Prefer` other than `count=exact`; RS256 and JWKS, `aud`,
+ * single-object, CSV, binary and other media types; unnamed parameters; `Prefer` other than `count=exact`; `aud`,
  * the role claim's path; `request.headers`, `request.cookies`, `response.headers` and `response.status`; `RAISE … 'PGRST'`; per-role
  * and per-function settings; pre-request; OpenAPI; CORS; the schema cache, which PostgREST builds at its start and which goes stale
  * after a migration until it is reloaded: the stand-in looks into the catalogue at each request. Hints and details of its own errors
@@ -140,12 +142,16 @@ async function readCall(request: IncomingMessage, options: PostgrestOptions): Pr
 
 async function identify(
   header: string | undefined,
-  { anonRole = 'anon', jwtSecret }: PostgrestOptions,
+  { anonRole = 'anon', jwtSecret, jwks }: PostgrestOptions,
 ): Promise<Pick<Call, 'role' | 'claims' | 'authenticated'> | Refusal> {
   const token = /^Bearer (.+)$/i.exec(header ?? '')?.[1];
   if (token === undefined) return { role: anonRole, claims: JSON.stringify({ role: anonRole }), authenticated: false };
   try {
-    const { payload } = await jwtVerify(token, jwtSecret, { algorithms: ['HS256'], clockTolerance: 30 });
+    const clockTolerance = 30;
+    const { payload } =
+      jwks !== undefined && decodeProtectedHeader(token).alg !== 'HS256'
+        ? await jwtVerify(token, createLocalJWKSet(jwks), { algorithms: ['RS256', 'ES256'], clockTolerance })
+        : await jwtVerify(token, jwtSecret, { algorithms: ['HS256'], clockTolerance });
     const role = typeof payload.role === 'string' ? payload.role : anonRole;
     return { role, claims: JSON.stringify({ ...payload, role }), authenticated: role !== anonRole };
   } catch (error) {

@@ -1,0 +1,229 @@
+import { inspect } from 'node:util';
+import { createClient } from '@supabase/supabase-js';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { type SupabaseProject, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
+import { type AsUserOptions, asUser, type PersonClientOptions, type SupabaseClientLike } from './index.ts';
+
+const schemas = ['public', 'medzen', 'medzen_api'];
+const issuer = 'https://securetoken.google.com/clinic-prod';
+const firebaseKeys = await generateKeyPair('RS256');
+const jwk = { ...(await exportJWK(firebaseKeys.publicKey)), kid: 'k1', alg: 'RS256' };
+
+let db: FreshDatabase;
+let project: SupabaseProject;
+/** Without the integration of third-party auth, and with it. */
+let withFirebase: SupabaseProject;
+beforeAll(async () => {
+  db = await freshDatabase();
+  project = await supabaseProject(db.url, { schemas });
+  withFirebase = await supabaseProject(db.url, { schemas, jwks: { keys: [jwk] } });
+  await db.pool.query(`
+    CREATE SCHEMA IF NOT EXISTS medzen_api;
+    GRANT USAGE ON SCHEMA medzen_api TO authenticated;
+    CREATE FUNCTION medzen_api.contract_whoami(p_note text DEFAULT NULL, p_limit int4 DEFAULT 1) RETURNS jsonb LANGUAGE sql AS $$
+      SELECT jsonb_build_object('role', current_user, 'limit', p_limit, 'note', p_note,
+        'sub', current_setting('request.jwt.claims')::jsonb ->> 'sub') $$;
+    CREATE FUNCTION medzen_api.contract_refuse() RETURNS jsonb LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'MZ009'; END $$;
+    CREATE FUNCTION medzen_api.contract_denied() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"status":"denied"}'::jsonb $$;
+    CREATE FUNCTION medzen_api.contract_shut() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{}'::jsonb $$;
+    REVOKE EXECUTE ON FUNCTION medzen_api.contract_shut() FROM PUBLIC;
+    CREATE TABLE public.own_note (owner text, body text);
+    ALTER TABLE public.own_note ENABLE ROW LEVEL SECURITY;
+    GRANT USAGE ON SCHEMA public TO authenticated;
+    GRANT SELECT ON public.own_note TO authenticated;
+    CREATE POLICY own ON public.own_note FOR SELECT TO authenticated
+      USING (owner = current_setting('request.jwt.claims')::jsonb ->> 'sub');
+    INSERT INTO public.own_note VALUES ('patient-ama', 'hers'), ('patient-kofi', 'his')`);
+}, 120_000);
+afterAll(async () => {
+  await project.close();
+  await withFirebase.close();
+  await db.drop();
+});
+
+async function options(from: SupabaseProject = project) {
+  return {
+    url: from.standIn.url,
+    key: await from.key('anon'),
+    createClient: (url: string, key: string, given: PersonClientOptions) => createClient(url, key, given),
+  };
+}
+
+const carrying = (token: string, header = 'authorization'): Request =>
+  new Request('http://function.test/', {
+    headers: { [header]: header === 'authorization' ? `Bearer ${token}` : token },
+  });
+
+const person = (claims: Readonly<Record<string, unknown>> = {}, from: SupabaseProject = project): Promise<string> =>
+  from.key('authenticated', { sub: 'patient-ama', ...claims });
+
+const firebaseToken = (claims: Readonly<Record<string, unknown>>): Promise<string> =>
+  new SignJWT(claims)
+    .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
+    .setIssuer(issuer)
+    .setAudience('clinic-prod')
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(firebaseKeys.privateKey);
+
+describe('a person', () => {
+  test('is the subject of the token, in their own role, with named arguments', async () => {
+    const user = asUser(carrying(await person()), await options());
+    expect(await user.call('contract_whoami', { note: "o'clock", limit: 3 })).toEqual({
+      role: 'authenticated',
+      sub: 'patient-ama',
+      note: "o'clock",
+      limit: 3,
+    });
+  });
+
+  test("sees their own rows of the host's tables, and no others", async () => {
+    const user = asUser(carrying(await person()), await options());
+    expect((await user.client.from('own_note').select()).data).toEqual([{ owner: 'patient-ama', body: 'hers' }]);
+  });
+
+  test('two at once keep apart', async () => {
+    const subjects = ['patient-ama', 'patient-kofi', 'patient-esi', 'patient-yaw'];
+    const users = await Promise.all(
+      subjects.map(async (sub) => asUser(carrying(await person({ sub })), await options())),
+    );
+    const answers = await Promise.all(users.map((user) => user.call<{ sub: string }>('contract_whoami')));
+    expect(answers.map(({ sub }) => sub)).toEqual(subjects);
+  });
+
+  test('gets a denial as an answer, and a refusal as the error it is', async () => {
+    const user = asUser(carrying(await person()), await options());
+    expect(await user.call('contract_denied')).toEqual({ status: 'denied' });
+    await expect(user.call('contract_refuse')).rejects.toMatchObject({ code: 'conflict' });
+    await expect(user.call('contract_shut')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(user.call('contract_absent')).rejects.toMatchObject({ code: 'migration_missing' });
+    for (const name of ['a.b', 'A', '', 'x'.repeat(64)])
+      await expect(user.call(name)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(user.call('contract_whoami', { 'note;': 'x' })).rejects.toMatchObject({ code: 'invalid_input' });
+  });
+
+  test('cannot reach what services call', async () => {
+    const { client } = asUser(carrying(await person()), await options());
+    expect((await client.schema('medzen').rpc('read_head')).error).toMatchObject({ code: '42501' });
+  });
+});
+
+describe('without a token of a person', () => {
+  test('nothing is bound', async () => {
+    const given = await options();
+    const requests = [
+      new Request('http://function.test/'),
+      carrying(''),
+      carrying('sb_publishable_abc'),
+      carrying(given.key),
+      carrying('not.a.token'),
+      carrying('x'.repeat(9000)),
+      carrying(`${'a'.repeat(9000)}.e30.c`),
+      carrying(await project.key('authenticated')), // nobody's
+      new Request('http://function.test/', { headers: { authorization: `Basic ${await person()}` } }),
+      carrying(await person(), 'x-other'),
+    ];
+    for (const request of requests)
+      expect(() => asUser(request, given)).toThrow(expect.objectContaining({ code: 'unauthenticated' }));
+  });
+
+  test('a key of a service is refused, as a token and as the key', async () => {
+    const given = await options();
+    const service = await project.key('service_role', { sub: 'patient-ama' });
+    for (const token of ['sb_secret_abc', service, await project.key('supabase_admin', { sub: 'x' })])
+      expect(() => asUser(carrying(token), given)).toThrow(expect.objectContaining({ code: 'forbidden' }));
+    const request = carrying(await person());
+    for (const key of ['', 'sb_secret_abc', service])
+      expect(() => asUser(request, { ...given, key })).toThrow(
+        expect.objectContaining({ code: 'invalid_configuration' }),
+      );
+    expect(() => asUser(request, { ...given, key: 'sb_publishable_abc' })).not.toThrow();
+  });
+
+  test('an anonymous sign-in is refused', async () => {
+    const given = await options();
+    const request = carrying(await person({ is_anonymous: true }));
+    expect(() => asUser(request, given)).toThrow(expect.objectContaining({ code: 'forbidden' }));
+  });
+
+  test('an expired and a forged token are refused by PostgREST, and nothing falls back to a service', async () => {
+    const given = await options();
+    const [head, payload] = (await person()).split('.');
+    const forged = `${head}.${payload}.${'A'.repeat(43)}`;
+    for (const token of [await person({ exp: 1_700_000_000 }), forged])
+      await expect(asUser(carrying(token), given).call('contract_whoami')).rejects.toMatchObject({
+        code: 'unauthenticated',
+        retryable: false,
+      });
+  });
+});
+
+describe('a token of Firebase', () => {
+  const claims = { sub: 'abcDEF123', role: 'authenticated' };
+
+  test('in a header of its own is accepted where the project has the integration', async () => {
+    const request = carrying(await firebaseToken(claims), 'x-firebase-token');
+    const user = asUser(request, { ...(await options(withFirebase)), header: 'X-Firebase-Token' });
+    expect(await user.call('contract_whoami')).toMatchObject({ sub: 'abcDEF123', role: 'authenticated' });
+  });
+
+  test('is refused with the remedy where it has not', async () => {
+    const request = carrying(await firebaseToken(claims), 'x-firebase-token');
+    const user = asUser(request, { ...(await options()), header: 'x-firebase-token' });
+    await expect(user.call('contract_whoami')).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringMatching(/Firebase.*Third-party auth.*third-party\/firebase-auth$/),
+    });
+  });
+
+  test('without the claim "role" is refused with the remedy, before any request', async () => {
+    const token = await firebaseToken({ sub: 'abcDEF123' });
+    const given = await options(withFirebase);
+    expect(() => asUser(carrying(token), given)).toThrow(/Firebase add role: "authenticated"/);
+  });
+
+  test('of an issuer nobody knows is refused without repeating what it says', async () => {
+    const own = await generateKeyPair('RS256');
+    const token = await new SignJWT({ ...claims, iss: 'https://evil.test/<script>' })
+      .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
+      .sign(own.privateKey);
+    const failed: unknown = await asUser(carrying(token), await options(withFirebase))
+      .call('contract_whoami')
+      .catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'invalid_configuration' });
+    expect(inspect(failed, { depth: 9 })).not.toMatch(/evil/);
+  });
+});
+
+test('no error holds a token or a key', async () => {
+  const token = await person();
+  const nowhere = asUser(carrying(token), { ...(await options()), url: 'http://127.0.0.1:1' });
+  const failed: unknown = await nowhere.call('contract_whoami').catch((error: unknown) => error);
+  expect(failed).toMatchObject({ code: 'store_unavailable', retryable: true });
+  expect(inspect(failed, { depth: 9 })).not.toContain(token.slice(0, 20));
+  const service = await project.key('service_role');
+  const given = await options();
+  try {
+    asUser(carrying(service), given);
+    expect.unreachable();
+  } catch (error) {
+    expect(inspect(error, { depth: 9 })).not.toContain(service.slice(0, 20));
+  }
+});
+
+test('asUser takes createClient of supabase-js, and of one typed with a database', async () => {
+  type Database = {
+    public: { Tables: Record<never, never>; Views: Record<never, never>; Functions: Record<never, never> };
+  };
+  const typed: AsUserOptions<SupabaseClientLike> = {
+    ...(await options()),
+    createClient: (url, key, given) => createClient<Database>(url, key, given),
+  };
+  const bare = asUser(carrying(await person()), { ...(await options()), createClient });
+  expect(await bare.call('contract_denied')).toEqual(
+    await asUser(carrying(await person()), typed).call('contract_denied'),
+  );
+});

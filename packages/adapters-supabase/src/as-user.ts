@@ -1,0 +1,112 @@
+import { type Json, MedzenError } from '@medzen/core';
+import { checkedSchema } from '@medzen/sql';
+import { claimsOf, personToken, unverifiedToken } from './person-token.ts';
+import type { SupabaseAnswer, SupabaseClientLike } from './supabase-client.ts';
+import { fromPostgrest } from './supabase-error.ts';
+
+/** How a person's client is made. */
+export interface AsUserOptions<C extends SupabaseClientLike> {
+  /** Of the project: `https://<project>.supabase.co`. */
+  readonly url: string;
+  /** The anon or publishable key. A service's key is refused: it would stand in for a person whose token is missing. */
+  readonly key: string;
+  /** `createClient` of supabase-js 2, or a function of yours that calls it. */
+  readonly createClient: (url: string, key: string, options: PersonClientOptions) => C;
+  /** The header with the person's token. `authorization` when absent; `x-firebase-token`, say, where that one holds a key. */
+  readonly header?: string;
+  /** Name of Medzen's schema, `medzen` when absent: people's functions are in the schema of this name and `_api`. */
+  readonly schema?: string;
+}
+
+/** What `createClient` is told, so that every request carries the person's token and no session is kept. */
+export interface PersonClientOptions {
+  accessToken(): Promise<string>;
+}
+
+/** The named arguments of a function, without their `p_`. */
+export type PeopleArguments = Readonly<Record<string, Json>>;
+
+/** Whatever is done through this is done by the person: with their rights, under their name. */
+export interface SupabaseUser<C extends SupabaseClientLike> {
+  /** For your own tables: row level security sees the person. */
+  readonly client: C;
+  /**
+   * Calls a function of the people's schema. Who calls is in the token, so no argument says it.
+   *
+   * @typeParam Answer - what you take the answer to be; it is not checked
+   * @param name - of the function: lower case, digits and `_`
+   * @param args - by name, without `p_`
+   * @returns the answer; a denial is one too, `{ status: 'denied', … }`, and its event is written
+   * @throws MedzenError `unauthenticated` (expired, forged), `invalid_configuration` (an issuer that the project does not accept, a
+   * schema that is not exposed), `migration_missing`, `store_unavailable`, and what the function itself refuses
+   */
+  call<Answer = unknown>(name: string, args?: PeopleArguments): Promise<Answer>;
+}
+
+/**
+ * Binds a person's identity: every request that follows carries the token of this one, so that Postgres decides as the person. It
+ * never falls back to a service, whatever is missing or refused. The token is verified by PostgREST at each call; put a guard before
+ * it all the same, for limits, sessions and the record of denials.
+ *
+ * @param request - carries the token
+ * @param options - project, key, and how a client is made
+ * @throws MedzenError `unauthenticated` without a person's token; `forbidden` for a service's key or an anonymous sign-in;
+ * `invalid_configuration` for a service's key in `key`, or a token that lacks the claim `role`
+ * @see https://supabase.com/docs/guides/auth/third-party/overview
+ * @example
+ * ```ts
+ * import { asUser } from '@medzen/adapters-supabase';
+ * import { createClient } from '@supabase/supabase-js';
+ * declare const request: Request;
+ * const user = asUser(request, {
+ *   url: 'https://clinic.supabase.co',
+ *   key: 'sb_publishable_…',
+ *   createClient,
+ *   header: 'x-firebase-token',
+ * });
+ * const answer = await user.call('list_recordings', { limit: 20 });
+ * ```
+ */
+export function asUser<C extends SupabaseClientLike>(
+  request: { readonly headers: Headers },
+  options: AsUserOptions<C>,
+): SupabaseUser<C> {
+  const { url, key, createClient, header = 'authorization' } = options;
+  const schema = `${checkedSchema(options.schema ?? 'medzen')}_api`;
+  if (key === '' || key.startsWith('sb_secret_') || (claimsOf(key)?.role ?? 'anon') !== 'anon')
+    throw new MedzenError('invalid_configuration', 'A person is bound with the anon or publishable key, and no other');
+  const { token, issuer } = personToken(request, header.toLowerCase());
+  const client = createClient(url, key, { accessToken: async () => token });
+  const untyped = client as SupabaseClientLike as UntypedClient; // its types may know the host's schemas only
+  return {
+    client,
+    async call<Answer>(name: string, args: PeopleArguments = {}): Promise<Answer> {
+      const names = Object.keys(args);
+      if (![name, ...names].every((one) => /^[a-z][a-z0-9_]{0,62}$/.test(one)))
+        throw new MedzenError('invalid_input', 'Not the name of a function or of an argument');
+      let answer: SupabaseAnswer;
+      try {
+        answer = await untyped
+          .schema(schema)
+          .rpc(name, Object.fromEntries(names.map((one) => [`p_${one}`, args[one]])));
+      } catch (error) {
+        answer = { data: null, count: null, error, status: 0 }; // a client that was told to throw
+      }
+      if (answer.status === 200) return answer.data as Answer; // the caller's word
+      throw refusedPerson(answer, name) ?? fromPostgrest(answer, name);
+    },
+  };
+
+  function refusedPerson({ error }: SupabaseAnswer, name: string): MedzenError | undefined {
+    const { code } = typeof error === 'object' && error !== null ? (error as { code?: unknown }) : {}; // an object
+    if (code === 'PGRST301') return unverifiedToken(issuer);
+    if (code === 'PGRST302' || code === 'PGRST303')
+      return new MedzenError('unauthenticated', 'The token is not valid now');
+    if (code === '42501') return new MedzenError('forbidden', `A person may not call ${name}`);
+    return undefined;
+  }
+}
+
+interface UntypedClient {
+  schema(name: string): { rpc(fn: string, args: Record<string, unknown>): PromiseLike<SupabaseAnswer> };
+}
