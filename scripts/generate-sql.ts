@@ -41,14 +41,26 @@ interface Row {
   readonly returns: string | readonly { readonly name: string; readonly type: string }[];
 }
 
-/** The functions some role may call, each with the last migration that defines it. */
-async function readManifest(migrations: readonly Migration[]): Promise<string[]> {
+/** A database with all migrations applied, in which every function that is permitted to a role exists. */
+async function migrated(migrations: readonly Migration[]): Promise<PGlite> {
   const db = await PGlite.create();
   for (const { sql, path } of migrations) {
     await db.exec(sql).catch((error: unknown) => {
       throw new Error(`${path} does not run: ${error instanceof Error ? error.message : ''}`);
     });
   }
+  const { rows: ghosts } = await db.query<{ name: string }>(`
+    SELECT p.function AS name FROM medzen.permission p
+    WHERE NOT EXISTS (
+      SELECT FROM pg_proc f
+      WHERE f.pronamespace = 'medzen'::regnamespace AND f.proname = p.function
+        OR f.pronamespace = 'medzen_api'::regnamespace AND 'medzen_api.' || f.proname = p.function)`);
+  if (ghosts.length > 0) throw new Error(`Permitted, but no such function: ${ghosts.map((g) => g.name).join(', ')}`);
+  return db;
+}
+
+/** The functions of a schema that some role may call, each with the last migration that defines it. */
+async function readManifest(db: PGlite, schema: string, migrations: readonly Migration[]): Promise<string[]> {
   const { rows } = await db.query<Row>(`
     SELECT f.proname AS name, coalesce((
       SELECT jsonb_agg(jsonb_build_object('name', a.name, 'type', format_type(a.type, NULL)) ORDER BY a.at)
@@ -65,17 +77,12 @@ async function readManifest(migrations: readonly Migration[]): Promise<string[]>
         WHERE t.oid = f.prorettype AND f.proretset
       ), to_jsonb(format_type(f.prorettype, NULL) || CASE WHEN f.proretset THEN '[rows]' ELSE '' END)) AS returns
     FROM pg_proc f
-    WHERE f.pronamespace = 'medzen'::regnamespace
-      AND f.proname IN (SELECT function FROM medzen.permission)
+    WHERE f.pronamespace = '${schema}'::regnamespace
+      AND '${schema === 'medzen' ? '' : `${schema}.`}' || f.proname IN (SELECT function FROM medzen.permission)
     ORDER BY f.proname COLLATE "C"`);
-  const { rows: ghosts } = await db.query<{ name: string }>(`
-    SELECT function AS name FROM medzen.permission
-    WHERE function NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'medzen'::regnamespace)`);
-  if (ghosts.length > 0) throw new Error(`Permitted, but no such function: ${ghosts.map((g) => g.name).join(', ')}`);
-  await db.close();
   return rows.map(({ name, args, returns }, at) => {
     if (rows[at + 1]?.name === name) throw new Error(`${name} is overloaded; a wire could not choose`);
-    const definition = `FUNCTION medzen.${name}(`;
+    const definition = `FUNCTION ${schema}.${name}(`;
     const home = migrations.findLast(({ sql }) => sql.includes(definition));
     if (home === undefined) throw new Error(`No migration says "${definition}"`);
     const types = args.map((arg) => {
@@ -103,6 +110,7 @@ function embed(name: string, doc: string, migrations: readonly Migration[]): str
 
 const plain: Migration[] = migrationsIn(join(root, 'migrations'));
 const test: Migration[] = migrationsIn(join(root, 'migrations', 'test'));
+const db: PGlite = await migrated([...plain, ...test]);
 const header = '// Written by scripts/generate-sql.ts; do not edit.\n';
 
 const outputs: [path: string, text: string][] = [...plain, ...test].map(({ path, sql }) => [path, sql]);
@@ -120,11 +128,18 @@ outputs.push([
     `${header}import type { SqlFunction } from './migration.ts';\n`,
     '/** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */',
     'export const manifest: Readonly<Record<string, SqlFunction>> = {',
-    ...(await readManifest([...plain, ...test])),
+    ...(await readManifest(db, 'medzen', [...plain, ...test])),
+    '};',
+    '',
+    '/** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */',
+    'export const peopleManifest: Readonly<Record<string, SqlFunction>> = {',
+    ...(await readManifest(db, 'medzen_api', plain)),
     '};',
     '',
   ].join('\n'),
 ]);
+
+await db.close();
 
 const stale: string[] = outputs.flatMap(([path, text]) => {
   let present = '';

@@ -1,11 +1,11 @@
 import { supabaseStores } from '@medzen/adapters-supabase';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { SignJWT } from 'jose';
-import pg from 'pg';
 import { freshDatabase } from './postgres.ts';
 import { type PostgrestOptions, type PostgrestStandIn, startPostgrest } from './postgrest-stand-in.ts';
 import { severableProxy } from './severable-proxy.ts';
 import { type SqlContexts, sharedContext } from './sql-contexts.ts';
+import { createSupabaseRoles } from './supabase-roles.ts';
 
 /** A stand-in for PostgREST before one database, with Supabase's roles, and clients of the real supabase-js. */
 export interface SupabaseProject {
@@ -17,13 +17,6 @@ export interface SupabaseProject {
   close(): Promise<void>;
 }
 
-/** What the README tells hosts to run: `service_role` may call what a service may, and nobody else gets anything. */
-export const serviceGrants = `
-INSERT INTO medzen.permission (role, function)
-SELECT DISTINCT 'service_role', function FROM medzen.permission WHERE role IN ('medzen_app', 'medzen_sequencer')
-ON CONFLICT DO NOTHING;
-SELECT medzen.apply_permissions();`;
-
 /**
  * Starts one.
  *
@@ -31,11 +24,16 @@ SELECT medzen.apply_permissions();`;
  * @param options - `databaseUrl` when the stand-in is to reach it by another address
  */
 export async function supabaseProject(url: string, options: Partial<PostgrestOptions> = {}): Promise<SupabaseProject> {
-  await createRoles(url);
+  await createSupabaseRoles(url);
   const own = new URL(options.databaseUrl ?? url);
   own.username = 'authenticator';
   const jwtSecret = new TextEncoder().encode('a secret of this test run, of 32 bytes or more');
-  const standIn = await startPostgrest({ schemas: ['public', 'medzen'], ...options, jwtSecret, databaseUrl: own.href });
+  const standIn = await startPostgrest({
+    schemas: ['public', 'medzen', 'medzen_api'],
+    ...options,
+    jwtSecret,
+    databaseUrl: own.href,
+  });
   const key: SupabaseProject['key'] = (role, claims = {}) =>
     new SignJWT({ ...claims, role }).setProtectedHeader({ alg: 'HS256' }).setIssuedAt().sign(jwtSecret);
   return {
@@ -51,27 +49,6 @@ export function supabaseClient(url: string, key: string): SupabaseClient {
   return createClient(url, key, { auth: { persistSession: false, autoRefreshToken: false } });
 }
 
-/** Roles belong to the cluster: made once, as Supabase makes them, whichever worker comes first. */
-async function createRoles(url: string): Promise<void> {
-  const cluster = new URL(url);
-  cluster.pathname = '/postgres';
-  const admin = new pg.Client(cluster.href);
-  await admin.connect();
-  try {
-    await admin.query("SELECT pg_advisory_lock(hashtext('supabase roles'))");
-    const { rowCount } = await admin.query("SELECT FROM pg_roles WHERE rolname = 'authenticator'");
-    if (rowCount !== 0) return;
-    await admin.query(`
-      CREATE ROLE anon NOLOGIN NOINHERIT;
-      CREATE ROLE authenticated NOLOGIN NOINHERIT;
-      CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
-      CREATE ROLE authenticator LOGIN NOINHERIT;
-      GRANT anon, authenticated, service_role TO authenticator;`);
-  } finally {
-    await admin.end();
-  }
-}
-
 /**
  * The context of each contract case, through the real supabase-js, the stand-in and a real Postgres that can be cut off. Each request
  * is a transaction of its own, so there is none of the host.
@@ -83,7 +60,6 @@ export async function supabaseContexts(): Promise<SqlContexts> {
   const url = new URL(db.url);
   url.port = String(proxy.port);
   const project = await supabaseProject(db.url, { databaseUrl: url.href });
-  await db.pool.query(serviceGrants);
   const client = await project.client('service_role');
   const owner = await db.connect();
   return {

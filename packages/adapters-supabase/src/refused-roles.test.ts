@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
-import { type SupabaseProject, serviceGrants, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
+import { type SupabaseProject, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
 
 /** What a person could try with the key that every browser has, once the schema is exposed for the service. */
 let db: FreshDatabase;
@@ -8,7 +8,6 @@ let project: SupabaseProject;
 beforeAll(async () => {
   db = await freshDatabase();
   project = await supabaseProject(db.url);
-  await db.pool.query(serviceGrants);
 }, 120_000);
 afterAll(async () => {
   await project.close();

@@ -1,9 +1,5 @@
 import { supabaseStores } from '@medzen/adapters-supabase';
-import {
-  type SupabaseProject,
-  serviceGrants,
-  supabaseProject,
-} from '../../../../../test/postgrest-stand-in-contexts.ts';
+import { type SupabaseProject, supabaseProject } from '../../../../../test/postgrest-stand-in-contexts.ts';
 import type { DemoDatabase } from '../demo-database.ts';
 import { openServer } from './server.ts';
 
@@ -18,10 +14,9 @@ export function openSupabase(): Promise<DemoDatabase> {
     prepare: async (url) => {
       project = await supabaseProject(url);
     },
-    connect: async (_service, owner) => {
+    connect: async () => {
       if (project === undefined) throw new Error('The stand-in did not start');
       const { standIn, client, close } = project;
-      await owner.query(serviceGrants); // what the adapter's README tells hosts to run once
       return {
         parts: [
           { what: 'the stores go through supabase-js', value: 'createClient(url, key of service_role)' },
