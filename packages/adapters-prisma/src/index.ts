@@ -1,2 +1,4 @@
+export * from './audited-model.ts';
+export * from './audited-models.ts';
 export * from './prisma-stores.ts';
 export * from './prisma-wire.ts';

@@ -10,18 +10,7 @@ import type * as Internals from '@prisma/internals';
 import type { PrismaLike } from './prisma-wire.ts';
 
 /** The schema of a host, as small as can be. */
-const schema = `
-generator client {
-  provider               = "prisma-client"
-  output                 = "./client"
-  generatedFileExtension = "ts"
-  importFileExtension    = "ts"
-}
-
-datasource db {
-  provider = "postgresql"
-}
-
+const hostModels = `
 model Patient {
   id   String @id
   name String
@@ -52,29 +41,75 @@ export interface HostClient extends HostTransactionClient {
 }
 
 /** A client of the generated class on its own pool. */
-export async function hostClient(connectionString: string, max = 12): Promise<HostClient> {
-  const { PrismaClient } = (await import(join(await generatedClient(), 'client.ts'))) as {
-    PrismaClient: new (options: {
-      adapter: PrismaPg;
-    }) => HostClient; // generated: not there when this is compiled
-  };
-  return new PrismaClient({ adapter: new PrismaPg({ connectionString, max }, { onPoolError: () => undefined }) });
+export function hostClient(connectionString: string, max = 12): Promise<HostClient> {
+  return openClient<HostClient>(hostModels, connectionString, { max });
 }
+
+/**
+ * A client of these models, on its own pool.
+ *
+ * @param options - connections, and what Prisma's constructor takes
+ */
+export async function openClient<Client>(
+  models: string,
+  connectionString: string,
+  options: { readonly max?: number; readonly omit?: object } = {},
+): Promise<Client> {
+  const { max = 12, ...others } = options;
+  const { PrismaClient } = (await import(join(await generatedClient(models), 'client.ts'))) as {
+    PrismaClient: new (
+      options: object,
+    ) => Client; // generated: not there when this is compiled
+  };
+  return new PrismaClient({
+    ...others,
+    adapter: new PrismaPg({ connectionString, max }, { onPoolError: () => undefined }),
+  });
+}
+
+/** The packages of one major version. */
+const packagesOf = {
+  7: { client: '@prisma/client', generator: '@prisma/client-generator-ts', internals: '@prisma/internals', block: '' },
+  6: {
+    client: 'prisma-client-6',
+    generator: 'prisma-client-generator-ts-6',
+    internals: 'prisma-internals-6',
+    block: 'previewFeatures = ["queryCompiler", "driverAdapters"]\n  engineType = "client"',
+  },
+} as const;
 
 /**
  * The folder of the generated client, which is made when it is not there (by the parts of `prisma generate` that need neither an
  * engine nor the network), whichever worker comes first.
+ *
+ * @param models - of the Prisma schema, without generator and datasource
  */
-export async function generatedClient(): Promise<string> {
+export async function generatedClient(models: string = hostModels, major: 6 | 7 = 7): Promise<string> {
   const home = fileURLToPath(new URL('../.generated/', import.meta.url));
   const require = createRequire(import.meta.url); // their ESM builds do not resolve in Node
-  const { version } = require('@prisma/client/package.json') as { version: string };
+  const names = packagesOf[major];
+  const { version } = require(`${names.client}/package.json`) as { version: string };
+  const schema = `
+generator client {
+  provider               = "prisma-client"
+  output                 = "./client"
+  generatedFileExtension = "ts"
+  importFileExtension    = "ts"
+  ${names.block}
+}
+
+datasource db {
+  provider = "postgresql"
+  ${major === 6 ? 'url = "postgresql://unused"' : ''}
+  ${models.includes('@@schema') ? 'schemas = ["medzen", "public"]' : ''}
+}
+${models}`;
   const digest = createHash('sha256').update(`${version}\n${schema}`).digest('hex').slice(0, 16);
   const folder = join(home, digest, 'client');
   if (existsSync(folder)) return folder;
 
-  const { PrismaClientTsGenerator } = require('@prisma/client-generator-ts') as typeof Generator;
-  const { getConfig, getDMMF } = require('@prisma/internals') as typeof Internals;
+  const { PrismaClientTsGenerator } = require(names.generator) as typeof Generator;
+  const { getConfig, getDMMF } = require(names.internals) as typeof Internals;
   const making = join(home, randomUUID());
   await mkdir(making, { recursive: true });
   const schemaPath = join(making, 'schema.prisma');

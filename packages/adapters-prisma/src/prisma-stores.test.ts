@@ -1,49 +1,12 @@
 import { sealEvent } from '@medzen/core';
-import {
-  auditStoreCases,
-  brokenAuditStores,
-  brokenConsentStores,
-  brokenLogStores,
-  brokenRateLimitStores,
-  brokenRecordingStores,
-  consentStoreCases,
-  logStoreCases,
-  rateLimitStoreCases,
-  recordingStoreCases,
-  registerBroken,
-  registerCases,
-} from '@medzen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { putStores } from '../../../test/put-stores.ts';
 import { prismaStores, prismaWire } from './index.ts';
 import { type HostClient, hostClient, hostSql } from './prisma-client.fixture.ts';
 import { prismaContexts } from './prisma-contexts.fixture.ts';
 
-const contexts = await prismaContexts();
-
-describe('the stores over Prisma', () => {
-  const capabilities = ['concurrency', 'host-transaction', 'direct-read', 'direct-write', 'outage'];
-  const options = { test, capabilities, createContext: () => contexts.create() };
-  const registered = [
-    registerCases(auditStoreCases, options),
-    registerCases(logStoreCases, options),
-    registerCases(consentStoreCases, options),
-    registerCases(recordingStoreCases, options),
-    registerCases(rateLimitStoreCases, options),
-  ];
-  const unseen = [
-    ...registerBroken(auditStoreCases, brokenAuditStores, options),
-    ...registerBroken(logStoreCases, brokenLogStores, options),
-    ...registerBroken(consentStoreCases, brokenConsentStores, options),
-    ...registerBroken(recordingStoreCases, brokenRecordingStores, options),
-    ...registerBroken(rateLimitStoreCases, brokenRateLimitStores, options),
-  ];
-  test('leave out no case and no broken store', () => {
-    expect(registered.flatMap(({ skipped }) => skipped)).toEqual([]);
-    expect(unseen).toEqual([]);
-  });
-  afterAll(() => contexts.close());
-});
+putStores('Prisma', await prismaContexts());
 
 describe("a host's interactive transaction", () => {
   let db: FreshDatabase;
