@@ -28,6 +28,13 @@ export default {
       },
     },
     {
+      name: 'guides-import-core-testing-and-sql-only',
+      comment: 'What a third-party author has.',
+      severity: 'error',
+      from: { path: '^docs/guides/' },
+      to: { path: '^packages/|^examples/|^test/', pathNot: '^packages/(core|testing|sql)/' },
+    },
+    {
       name: 'edge-reaches-no-temporal',
       comment: 'An Edge Function that guards a route or hands out a playback link must not carry a calendar.',
       severity: 'error',

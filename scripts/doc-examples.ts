@@ -9,7 +9,7 @@ function examples(): readonly { readonly file: string; readonly line: number; re
   const files = [
     ...globSync('packages/*/src/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts')),
     ...globSync('{README,CONTRIBUTING}.md', { cwd: root }),
-    ...globSync('{docs,packages/*}/*.md', { cwd: root }),
+    ...globSync('{docs,docs/guides,packages/*}/*.md', { cwd: root }),
   ];
   return files.flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');

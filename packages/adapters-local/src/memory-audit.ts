@@ -4,11 +4,9 @@ import {
   type AuditPage,
   type AuditQuery,
   type AuditStore,
-  canonicalize,
   equalBytes,
   MedzenError,
-  maxEventBytes,
-  openEvent,
+  openSealedEvent,
   type Scope,
   type SealedEvent,
 } from '@medzen/core';
@@ -39,8 +37,6 @@ export interface EventTable {
   search(scope: Scope, query: AuditQuery): AuditPage;
   damage(id: string, body: Uint8Array | undefined): void;
 }
-
-const encoder = new TextEncoder();
 
 /** @param now - milliseconds of the store's clock */
 export function createEventTable(now: () => number): EventTable {
@@ -73,19 +69,7 @@ export function createEventTable(now: () => number): EventTable {
           if (known.body !== undefined && equalBytes(known.body, body)) continue;
           throw new MedzenError('audit_conflict', 'An audit event with this id and other content exists');
         }
-        if (body.length > maxEventBytes) throw new MedzenError('invalid_input', 'An audit event is too large');
-        const event = openEvent(body);
-        if (event.id !== id) throw new MedzenError('invalid_input', 'An audit event has another id than its body');
-        if (
-          typeof event.action !== 'string' ||
-          typeof event.actor?.id !== 'string' ||
-          Number.isNaN(Date.parse(event.at))
-        )
-          throw new MedzenError('invalid_input', 'An audit event lacks its action, its actor or its time');
-        if (!equalBytes(encoder.encode(canonicalize(event)), body))
-          throw new MedzenError('invalid_input', 'An audit event is not canonical JSON');
-        if (event.tenant !== scope.tenant)
-          throw new MedzenError('invalid_input', 'An audit event belongs to another tenant than the call');
+        const event = openSealedEvent(scope, { id, body });
         fresh.set(id, { tenant: scope.tenant, id, event, writtenAt, body: body.slice() });
       }
       const inOrder = [...fresh.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,0 +1,99 @@
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  type AuditPage,
+  type AuditQuery,
+  type AuditStore,
+  equalBytes,
+  MedzenError,
+  openSealedEvent,
+  type Scope,
+  type SealedEvent,
+} from '@medzen/core';
+import { asMedzenError, inTransaction } from './in-transaction.ts';
+
+/**
+ * Writes events in the transaction that is open: this is what makes a change and its event one.
+ *
+ * @throws MedzenError `invalid_input` for what is no event of the tenant, `audit_conflict` for a taken id
+ */
+export function insertEvents(db: DatabaseSync, scope: Scope, events: readonly SealedEvent[]): void {
+  const insert = db.prepare(`
+    INSERT INTO audit_event (id, tenant, at_ms, actor, action, outcome, purpose, patient, target_type, target_id, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`);
+  const stored = db.prepare('SELECT body FROM audit_event WHERE id = ?');
+  for (const sealed of events) {
+    const { at, actor, action, outcome, purpose = null, patient = null, target } = openSealedEvent(scope, sealed);
+    const { id, body } = sealed;
+    const { changes } = insert.run(
+      ...[id, scope.tenant, Date.parse(at), actor.id, action, outcome, purpose, patient],
+      ...[target?.type ?? null, target?.id ?? null, body],
+    );
+    if (changes !== 0) continue;
+    // A retry is no error, and no second row; another body under the id is one, whoever's it is.
+    if (!equalBytes(bytes(stored.get(id)?.body), body))
+      throw new MedzenError('audit_conflict', 'An audit event with this id and other content exists');
+  }
+}
+
+/** The port `AuditStore`. */
+export function sqliteAudit(db: DatabaseSync): AuditStore {
+  return {
+    append: async (scope, events, { durability = 'joined' } = {}) => {
+      if (events.length < 1 || events.length > 1000)
+        throw new MedzenError('invalid_input', 'An append takes 1 to 1000 events');
+      const inside = asMedzenError(() => db.isTransaction);
+      if (inside && durability === 'independent')
+        throw new MedzenError('wire_busy', 'The only connection is in a transaction of the host');
+      inTransaction(db, () => insertEvents(db, scope, events));
+      return { status: inside ? 'pending-commit' : 'durable' };
+    },
+    search: async (scope, query) => asMedzenError(() => search(db, scope, query)),
+  };
+}
+
+function search(db: DatabaseSync, scope: Scope, query: AuditQuery): AuditPage {
+  const { limit = 100 } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
+  const wanted: readonly (readonly [condition: string, value: string | number | undefined])[] = [
+    ['tenant = ?', scope.tenant],
+    ['id < ?', cursorId(scope, query.cursor)],
+    ['patient = ?', query.patient],
+    ['actor = ?', query.actor],
+    ['action = ?', query.action],
+    ['outcome = ?', query.outcome],
+    ['purpose = ?', query.purpose],
+    ['target_type = ?', query.targetType],
+    ['target_id = ?', query.targetId],
+    ['at_ms >= ?', instant(query.from, '/from')],
+    ['at_ms < ?', instant(query.to, '/to')],
+  ];
+  const given = wanted.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));
+  const rows = db
+    .prepare(
+      `SELECT id, body FROM audit_event WHERE ${given.map(({ condition }) => condition).join(' AND ')}
+       ORDER BY id DESC LIMIT ?`,
+    )
+    .all(...given.map(({ value }) => value), limit + 1); // one more tells whether there is another page
+  const events = rows.slice(0, limit).map(({ id, body }) => ({ id: String(id), body: bytes(body) }));
+  const last = events.at(-1);
+  return rows.length > limit && last !== undefined ? { events, cursor: `${scope.tenant}:${last.id}` } : { events };
+}
+
+/** A cursor is the place after an event. It names its tenant, and another tenant's is refused. */
+function cursorId(scope: Scope, cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const [, tenant, id] = /^([a-z0-9_-]+):([0-9a-f-]{36})$/.exec(cursor) ?? [];
+  if (tenant === scope.tenant && id !== undefined) return id;
+  throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
+}
+
+function instant(date: Date | undefined, pointer: string): number | undefined {
+  const ms = date?.getTime();
+  if (Number.isNaN(ms)) throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
+  return ms;
+}
+
+function bytes(cell: unknown): Uint8Array {
+  return cell instanceof Uint8Array ? cell : new Uint8Array();
+}
