@@ -51,6 +51,7 @@ export function referenceLog(events: readonly SealedEvent[]): LogStore {
         .map(({ id, body }, i) => ({ index: from + i, eventId: id, body })),
     leafOf: async () => undefined,
     checkpoints: async () => [],
+    addCosignature: async () => ({ status: 'unknown' }),
     lag: async () => ({ lost: 0, pending: events.length - head.size, oldestMs: 0 }),
   };
 }

@@ -10,6 +10,17 @@ CREATE TABLE medzen.audit_checkpoint (
   CONSTRAINT audit_checkpoint_pkey PRIMARY KEY (size)
 );
 ALTER TABLE medzen.audit_checkpoint ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.audit_cosignature (
+  size bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  key_id bytea NOT NULL,
+  line text NOT NULL,
+  added_at timestamp with time zone NOT NULL,
+  CONSTRAINT audit_cosignature_key_id_check CHECK ((octet_length(key_id) = 4)),
+  CONSTRAINT audit_cosignature_pkey PRIMARY KEY (size, name, key_id),
+  CONSTRAINT audit_cosignature_size_fkey FOREIGN KEY (size) REFERENCES medzen.audit_checkpoint(size)
+);
+ALTER TABLE medzen.audit_cosignature ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.audit_event (
   id uuid NOT NULL,
   tenant text COLLATE "C" NOT NULL,
@@ -339,6 +350,7 @@ CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at
 
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_checkpoint FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_cosignature FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_event FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_event FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_event_default FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -370,6 +382,38 @@ CREATE POLICY recording_participant_self ON medzen.recording_participant FOR SEL
 CREATE POLICY retention_fact_admin ON medzen.retention_fact FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
 
 -- ---- Functions
+
+CREATE OR REPLACE FUNCTION medzen.add_cosignature(p_size text, p_line text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_key record;
+BEGIN
+  SELECT * INTO v_key FROM medzen.cosignature_key(p_line);
+  IF v_key.key_id IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'Not a signature line');
+  END IF;
+  -- One after another, so that the count below holds.
+  PERFORM FROM medzen.audit_checkpoint c WHERE c.size = p_size::bigint FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'unknown');
+  END IF;
+  IF EXISTS (
+    SELECT FROM medzen.audit_cosignature s
+    WHERE s.size = p_size::bigint AND s.name = v_key.name AND s.key_id = v_key.key_id) THEN
+    RETURN jsonb_build_object('status', 'repeated');
+  END IF;
+  IF (SELECT count(*) FROM medzen.audit_cosignature s WHERE s.size = p_size::bigint) >= 64 THEN
+    PERFORM medzen.fail('invalid_input', 'A checkpoint carries at most 64 cosignatures');
+  END IF;
+  INSERT INTO medzen.audit_cosignature (size, name, key_id, line, added_at)
+  VALUES (p_size::bigint, v_key.name, v_key.key_id, p_line, medzen.now());
+  RETURN jsonb_build_object('status', 'added');
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text)
  RETURNS jsonb
@@ -893,6 +937,41 @@ BEGIN
   END LOOP;
   RETURN v_result;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.cosignature_key(p_line text, OUT name text, OUT key_id bytea)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_payload text;
+BEGIN
+  IF length(p_line) > 8192 OR p_line !~ '^\u2014 [^ +\n]+ [A-Za-z0-9+/]+={0,2}\n$' THEN
+    RETURN;
+  END IF;
+  v_payload := rtrim(split_part(p_line, ' ', 3), E'\n');
+  -- In canonical form only: nothing in it may be read in two ways.
+  IF octet_length(decode(v_payload, 'base64')) < 5
+    OR translate(encode(decode(v_payload, 'base64'), 'base64'), E'\n', '') <> v_payload THEN
+    RETURN;
+  END IF;
+  name := split_part(p_line, ' ', 2);
+  key_id := substring(decode(v_payload, 'base64') FOR 4);
+EXCEPTION
+  WHEN invalid_parameter_value THEN RETURN; -- base64 of no whole number of bytes
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.cosignatures(p_size bigint)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT coalesce(string_agg(s.line, '' ORDER BY s.name, s.key_id), '')
+  FROM medzen.audit_cosignature s WHERE s.size = p_size
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.count_hold(p_tenant text, p_recording_id uuid, p_patient text, p_by integer)
@@ -1974,7 +2053,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Checkpoints are read 1 to 1000 at a time');
   END IF;
   RETURN QUERY
-    SELECT c.size::text, c.checkpoint FROM medzen.audit_checkpoint c
+    SELECT c.size::text, c.checkpoint || medzen.cosignatures(c.size) FROM medzen.audit_checkpoint c
     WHERE c.size > p_after_size::bigint ORDER BY c.size LIMIT p_limit;
 END
 $function$;
@@ -1992,7 +2071,7 @@ CREATE OR REPLACE FUNCTION medzen.read_head()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT h.size::text, h.root, h.checkpoint FROM medzen.audit_head h
+  SELECT h.size::text, h.root, h.checkpoint || medzen.cosignatures(h.size) FROM medzen.audit_head h
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
@@ -2537,6 +2616,8 @@ $function$;
 
 -- ---- Grants
 
+GRANT EXECUTE ON FUNCTION medzen.add_cosignature TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.add_cosignature TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.append_events TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.append_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_auditor;

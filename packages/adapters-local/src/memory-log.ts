@@ -1,4 +1,13 @@
-import { equalBytes, type LogHead, type LogStore, type LogTile, MedzenError, sha256 } from '@medzen/core';
+import {
+  equalBytes,
+  fromBase64,
+  type LogHead,
+  type LogStore,
+  type LogTile,
+  MedzenError,
+  sha256,
+  toHex,
+} from '@medzen/core';
 import type { EventTable } from './memory-audit.ts';
 
 const leafPrefix = Uint8Array.of(0);
@@ -8,15 +17,32 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
   const leaves: string[] = [];
   const indexOf = new Map<string, number>();
   const tiles = new Map<string, LogTile>();
-  const checkpoints: { readonly size: number; readonly checkpoint: string }[] = [];
+  const checkpoints: {
+    readonly size: number;
+    readonly checkpoint: string;
+    readonly cosignatures: Map<string, string>;
+  }[] = [];
   let head: LogHead = { size: 0, root: sha256() };
   const bound = (limit: number, most: number): void => {
     if (!Number.isInteger(limit) || limit < 1 || limit > most)
       throw new MedzenError('invalid_input', `A limit lies between 1 and ${most}`);
   };
 
+  /** With its cosignatures, in the order of their keys. */
+  const shown = ({
+    size,
+    checkpoint,
+    cosignatures,
+  }: (typeof checkpoints)[number]): { size: number; checkpoint: string } => {
+    const lines = [...cosignatures].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+    return { size, checkpoint: checkpoint + lines.join('') };
+  };
+
   return {
-    head: async () => ({ ...head, root: head.root.slice() }),
+    head: async () => {
+      const last = checkpoints.at(-1);
+      return { ...head, root: head.root.slice(), ...(last && { checkpoint: shown(last).checkpoint }) };
+    },
 
     readBatch: async (limit) => {
       bound(limit, 10_000);
@@ -50,8 +76,8 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
       for (const tile of commit.tiles) {
         tiles.set(`${tile.level}/${tile.index}`, { ...tile, hashes: tile.hashes.slice() });
       }
-      head = { size: leaves.length, root: commit.root.slice(), checkpoint: commit.checkpoint };
-      checkpoints.push({ size: head.size, checkpoint: commit.checkpoint });
+      head = { size: leaves.length, root: commit.root.slice() };
+      checkpoints.push({ size: head.size, checkpoint: commit.checkpoint, cosignatures: new Map() });
       return { status: 'committed' };
     },
 
@@ -70,9 +96,23 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
 
     leafOf: async (eventId) => indexOf.get(eventId),
 
+    addCosignature: async (size, line) => {
+      const key = keyOfSignature(line);
+      const found = checkpoints.find((one) => one.size === size);
+      if (found === undefined) return { status: 'unknown' };
+      if (found.cosignatures.has(key)) return { status: 'repeated' };
+      if (found.cosignatures.size >= 64)
+        throw new MedzenError('invalid_input', 'A checkpoint carries at most 64 cosignatures');
+      found.cosignatures.set(key, line);
+      return { status: 'added' };
+    },
+
     checkpoints: async (afterSize, limit) => {
       bound(limit, 1000);
-      return checkpoints.filter(({ size }) => size > afterSize).slice(0, limit);
+      return checkpoints
+        .filter(({ size }) => size > afterSize)
+        .slice(0, limit)
+        .map(shown);
     },
 
     lag: async () => {
@@ -85,4 +125,17 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
       return { pending: events.pending.size, lost, oldestMs };
     },
   };
+}
+
+/** By what two cosignatures are told to be of one key: its name and its id, the first 4 bytes. */
+function keyOfSignature(line: string): string {
+  const [, name, payload] = /^\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(line) ?? [];
+  if (name !== undefined && payload !== undefined && line.length <= 8192)
+    try {
+      const bytes = fromBase64(payload);
+      if (bytes.length > 4) return `${name} ${toHex(bytes.subarray(0, 4))}`;
+    } catch {
+      // not base64
+    }
+  throw new MedzenError('invalid_input', 'Not a signature line');
 }

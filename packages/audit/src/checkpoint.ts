@@ -1,5 +1,6 @@
 import { fromBase64, MedzenError, toBase64, toHex } from '@medzen/core';
-import { ed25519 } from '@noble/curves/ed25519.js';
+import { cosignatureTime } from './cosignature.ts';
+import { verifies } from './ed25519.ts';
 import { isHash } from './is-hash.ts';
 import { isSize } from './proof-ranges.ts';
 import { formatSignature, type NoteSignature, parseNote } from './signed-note.ts';
@@ -25,6 +26,8 @@ export interface CheckpointSignature {
   readonly keyId: string;
   /** The verifier key, as it was given. */
   readonly verifierKey: string;
+  /** Set on a witness's cosignature: when it saw this tree as the largest of the log, by its own clock. */
+  readonly cosignedAt?: Date;
 }
 
 /** A checkpoint whose signature holds. */
@@ -39,7 +42,7 @@ export interface CheckpointFailure {
   readonly ok: false;
   /**
    * `malformed`: not a signed note, or its body is not a tree head. `bad_verifier_key`: one of the given keys is not an Ed25519
-   * verifier key, or two different ones share name and id. `unknown_key`: no line is by a given key. `bad_signature`: a line that
+   * verifier key of a log or a witness, or two different ones share name and id. `unknown_key`: no line is by a given key. `bad_signature`: a line that
    * claims to be by a given key does not verify.
    */
   readonly reason: 'malformed' | 'bad_verifier_key' | 'unknown_key' | 'bad_signature';
@@ -66,7 +69,8 @@ export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<st
   if (origin !== signer.origin) throw new MedzenError('invalid_input', 'A signer signs for its own origin only');
   if (!isSize(size) || !isHash(root)) throw new MedzenError('invalid_input', 'Not a tree head');
   const key = parseVerifierKey(signer.verifierKey);
-  if (key === undefined) throw new MedzenError('invalid_input', 'The signer has no Ed25519 verifier key');
+  if (key?.type !== 'ed25519')
+    throw new MedzenError('invalid_input', 'The signer has no Ed25519 verifier key of a log');
   const body = `${origin}\n${size}\n${toBase64(root)}\n`;
   const signature = await signer.sign(new TextEncoder().encode(body));
   if (signature.length !== 64) throw new MedzenError('internal', 'An Ed25519 signature is 64 bytes');
@@ -78,7 +82,8 @@ export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<st
  * two. Compare `origin` with the log you mean: a key name need not be the origin's (the Go checksum database's is not).
  *
  * @param text - a C2SP signed note, at most 131 072 UTF-16 units and 100 signatures
- * @param verifierKeys - texts as `Signer.verifierKey` gives; those you trust, no others
+ * @param verifierKeys - texts as `Signer.verifierKey` and `Cosigner.verifierKey` give; those you trust, no others. Witnesses' keys alone
+ * open a checkpoint too, which says nothing of who issued it: see {@link isSignedByLog}
  * @returns the head and the signatures that hold; or why not. A note with a failing signature by a known key is refused, even if
  * another one holds
  * @throws never
@@ -104,21 +109,47 @@ export async function openCheckpoint(
 
   const body = new TextEncoder().encode(note.body);
   const verified = new Map<VerifierKey, NoteSignature>();
+  const cosignedAt = new Map<VerifierKey, Date>();
   for (const line of note.signatures) {
     const key = keys.find((candidate) => isOfKey(line, candidate));
     if (key === undefined) continue;
     // A second line by the same key can only be a repetition or a forgery: one failure ends the loop, so the work stays bounded.
     if (sameSignature(verified.get(key), line)) continue;
-    if (!verifies(key, body, line.signature)) return { ok: false, reason: 'bad_signature' };
+    if (key.type === 'cosignature') {
+      const at = cosignatureTime(key.publicKey, body, line.signature);
+      if (at === undefined) return { ok: false, reason: 'bad_signature' };
+      cosignedAt.set(key, at);
+    } else if (!verifies(key.publicKey, body, line.signature)) return { ok: false, reason: 'bad_signature' };
     verified.set(key, line);
   }
   if (verified.size === 0) return { ok: false, reason: 'unknown_key' };
-  const signatures = [...verified.keys()].map(({ name, keyId, text: verifierKey }) => ({
-    name,
-    keyId: toHex(keyId),
-    verifierKey,
-  }));
+  const signatures = [...verified.keys()].map((key) => {
+    const at = cosignedAt.get(key);
+    return {
+      name: key.name,
+      keyId: toHex(key.keyId),
+      verifierKey: key.text,
+      ...(at === undefined ? {} : { cosignedAt: at }),
+    };
+  });
   return { ok: true, ...head, signatures };
+}
+
+/**
+ * Whether the log itself signed: by a key of the name that the checkpoint's first line gives. A witness's cosignature is not that.
+ *
+ * @param checkpoint - as `openCheckpoint` gives
+ * @example
+ * ```ts
+ * import { isSignedByLog, openCheckpoint } from '@medzen/audit';
+ * async function accept(text: string, verifierKeys: string[]): Promise<boolean> {
+ *   const opened = await openCheckpoint(text, verifierKeys);
+ *   return opened.ok && isSignedByLog(opened);
+ * }
+ * ```
+ */
+export function isSignedByLog(checkpoint: OpenCheckpoint): boolean {
+  return checkpoint.signatures.some(({ name, cosignedAt }) => name === checkpoint.origin && cosignedAt === undefined);
 }
 
 function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
@@ -146,15 +177,6 @@ function parseHead(body: string): TreeHead | undefined {
     return bytes.length === hashBytes ? { origin, size: Number(size), root: bytes } : undefined;
   } catch {
     return undefined; // bits beyond the last byte
-  }
-}
-
-function verifies(key: VerifierKey, body: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64) return false;
-  try {
-    return ed25519.verify(signature, body, key.publicKey, { zip215: false }); // RFC 8032, not the laxer rule of consensus systems
-  } catch {
-    return false; // a key that is no point of the curve
   }
 }
 

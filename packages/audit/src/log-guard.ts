@@ -1,5 +1,5 @@
 import { equalBytes, type LogHead, type LogStore, MedzenError, sha256 } from '@medzen/core';
-import { openCheckpoint } from './checkpoint.ts';
+import { isSignedByLog, openCheckpoint } from './checkpoint.ts';
 import { verifyConsistency } from './consistency-proof.ts';
 import { isHash } from './is-hash.ts';
 import { isSize } from './proof-ranges.ts';
@@ -48,7 +48,7 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
   const open = async (checkpoint: string): Promise<SignedHead | string> => {
     const opened = await openCheckpoint(checkpoint, keys);
     if (!opened.ok) return opened.reason;
-    const own = opened.origin === signer.origin && opened.signatures.some(({ name }) => name === signer.origin);
+    const own = opened.origin === signer.origin && isSignedByLog(opened);
     return own ? { size: opened.size, root: opened.root, checkpoint } : 'another origin';
   };
 

@@ -62,7 +62,7 @@ function altered(store: LogStore, changes: Partial<LogStore>): LogStore {
 describe('a tick', () => {
   it('is idle while nothing is written, and signs nothing', async () => {
     const { sequencer } = setUp();
-    expect(await sequencer.tick()).toEqual({ status: 'idle', sequenced: 0, size: 0, root: sha256() });
+    expect(await sequencer.tick()).toEqual({ status: 'idle', sequenced: 0, size: 0, root: sha256(), cosigned: 0 });
   });
 
   it('makes leaves of what is waiting, in order, and signs one checkpoint over them', async () => {

@@ -1,8 +1,11 @@
 import { isMedzenError, type Logger, type LogLag, type LogStore, MedzenError, silentLogger } from '@medzen/core';
 import { signCheckpoint } from './checkpoint.ts';
+import { createCosigning } from './cosigning.ts';
 import { createLogGuard } from './log-guard.ts';
 import type { Signer } from './signer.ts';
+import { createTileReader } from './tile-reader.ts';
 import { createTreeHasher } from './tree-hasher.ts';
+import type { WitnessClient } from './witness-client.ts';
 
 /** What a sequencer is made of. */
 export interface SequencerDeps {
@@ -16,6 +19,11 @@ export interface SequencerDeps {
    * database shows it, as long as it is signed.
    */
   readonly trusted?: string;
+  /**
+   * Asked to cosign each checkpoint once it is committed, and before the first signature whether they know of another history. One that does
+   * not answer holds nobody up.
+   */
+  readonly witnesses?: readonly WitnessClient[];
   /** Events a batch, 1–10 000; 1000 when absent. One signature a batch. */
   readonly batchSize?: number;
   readonly logger?: Logger;
@@ -34,8 +42,10 @@ export type TickResult =
       readonly size: number;
       /** 32 bytes. */
       readonly root: Uint8Array;
-      /** The signed checkpoint's text: publish it, keep it elsewhere. */
+      /** The signed checkpoint's text: publish it, keep it elsewhere. Cosignatures are in the store. */
       readonly checkpoint: string;
+      /** Witnesses whose cosignature of it this sequencer has stored. */
+      readonly cosigned: number;
     }
   /** No event was waiting. */
   | {
@@ -45,6 +55,7 @@ export type TickResult =
       readonly root: Uint8Array;
       /** Absent while the tree is empty. */
       readonly checkpoint?: string;
+      readonly cosigned: number;
     }
   /** Another sequencer was faster: nothing was written. Tick again. */
   | { readonly status: 'conflict'; readonly sequenced: 0 };
@@ -57,7 +68,8 @@ export interface Sequencer {
    *
    * @param signal - ends the tick before its next call to the store
    * @throws MedzenError `checkpoint_inconsistent` when head, checkpoint and tiles contradict one another, or the last checkpoint this
-   * process saw or was handed: somebody altered the log, or an old copy was restored. It signs nothing then, and an operator must look.
+   * process saw or was handed, or a witness has cosigned: somebody altered the log, or an old copy was restored. It signs nothing then, and an
+   * operator must look.
    * `store_unavailable`
    * @see C2SP tlog-checkpoint: “A log MUST not sign any checkpoint which is inconsistent with any checkpoint it previously signed.”
    */
@@ -94,15 +106,22 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
   const { store, signer, batchSize = 1000, logger = silentLogger, sleep = sleepUntil } = deps;
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
-  const guard = createLogGuard({ ...deps, hasher: createTreeHasher() });
+  const hasher = createTreeHasher();
+  const guard = createLogGuard({ ...deps, hasher });
+  const tiles = createTileReader(store, hasher);
+  const cosigning = createCosigning({ store, tiles, witnesses: deps.witnesses ?? [], logger });
+  let metWitnesses = false;
 
   const once = async (signal: AbortSignal | undefined): Promise<TickResult> => {
     signal?.throwIfAborted();
     const head = await store.head();
     const edge = await guard.check(head);
+    if (!metWitnesses) await cosigning.cosign(head, signal);
+    metWitnesses = true;
     signal?.throwIfAborted();
     const events = await store.readBatch(batchSize);
-    if (events.length === 0) return { status: 'idle', sequenced: 0, ...head };
+    if (events.length === 0)
+      return { status: 'idle', sequenced: 0, ...head, cosigned: await cosigning.cosign(head, signal) };
 
     const leafHashes = events.map(({ body }) => edge.append(body));
     const size = head.size + events.length;
@@ -120,7 +139,8 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
     });
     if (status === 'conflict') return { status, sequenced: 0 };
     guard.committed({ size, root, checkpoint });
-    return { status, sequenced: events.length, size, root, checkpoint };
+    const cosigned = await cosigning.cosign({ size, root, checkpoint }, signal);
+    return { status, sequenced: events.length, size, root, checkpoint, cosigned };
   };
 
   // Ticks of one sequencer go one after another: a tick that read its head before another's commit would take the log for cut back.

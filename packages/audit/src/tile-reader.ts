@@ -1,5 +1,5 @@
 import { type LogStore, MedzenError } from '@medzen/core';
-import { consistencyRanges } from './proof-ranges.ts';
+import { consistencyRanges, inclusionRanges, type LeafRange } from './proof-ranges.ts';
 import { nodeHash } from './tree-hash.ts';
 import { hashBytes, type TreeHasher, tileWidth } from './tree-hasher.ts';
 
@@ -20,6 +20,12 @@ export interface TileReader {
    * @throws MedzenError as `tile`
    */
   consistencyProof(size1: number, size2: number): Promise<Uint8Array[]>;
+  /**
+   * The proof that a leaf is in the tree of a size.
+   *
+   * @throws MedzenError as `tile`; `invalid_input` unless 0 ≤ index < size
+   */
+  inclusionProof(index: number, size: number): Promise<Uint8Array[]>;
 }
 
 /** A reader over a store. It keeps no tile: what it proves is asked for once. */
@@ -53,12 +59,15 @@ export function createTileReader(store: Pick<LogStore, 'readTile'>, hasher: Tree
     return middle === to ? left : nodeHash(left, await range(middle, to));
   };
 
+  const proofOf = async (ranges: readonly LeafRange[]): Promise<Uint8Array[]> => {
+    const proof: Uint8Array[] = [];
+    for (const { from, to } of ranges) proof.push(await range(from, to));
+    return proof;
+  };
+
   return {
     tile,
-    consistencyProof: async (size1, size2) => {
-      const proof: Uint8Array[] = [];
-      for (const { from, to } of consistencyRanges(size1, size2)) proof.push(await range(from, to));
-      return proof;
-    },
+    consistencyProof: async (size1, size2) => proofOf(consistencyRanges(size1, size2)),
+    inclusionProof: async (index, size) => proofOf(inclusionRanges(index, size)),
   };
 }

@@ -1,12 +1,16 @@
 import { equalBytes, fromBase64, sha256, toBase64, toHex } from '@medzen/core';
 import { isKeyName } from './signed-note.ts';
 
-/** The signature type of plain Ed25519 in C2SP signed-note. */
-const ed25519Type = 0x01;
+/** Signature types: plain Ed25519 (C2SP signed-note), which logs sign with, and the timestamped one of witnesses (C2SP tlog-cosignature). */
+const types = { ed25519: 0x01, cosignature: 0x04 } as const;
 const publicKeyBytes = 32;
+
+/** What a key signs: a log's checkpoints, or cosignatures on the checkpoints of others. */
+export type KeyType = keyof typeof types;
 
 /** A key that verifies checkpoints, taken from its text. */
 export interface VerifierKey {
+  readonly type: KeyType;
   /** The key's name: for a log, its origin. */
   readonly name: string;
   /** 4 bytes that, with the name, say which signature line is this key's. */
@@ -18,25 +22,26 @@ export interface VerifierKey {
 }
 
 /**
- * The first 4 bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key).
+ * The first 4 bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key).
  *
- * @see C2SP signed-note, “Ed25519 signatures”
+ * @param typed - the type's byte, then the public key
+ * @see C2SP signed-note, “Ed25519 signatures”; C2SP tlog-cosignature, “Format”
  */
-function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
-  return sha256(new TextEncoder().encode(`${name}\n`), Uint8Array.of(ed25519Type), publicKey).slice(0, 4);
+function keyIdOf(name: string, typed: Uint8Array): Uint8Array {
+  return sha256(new TextEncoder().encode(`${name}\n`), typed).slice(0, 4);
 }
 
-/** The text of a verifier key: `<name>+<key id in hex>+<base64(0x01 ‖ public key)>`. */
-export function formatVerifierKey(name: string, publicKey: Uint8Array): string {
-  const typed = Uint8Array.of(ed25519Type, ...publicKey);
-  return `${name}+${toHex(keyIdOf(name, publicKey))}+${toBase64(typed)}`;
+/** The text of a verifier key: `<name>+<key id in hex>+<base64(type ‖ public key)>`. */
+export function formatVerifierKey(name: string, publicKey: Uint8Array, type: KeyType = 'ed25519'): string {
+  const typed = Uint8Array.of(types[type], ...publicKey);
+  return `${name}+${toHex(keyIdOf(name, typed))}+${toBase64(typed)}`;
 }
 
 /**
  * Reads a verifier key.
  *
  * @param text - anything
- * @returns undefined when it is not the text of an Ed25519 key, or its id does not belong to its name and key
+ * @returns undefined when it is not the text of an Ed25519 key of a log or a witness, or its id does not belong to its name and key
  */
 export function parseVerifierKey(text: unknown): VerifierKey | undefined {
   if (typeof text !== 'string' || text.length > 2048) return undefined;
@@ -45,9 +50,10 @@ export function parseVerifierKey(text: unknown): VerifierKey | undefined {
   if (!isKeyName(name) || id === undefined || encoded === undefined) return undefined;
   const typed = fromBase64(encoded); // 44 characters without padding are always 33 bytes
   const publicKey = typed.slice(1);
-  if (typed[0] !== ed25519Type || publicKey.length !== publicKeyBytes) return undefined;
-  const keyId = keyIdOf(name, publicKey);
-  return id === toHex(keyId) ? { name, keyId, publicKey, text } : undefined;
+  const type = (['ed25519', 'cosignature'] as const).find((known) => types[known] === typed[0]);
+  if (type === undefined || publicKey.length !== publicKeyBytes) return undefined;
+  const keyId = keyIdOf(name, typed);
+  return id === toHex(keyId) ? { type, name, keyId, publicKey, text } : undefined;
 }
 
 /** Whether a signature line claims to be of this key. */

@@ -1,5 +1,5 @@
 import { equalBytes, type LogHead, type LogStore, sha256 } from '@medzen/core';
-import { type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
+import { isSignedByLog, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { createEarlierRoot } from './earlier-root.ts';
 import { isHash } from './is-hash.ts';
 import type { LogFinding } from './log-finding.ts';
@@ -123,7 +123,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
 
   async function open(text: string, which: 'stored' | 'trusted'): Promise<OpenCheckpoint | undefined> {
     const opened = await openCheckpoint(text, options.verifierKeys);
-    if (opened.ok && opened.signatures.some(({ name }) => name === opened.origin)) return opened; // a log signs in its own name
+    if (opened.ok && isSignedByLog(opened)) return opened;
     if (opened.ok || opened.reason === 'unknown_key') report({ kind: 'wrong_key', which });
     else report({ kind: 'checkpoint_invalid', which, reason: opened.reason });
     return undefined;

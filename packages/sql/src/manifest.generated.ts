@@ -3,6 +3,7 @@ import type { SqlFunction } from './migration.ts';
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
 export const manifest: Readonly<Record<string, SqlFunction>> = {
+  add_cosignature: { migration: '000015_cosignature', args: { size: 'text', line: 'text' }, returns: 'jsonb' },
   append_events: { migration: '000002_audit', args: { tenant: 'text', ids: 'text[]', bodies: 'text' }, returns: 'jsonb' },
   audit_lag: { migration: '000002_audit', args: {}, returns: { pending: 'text', lost: 'text', oldest_ms: 'text' } },
   begin_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', facts_revision: 'integer', rules_version: 'text', now: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
@@ -30,9 +31,9 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   note_fact: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', patient: 'text', type: 'text', date: 'date', zone: 'text', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   place_hold: { migration: '000008_legal_hold', args: { tenant: 'text', id: 'text', matter: 'text', reason: 'text', placed_by: 'text', placed_at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', recording_id: 'uuid', patient: 'text' }, returns: 'jsonb' },
   read_batch: { migration: '000002_audit', args: { limit: 'integer' }, returns: { id: 'text', body: 'bytea' } },
-  read_checkpoints: { migration: '000002_audit', args: { after_size: 'text', limit: 'integer' }, returns: { size: 'text', checkpoint: 'text' } },
+  read_checkpoints: { migration: '000015_cosignature', args: { after_size: 'text', limit: 'integer' }, returns: { size: 'text', checkpoint: 'text' } },
   read_clock: { migration: '000006_claims', args: {}, returns: 'jsonb' },
-  read_head: { migration: '000002_audit', args: {}, returns: { size: 'text', root: 'bytea', checkpoint: 'text' } },
+  read_head: { migration: '000015_cosignature', args: {}, returns: { size: 'text', root: 'bytea', checkpoint: 'text' } },
   read_leaves: { migration: '000002_audit', args: { from: 'text', limit: 'integer' }, returns: { leaf_index: 'text', event_id: 'text', body: 'bytea', misfiled: 'boolean' } },
   read_migrations: { migration: '000001_foundation', args: {}, returns: { id: 'text', checksum: 'text', breaking: 'boolean' } },
   read_tile: { migration: '000002_audit', args: { level: 'integer', index: 'text' }, returns: { hashes: 'bytea' } },

@@ -1,50 +1,12 @@
-import { type LogCommit, type SealedEvent, sha256 } from '@medzen/core';
+import { type SealedEvent, sha256 } from '@medzen/core';
 import { at, holds, present, rejects, same, status } from './assertions.ts';
 import type { ContractCase } from './contract.ts';
-import { type CaseSamples, caseDefiner, type DefineCase } from './define-case.ts';
-import { modelCheckpoint, modelLeaf, modelRoot } from './merkle-model.ts';
+import { cosignCases } from './log-cases/cosign-cases.ts';
+import { appended, commitOf, committed, define, join, type Tools } from './log-cases/log-commit.ts';
+import { modelLeaf, modelRoot } from './merkle-model.ts';
 import type { LogStoreContext } from './store-context.ts';
 
 type Case = ContractCase<LogStoreContext>;
-type Tools = LogStoreContext & CaseSamples;
-
-const define: DefineCase<LogStoreContext> = caseDefiner('log');
-
-/** The commit that adds these events after those already in the tree. */
-function commitOf(done: readonly SealedEvent[], added: readonly SealedEvent[]): LogCommit {
-  const leaf = ({ body }: SealedEvent): Uint8Array => modelLeaf(body);
-  const before = done.map(leaf);
-  const all = [...before, ...added.map(leaf)];
-  const root = modelRoot(all);
-  return {
-    expectedSize: before.length,
-    expectedRoot: modelRoot(before),
-    eventIds: added.map(({ id }) => id),
-    leafHashes: added.map(leaf),
-    // Small trees only: one partial tile of leaf hashes.
-    tiles: [{ level: 0, index: 0, hashes: join(all) }],
-    root,
-    checkpoint: modelCheckpoint(all.length, root),
-  };
-}
-
-function join(hashes: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(32 * hashes.length);
-  for (const [i, hash] of hashes.entries()) bytes.set(hash, 32 * i);
-  return bytes;
-}
-
-async function appended(tools: Tools, count: number): Promise<readonly SealedEvent[]> {
-  const events = Array.from({ length: count }, () => tools.mine.event());
-  await tools.stores.audit.append(tools.scope, events);
-  return events;
-}
-
-async function committed(tools: Tools, count: number): Promise<readonly SealedEvent[]> {
-  const events = await appended(tools, count);
-  same(await tools.stores.log.commitBatch(commitOf([], events)), { status: 'committed' }, 'first commit');
-  return events;
-}
 
 const idsOf = (events: readonly { readonly id: string }[]): readonly string[] => events.map(({ id }) => id);
 
@@ -336,4 +298,9 @@ const watching: readonly Case[] = [
 ];
 
 /** What every `LogStore` must do. */
-export const logStoreCases: readonly ContractCase<LogStoreContext>[] = [...reading, ...committing, ...watching];
+export const logStoreCases: readonly ContractCase<LogStoreContext>[] = [
+  ...reading,
+  ...committing,
+  ...cosignCases,
+  ...watching,
+];

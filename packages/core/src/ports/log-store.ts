@@ -6,7 +6,7 @@ export interface LogHead {
   readonly size: number;
   /** RFC 6962 root, 32 bytes; SHA-256 of nothing for the empty tree. */
   readonly root: Uint8Array;
-  /** The signed checkpoint's text; absent while the tree is empty. */
+  /** The signed checkpoint's text, with the cosignatures that were added to it; absent while the tree is empty. */
   readonly checkpoint?: string;
 }
 
@@ -97,7 +97,17 @@ export interface LogStore {
   /** The leaf index of an event, or undefined while it is not sequenced. */
   leafOf(eventId: string): Promise<number | undefined>;
 
-  /** The checkpoints after a size, ascending, for witnesses and auditors. @param limit - 1–1000 */
+  /**
+   * Adds a witness's cosignature to a committed checkpoint. Of each key the first one stays; the checkpoint itself never changes.
+   *
+   * @param size - of the checkpoint
+   * @param line - a C2SP signature line with its newline, ≤ 8192 characters; verified by the caller
+   * @returns `added`; `repeated` when this key's is there; `unknown` when no checkpoint has this size
+   * @throws MedzenError `invalid_input` for what is no signature line, or past 64 cosignatures of one checkpoint; `store_unavailable`
+   */
+  addCosignature(size: number, line: string): Promise<{ readonly status: 'added' | 'repeated' | 'unknown' }>;
+
+  /** The checkpoints after a size, ascending, with their cosignatures, for witnesses and auditors. @param limit - 1–1000 */
   checkpoints(
     afterSize: number,
     limit: number,

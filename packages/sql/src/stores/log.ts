@@ -1,4 +1,4 @@
-import { isUuid, type LogCommit, type LogStore, MedzenError, type Wire } from '@medzen/core';
+import { isUuid, type LogCommit, type LogStore, MedzenError, type Wire, type WireRow } from '@medzen/core';
 import { bytesIn, integerIn, resultIn, textIn } from '../row.ts';
 
 /** The sequencer's side of the audit log. Always on the root wire: its work is never part of a host's transaction. */
@@ -31,10 +31,7 @@ export function logStore(wire: Wire): LogStore {
         root: commit.root,
         checkpoint: commit.checkpoint,
       });
-      const result = resultIn(rows);
-      const status = typeof result === 'object' && result !== null && 'status' in result ? result.status : undefined;
-      if (status === 'committed' || status === 'conflict') return { status };
-      throw new MedzenError('internal', 'The database answered with another status than expected');
+      return answered(rows, ['committed', 'conflict']);
     },
 
     async readTile(level, index) {
@@ -58,6 +55,14 @@ export function logStore(wire: Wire): LogStore {
       return row === undefined ? undefined : integerIn(row, 'leaf_index');
     },
 
+    async addCosignature(size, line) {
+      return answered(await root.call('add_cosignature', { size: String(whole(size)), line }), [
+        'added',
+        'repeated',
+        'unknown',
+      ]);
+    },
+
     async checkpoints(afterSize, limit) {
       const rows = await root.call('read_checkpoints', { after_size: String(whole(afterSize)), limit: whole(limit) });
       return rows.map((row) => ({ size: integerIn(row, 'size'), checkpoint: textIn(row, 'checkpoint') }));
@@ -72,6 +77,15 @@ export function logStore(wire: Wire): LogStore {
       };
     },
   };
+}
+
+function answered<S extends string>(rows: readonly WireRow[], known: readonly S[]): { readonly status: S } {
+  const result = resultIn(rows);
+  const said = typeof result === 'object' && result !== null && 'status' in result ? result.status : undefined;
+  const status = known.find((one) => one === said);
+  if (status === undefined)
+    throw new MedzenError('internal', 'The database answered with another status than expected');
+  return { status };
 }
 
 function whole(value: number): number {

@@ -143,4 +143,44 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
         }),
     };
   }),
+
+  broken('keeps_cosignatures_to_itself', 'shows no cosignature with the head', 'cosign.shows', (good) => ({
+    head: async () => {
+      const head = await good.head();
+      return head.checkpoint === undefined ? head : { ...head, checkpoint: withoutCosignatures(head.checkpoint) };
+    },
+  })),
+
+  broken('cosigns_the_head', 'adds a cosignature to whatever is the head', 'cosign.own_size', (good) => ({
+    addCosignature: async (_size, line) => good.addCosignature((await good.head()).size, line),
+  })),
+
+  broken('one_cosignature_a_name', 'keeps one cosignature of a name', 'cosign.once', (good) => {
+    const names = new Set<string | undefined>();
+    return {
+      addCosignature: async (size, line) => {
+        const name = line.split(' ')[1];
+        if (names.has(name)) return { status: 'repeated' };
+        names.add(name);
+        return good.addCosignature(size, line);
+      },
+    };
+  }),
+
+  broken('cosigns_nothing', 'says it added what belongs to no checkpoint', 'cosign.unknown', (good) => ({
+    addCosignature: async (size, line) => {
+      const { status } = await good.addCosignature(size, line);
+      return { status: status === 'unknown' ? 'added' : status };
+    },
+  })),
+
+  broken('takes_any_line', 'lets anything count as a cosignature', 'cosign.invalid', (good) => ({
+    addCosignature: (size, line) => good.addCosignature(size, line).catch(() => ({ status: 'repeated' as const })),
+  })),
 ];
+
+/** A checkpoint's body and the log's own line. */
+function withoutCosignatures(checkpoint: string): string {
+  const body = checkpoint.lastIndexOf('\n\n') + 2;
+  return checkpoint.slice(0, checkpoint.indexOf('\n', body) + 1);
+}

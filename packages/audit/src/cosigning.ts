@@ -1,0 +1,89 @@
+import { isMedzenError, type Logger, type LogHead, type LogStore, MedzenError } from '@medzen/core';
+import type { TileReader } from './tile-reader.ts';
+import type { WitnessClient } from './witness-client.ts';
+
+/** What gathers cosignatures is made of. */
+export interface CosigningDeps {
+  readonly store: Pick<LogStore, 'head' | 'addCosignature'>;
+  readonly tiles: Pick<TileReader, 'consistencyProof'>;
+  readonly witnesses: readonly WitnessClient[];
+  readonly logger: Logger;
+}
+
+/** Puts a log's committed checkpoints before its witnesses. */
+export interface Cosigning {
+  /**
+   * Asks each witness that has not cosigned this head, and stores what they give. A witness that does not answer holds nobody up; it is
+   * asked again later, ever less often.
+   *
+   * @returns how many have cosigned it
+   * @throws MedzenError `checkpoint_inconsistent` when a witness has seen a log that this one did not grow out of
+   */
+  cosign(head: LogHead, signal: AbortSignal | undefined): Promise<number>;
+}
+
+/** One witness, and how it went with it. */
+interface Asked {
+  readonly witness: WitnessClient;
+  /** Up to here there is nothing left to ask: cosigned, or by another sequencer already further. */
+  done: number;
+  cosigned: number;
+  failures: number;
+  /** Rounds to let pass before it is asked again. */
+  pause: number;
+}
+
+const maxPause = 64;
+
+/** Committed first, cosigned then: a cosigned head that is not in the store could never be grown out of. */
+export function createCosigning({ store, tiles, witnesses, logger }: CosigningDeps): Cosigning {
+  const asked: Asked[] = witnesses.map((witness) => ({ witness, done: 0, cosigned: 0, failures: 0, pause: 0 }));
+
+  const ask = async (
+    one: Asked,
+    head: LogHead & { checkpoint: string },
+    signal: AbortSignal | undefined,
+  ): Promise<void> => {
+    const { size, checkpoint } = head;
+    const consistencyProof = (from: number): Promise<readonly Uint8Array[]> => tiles.consistencyProof(from, size);
+    try {
+      const answer = await one.witness.cosign({ checkpoint, size, consistencyProof, ...(signal && { signal }) });
+      if (answer.status === 'inconsistent') throw forked(one);
+      if (answer.status === 'ahead') {
+        if ((await store.head()).size < answer.witnessSize) throw forked(one);
+      } else {
+        await store.addCosignature(size, answer.line);
+        one.cosigned = size;
+      }
+      one.done = size;
+      one.failures = 0;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const code = isMedzenError(error) ? error.code : 'internal';
+      if (code === 'checkpoint_inconsistent') throw error;
+      one.pause = Math.min(2 ** one.failures++, maxPause);
+      logger.warn('a witness did not cosign', { witness: nameOf(one), code, failures: one.failures });
+    }
+  };
+
+  return {
+    cosign: async (head, signal) => {
+      const { size, checkpoint } = head;
+      if (checkpoint === undefined) return 0;
+      const due = asked.filter((one) => one.done < size && one.pause-- <= 0);
+      const results = await Promise.allSettled(due.map((one) => ask(one, { ...head, checkpoint }, signal)));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      return asked.filter((one) => one.cosigned === size).length;
+    },
+  };
+}
+
+function forked(one: Asked): MedzenError {
+  return new MedzenError('checkpoint_inconsistent', 'A witness has cosigned a tree that this log did not grow out of', {
+    detail: { witness: nameOf(one) },
+  });
+}
+
+function nameOf({ witness }: Asked): string {
+  return witness.verifierKey.split('+')[0] ?? '';
+}
