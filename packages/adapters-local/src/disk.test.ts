@@ -74,8 +74,9 @@ async function context(): Promise<ObjectStoreContext> {
   };
 }
 
-describe('objects on disk', () => {
-  const { skipped } = registerCases(objectStoreCases, { test, capabilities, createContext: context });
+describe('objects on disk', { meta: { carrier: 'disk' } }, () => {
+  const options = { test, skip: test.skip, capabilities, createContext: context };
+  const { skipped } = registerCases(objectStoreCases, options);
   test('leave out what only a store with locks can show', () => {
     expect(skipped.map(({ id }) => id)).toEqual(['objects.delete.locked']);
   });

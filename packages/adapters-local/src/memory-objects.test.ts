@@ -29,8 +29,9 @@ function context(): ObjectStoreContext {
   };
 }
 
-describe('objects in memory', () => {
-  const { skipped } = registerCases(objectStoreCases, { test, capabilities, createContext: context });
+describe('objects in memory', { meta: { carrier: 'memory objects' } }, () => {
+  const options = { test, skip: test.skip, capabilities, createContext: context };
+  const { skipped } = registerCases(objectStoreCases, options);
   test('leave out what only a store with unfinished uploads can show', () => {
     expect(skipped.map(({ id }) => id)).toEqual(['objects.uploads.abort']);
   });

@@ -1,25 +1,7 @@
 import type { Stores } from '@medzen/core';
-import {
-  auditStoreCases,
-  type BrokenStore,
-  brokenAuditStores,
-  brokenConsentStores,
-  brokenLogStores,
-  brokenRateLimitStores,
-  brokenRecordingStores,
-  type Capability,
-  type ContractCase,
-  consentStoreCases,
-  createSamples,
-  fakeClock,
-  logStoreCases,
-  rateLimitStoreCases,
-  recordingStoreCases,
-  registerBroken,
-  registerCases,
-  type StoreContext,
-} from '@medzen/testing';
-import { describe, expect, test } from 'vitest';
+import { createSamples, fakeClock, type StoreContext } from '@medzen/testing';
+import { expect, test } from 'vitest';
+import { putStores } from '../../../test/put-stores.ts';
 import { memoryStores } from './memory-stores.ts';
 
 type Context = StoreContext<keyof Stores>;
@@ -41,32 +23,7 @@ function createContext(): Context {
   };
 }
 
-// One thread, no host transactions and nothing that could be down: what else a case may ask for, only a database has.
-const capabilities: readonly Capability[] = ['direct-write'];
-const absent: readonly Capability[] = ['concurrency', 'host-transaction', 'outage'];
-
-function put<C extends object>(
-  name: string,
-  cases: readonly ContractCase<C>[],
-  broken: readonly BrokenStore<C>[],
-  create: () => C,
-): void {
-  describe(`the ${name} store in memory`, () => {
-    const options = { test, capabilities, createContext: create };
-    const { skipped } = registerCases(cases, options);
-    const unseen = registerBroken(cases, broken, options);
-    test('leaves out only what asks for a database', () => {
-      expect(skipped.flatMap(({ missing }) => missing).filter((one) => !absent.includes(one))).toEqual([]);
-      expect(unseen).toEqual([]);
-    });
-  });
-}
-
-put('audit', auditStoreCases, brokenAuditStores, createContext);
-put('log', logStoreCases, brokenLogStores, createContext);
-put('consent', consentStoreCases, brokenConsentStores, createContext);
-put('recording', recordingStoreCases, brokenRecordingStores, createContext);
-put('rate limit', rateLimitStoreCases, brokenRateLimitStores, createContext);
+putStores('memory', { create: createContext });
 
 test('what a caller gave or got can be changed without changing what is stored', async () => {
   const { stores, scope, clock } = createContext();

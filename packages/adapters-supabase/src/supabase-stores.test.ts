@@ -1,51 +1,11 @@
-import {
-  auditStoreCases,
-  brokenAuditStores,
-  brokenConsentStores,
-  brokenLogStores,
-  brokenRateLimitStores,
-  brokenRecordingStores,
-  consentStoreCases,
-  logStoreCases,
-  rateLimitStoreCases,
-  recordingStoreCases,
-  registerBroken,
-  registerCases,
-} from '@medzen/testing';
 import { createClient } from '@supabase/supabase-js';
-import { afterAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { supabaseContexts } from '../../../test/postgrest-stand-in-contexts.ts';
+import { putStores } from '../../../test/put-stores.ts';
 import { type SupabaseClientLike, supabaseStores } from './index.ts';
 
-const contexts = await supabaseContexts();
-
-describe('the stores through supabase-js and a stand-in for PostgREST', () => {
-  const options = {
-    test,
-    capabilities: ['concurrency', 'direct-read', 'direct-write', 'outage'],
-    createContext: () => contexts.create(),
-  };
-  const registered = [
-    registerCases(auditStoreCases, options),
-    registerCases(logStoreCases, options),
-    registerCases(consentStoreCases, options),
-    registerCases(recordingStoreCases, options),
-    registerCases(rateLimitStoreCases, options),
-  ];
-  const unseen = [
-    ...registerBroken(auditStoreCases, brokenAuditStores, options),
-    ...registerBroken(logStoreCases, brokenLogStores, options),
-    ...registerBroken(consentStoreCases, brokenConsentStores, options),
-    ...registerBroken(recordingStoreCases, brokenRecordingStores, options),
-    ...registerBroken(rateLimitStoreCases, brokenRateLimitStores, options),
-  ];
-  test("leave out only the cases of a host's transaction, and no broken store", () => {
-    const missing = new Set(registered.flatMap(({ skipped }) => skipped.flatMap((one) => one.missing)));
-    expect([...missing]).toEqual(['host-transaction']);
-    expect(unseen).toEqual([]);
-  });
-  afterAll(() => contexts.close());
-});
+// Through supabase-js and a stand-in for PostgREST.
+putStores('Supabase stand-in', await supabaseContexts());
 
 test('supabaseStores takes the client of supabase-js, with and without the types of a database', () => {
   // As `supabase gen types` writes it.

@@ -23,9 +23,10 @@ async function start(options: S3ServerOptions = {}): Promise<S3Server> {
   return server;
 }
 
-describe('objects in S3', () => {
+describe('objects in S3', { meta: { carrier: 'S3 stand-in' } }, () => {
   const { skipped } = registerCases(objectStoreCases, {
     test,
+    skip: test.skip,
     capabilities: [
       'conditional-put',
       'delete-markers',

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
+import { brokenWires, registerBroken, registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
 import { neon, neonConfig } from '@neondatabase/serverless';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type NeonStandIn, neonStandIn } from '../../../test/neon-stand-in.ts';
@@ -26,16 +26,25 @@ afterAll(async () => {
 describe.each([
   ['as it comes', {}],
   ["with a host's own settings", { arrayMode: true, fullResults: true, types: { getTypeParser: () => () => 'wrong' } }],
-] as const)("neonWire over the real driver and a stand-in of Neon's endpoint, %s", (_name, options) => {
-  registerCases(wireCases, {
-    test,
-    capabilities: ['concurrency'],
-    async createContext(): Promise<WireContext> {
-      await db.pool.query('TRUNCATE medzen.contract_note');
-      return { wire: neonWire(neon(db.url, options), { functions }), sqlstateOf };
-    },
-  });
-});
+] as const)(
+  "neonWire over the real driver and a stand-in of Neon's endpoint, %s",
+  {
+    meta: { carrier: 'Neon stand-in' },
+  },
+  (_name, settings) => {
+    const options = {
+      test,
+      skip: test.skip,
+      capabilities: ['concurrency'],
+      async createContext(): Promise<WireContext> {
+        await db.pool.query('TRUNCATE medzen.contract_note');
+        return { wire: neonWire(neon(db.url, settings), { functions }), sqlstateOf };
+      },
+    };
+    registerCases(wireCases, options);
+    registerBroken(wireCases, brokenWires, options);
+  },
+);
 
 describe("neonWire over the real driver and a stand-in of Neon's endpoint", () => {
   test('hands on, as the cause, what the server said, but none of the values it quoted', async () => {

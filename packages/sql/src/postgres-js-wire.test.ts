@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { Wire } from '@medzen/core';
-import { registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
+import { brokenWires, registerBroken, registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -49,25 +49,34 @@ describe.each([
   ["with a host's own types and transforms", hostile, ['host-transaction', 'concurrency']],
   // Whether its transaction is over cannot be seen, so nothing more is asked of one connection here: see below.
   ['with one connection', { max: 1 }, ['host-transaction']],
-] as const)('postgresJsWire over a pool %s', (_name, options, capabilities) => {
-  registerCases(wireCases, {
-    test,
-    capabilities,
-    async createContext(): Promise<WireContext> {
-      await db.pool.query('TRUNCATE medzen.contract_note');
-      const sql = open(options);
-      const wire = postgresJsWire(sql, { functions });
-      return {
-        wire,
-        sqlstateOf,
-        async transaction() {
-          const { tx, commit, rollback } = await openPostgresJs(sql);
-          return { wire: postgresJsWire(tx, { root: wire, functions }), commit, rollback };
-        },
-      };
-    },
-  });
-});
+] as const)(
+  'postgresJsWire over a pool %s',
+  {
+    meta: { carrier: 'postgres.js' },
+  },
+  (_name, settings, capabilities) => {
+    const options = {
+      test,
+      skip: test.skip,
+      capabilities,
+      async createContext(): Promise<WireContext> {
+        await db.pool.query('TRUNCATE medzen.contract_note');
+        const sql = open(settings);
+        const wire = postgresJsWire(sql, { functions });
+        return {
+          wire,
+          sqlstateOf,
+          async transaction() {
+            const { tx, commit, rollback } = await openPostgresJs(sql);
+            return { wire: postgresJsWire(tx, { root: wire, functions }), commit, rollback };
+          },
+        };
+      },
+    };
+    registerCases(wireCases, options);
+    registerBroken(wireCases, brokenWires, options);
+  },
+);
 
 describe('postgresJsWire', () => {
   afterEach(() => db.pool.query('TRUNCATE medzen.contract_note'));

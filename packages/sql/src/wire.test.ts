@@ -1,7 +1,17 @@
 import { inspect } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import { sealEvent, type Wire } from '@medzen/core';
-import { registerCases, type WireContext, type WireTransaction, wireCases, wireEchoSql } from '@medzen/testing';
+import {
+  brokenWires,
+  type RegisterOptions,
+  registerBroken,
+  registerCases,
+  type WireContext,
+  type WireTransaction,
+  wireCases,
+  wireEchoSql,
+} from '@medzen/testing';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { openTransaction } from '../../../test/sql-contexts.ts';
@@ -26,6 +36,12 @@ async function emptyNotes(): Promise<void> {
   await db.pool.query('TRUNCATE medzen.contract_note');
 }
 
+function putWire(more: Omit<RegisterOptions<WireContext>, 'test' | 'skip'>): void {
+  const options = { test, skip: test.skip, ...more };
+  registerCases(wireCases, options);
+  registerBroken(wireCases, brokenWires, options);
+}
+
 function hostTransaction(
   client: PgClient & { query(sql: string): Promise<unknown> },
   wire: Wire,
@@ -37,28 +53,32 @@ function hostTransaction(
   }));
 }
 
-describe.each([{ prepare: false }, { prepare: true }])('pgWire over a Pool, %o', ({ prepare }) => {
-  registerCases(wireCases, {
-    test,
-    capabilities: ['host-transaction', 'concurrency'],
-    async createContext(): Promise<WireContext> {
-      await emptyNotes();
-      const wire = pgWire(db.pool, { functions, prepare });
-      return {
-        wire,
-        sqlstateOf,
-        async transaction() {
-          const client = await db.connect();
-          return hostTransaction(client, pgWire(client, { root: wire, functions, prepare }));
-        },
-      };
-    },
-  });
-});
+describe.each([{ prepare: false }, { prepare: true }])(
+  'pgWire over a Pool, %o',
+  { meta: { carrier: 'pg' } },
+  ({ prepare }) => {
+    putWire({
+      capabilities: ['host-transaction', 'concurrency'],
+      async createContext(): Promise<WireContext> {
+        await emptyNotes();
+        const wire = pgWire(db.pool, { functions, prepare });
+        let client: pg.Client | undefined;
+        return {
+          wire,
+          sqlstateOf,
+          async transaction() {
+            client = await db.connect();
+            return hostTransaction(client, pgWire(client, { root: wire, functions, prepare }));
+          },
+          dispose: async () => client?.end(),
+        };
+      },
+    });
+  },
+);
 
-describe('pgWire over one Client', () => {
-  registerCases(wireCases, {
-    test,
+describe('pgWire over one Client', { meta: { carrier: 'pg' } }, () => {
+  putWire({
     capabilities: ['host-transaction', 'one-connection'],
     async createContext(): Promise<WireContext> {
       await emptyNotes();
@@ -117,20 +137,22 @@ describe('pgWire over one Client', () => {
   });
 });
 
-describe('pgliteWire', () => {
-  registerCases(wireCases, {
-    test,
+describe('pgliteWire', { meta: { carrier: 'PGlite' } }, () => {
+  putWire({
     capabilities: ['host-transaction', 'one-connection'],
     async createContext(): Promise<WireContext> {
       await lite.exec('TRUNCATE medzen.contract_note');
       const wire = pgliteWire(lite, { functions });
+      let opened = async (): Promise<void> => undefined;
       return {
         wire,
         sqlstateOf,
         async transaction() {
           const { tx, commit, rollback } = await openTransaction(lite);
+          opened = async () => (tx.closed ? undefined : rollback());
           return { wire: pgliteWire(tx, { root: wire, functions }), commit, rollback };
         },
+        dispose: () => opened(), // a case that failed leaves the only connection in its transaction
       };
     },
   });

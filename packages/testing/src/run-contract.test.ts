@@ -69,6 +69,20 @@ describe('registerCases', () => {
   });
 });
 
+test('what is left out is counted by a runner that can skip, with what is missing', () => {
+  const skipped: string[] = [];
+  const options = {
+    test: () => undefined,
+    skip: (name: string) => skipped.push(name),
+    capabilities: ['outage'],
+    createContext: () => ({ n: 1 }),
+  };
+  registerCases([isOne, needsMore], options);
+  const broken = { id: 'b', title: 'broken', mustFail: 'more', wrap: (context: Context) => context };
+  registerBroken([needsMore], [broken], options);
+  expect(skipped).toEqual(['more: title of more (needs concurrency)', 'b: broken – fails more (needs concurrency)']);
+});
+
 describe('registerBroken', () => {
   const broken = (wrap: BrokenStore<Context>['wrap']): BrokenStore<Context> => ({
     id: 'b',

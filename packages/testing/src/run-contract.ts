@@ -1,4 +1,5 @@
 import type { Capability, ContractCase } from './contract.ts';
+import { missingFor, skipOne } from './left-out.ts';
 
 /** How a suite is put to a store. */
 export interface ContractOptions<Context> {
@@ -12,6 +13,11 @@ export interface ContractOptions<Context> {
 export interface RegisterOptions<Context> extends ContractOptions<Context> {
   /** `test` of vitest, node:test, Bun or `Deno.test`: all take a name and a function. */
   readonly test: (name: string, run: () => Promise<void>) => unknown;
+  /**
+   * The runner's way to skip (`test.skip`), when its report shall count what was left out. The name then ends with what is missing:
+   * `… (needs host-transaction)`.
+   */
+  readonly skip?: (name: string, run: () => Promise<void>) => unknown;
 }
 
 /** A case that was left out, and what the store would have to offer for it. */
@@ -68,8 +74,13 @@ export function registerCases<Context extends object>(
   options: RegisterOptions<Context>,
 ): Registered {
   const { chosen, skipped } = choose(cases, options.capabilities);
-  for (const item of chosen) options.test(`${item.id}: ${item.title}`, () => runOne(item, options));
-  return { registered: chosen.length, skipped };
+  for (const item of chosen) options.test(nameOf(item), () => runOne(item, options));
+  for (const { item, missing } of skipped) skipOne(nameOf(item), missing, options);
+  return { registered: chosen.length, skipped: skipped.map(({ item, missing }) => ({ id: item.id, missing })) };
+}
+
+function nameOf(item: Pick<ContractCase<never>, 'id' | 'title'>): string {
+  return `${item.id}: ${item.title}`;
 }
 
 /**
@@ -101,22 +112,27 @@ export async function runContract<Context extends object>(
       failed.push({ id: item.id, error });
     }
   }
-  return { passed, failed, skipped };
+  return { passed, failed, skipped: skipped.map(({ item, missing }) => ({ id: item.id, missing })) };
+}
+
+interface LeftOut<Context> {
+  readonly item: ContractCase<Context>;
+  readonly missing: readonly Capability[];
 }
 
 function choose<Context>(
   cases: readonly ContractCase<Context>[],
   capabilities: readonly Capability[],
-): { chosen: ContractCase<Context>[]; skipped: SkippedCase[] } {
+): { chosen: ContractCase<Context>[]; skipped: LeftOut<Context>[] } {
   const ids = new Set<string>();
   const chosen: ContractCase<Context>[] = [];
-  const skipped: SkippedCase[] = [];
+  const skipped: LeftOut<Context>[] = [];
   for (const item of cases) {
     if (ids.has(item.id)) throw new Error(`Two cases are called ${item.id}`);
     ids.add(item.id);
-    const missing = item.requires.filter((capability) => !capabilities.includes(capability));
+    const missing = missingFor(item, capabilities);
     if (missing.length === 0) chosen.push(item);
-    else skipped.push({ id: item.id, missing });
+    else skipped.push({ item, missing });
   }
   return { chosen, skipped };
 }
