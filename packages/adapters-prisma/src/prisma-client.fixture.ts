@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type * as Generator from '@prisma/client-generator-ts';
 import type * as Internals from '@prisma/internals';
+import { PrismaPg as PrismaPg6 } from 'prisma-adapter-pg-6';
 import type { PrismaLike } from './prisma-wire.ts';
 
 /** The schema of a host, as small as can be. */
@@ -53,17 +54,18 @@ export function hostClient(connectionString: string, max = 12): Promise<HostClie
 export async function openClient<Client>(
   models: string,
   connectionString: string,
-  options: { readonly max?: number; readonly omit?: object } = {},
+  options: { readonly max?: number; readonly omit?: object; readonly major?: 6 | 7 } = {},
 ): Promise<Client> {
-  const { max = 12, ...others } = options;
-  const { PrismaClient } = (await import(join(await generatedClient(models), 'client.ts'))) as {
+  const { max = 12, major = 7, ...others } = options;
+  const Adapter = major === 6 ? PrismaPg6 : PrismaPg;
+  const { PrismaClient } = (await import(join(await generatedClient(models, major), 'client.ts'))) as {
     PrismaClient: new (
       options: object,
     ) => Client; // generated: not there when this is compiled
   };
   return new PrismaClient({
     ...others,
-    adapter: new PrismaPg({ connectionString, max }, { onPoolError: () => undefined }),
+    adapter: new Adapter({ connectionString, max }, { onPoolError: () => undefined }),
   });
 }
 
@@ -125,12 +127,24 @@ ${models}`;
     dmmf: await getDMMF({ datamodel }),
     datasources,
     version,
+    ...(major === 6 ? { binaryPaths: {} } : {}), // none is wanted, but 6 looks
   });
+  if (major === 6) await importFrom(names.client, join(making, 'client'));
   await rename(making, join(home, digest)).catch(async (error: unknown) => {
     await rm(making, { recursive: true });
     if (!existsSync(folder)) throw error; // otherwise another worker was first
   });
   return folder;
+}
+
+/** What is generated imports the runtime by its own name, which here is another version's. */
+async function importFrom(name: string, folder: string): Promise<void> {
+  for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!file.name.endsWith('.ts')) continue;
+    const path = join(file.parentPath, file.name);
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replaceAll('@prisma/client/', `${name}/`));
+  }
 }
 
 /** Prisma hands a transaction to a callback; this holds the callback open until the host decides. */

@@ -1,3 +1,4 @@
+export * from './actor-settings.ts';
 export * from './check-sql.ts';
 export * from './install-sql.ts';
 export * from './ledger.ts';
