@@ -31,7 +31,7 @@ export default {
       name: 'guides-import-core-testing-and-sql-only',
       comment: 'What a third-party author has.',
       severity: 'error',
-      from: { path: '^docs/guides/' },
+      from: { path: '^docs/guides/', pathNot: '\\.test\\.ts$' },
       to: { path: '^packages/|^examples/|^test/', pathNot: '^packages/(core|testing|sql)/' },
     },
     {

@@ -1,0 +1,51 @@
+import type { Wire, WireCell, WireRow } from '@medzen/core';
+import { fromSqlError, type SqlFunction, textStatements } from '@medzen/sql';
+import { CompiledQuery, type QueryResult } from 'kysely';
+
+/** What the wire asks of Kysely: the two members that it uses, so that a host's own tables do not get in the way of the types. */
+export interface KyselyLike {
+  executeQuery<R>(query: CompiledQuery<R>): Promise<QueryResult<R>>;
+  readonly isTransaction: boolean;
+}
+
+/** How the wire calls. */
+export interface KyselyWireOptions {
+  /** Name of the schema; `medzen` when absent. */
+  readonly schema?: string;
+  /** The wire of the database, given when `db` is a transaction. */
+  readonly root?: Wire;
+  /** Functions of the schema besides the library's own: those of the contract suite. */
+  readonly functions?: Readonly<Record<string, SqlFunction>>;
+}
+
+/**
+ * The wire over Kysely's Postgres dialect and `pg`.
+ *
+ * @param db - the database, or (with `root`) the transaction that `db.transaction()` hands out
+ */
+export function kyselyWire(db: KyselyLike, options: KyselyWireOptions = {}): Wire {
+  const write = textStatements(options); // every value goes as text, and the server casts it
+  const wire: Wire = {
+    async call(name, args) {
+      const { text, values } = write(name, args);
+      try {
+        const { rows } = await db.executeQuery<Record<string, WireCell>>(CompiledQuery.raw(text, values));
+        return rows.map(plainBytes);
+      } catch (error) {
+        throw fromSqlError(error, name); // the one place that reads SQLSTATEs
+      }
+    },
+    get root() {
+      return options.root ?? wire;
+    },
+    inTransaction: db.isTransaction,
+  };
+  return wire;
+}
+
+/** `pg` answers bytea with a Buffer; a Uint8Array of its own is what the contract asks for. */
+function plainBytes(row: WireRow): WireRow {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, cell]) => [column, cell instanceof Uint8Array ? Uint8Array.from(cell) : cell]),
+  );
+}
