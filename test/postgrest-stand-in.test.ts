@@ -18,6 +18,11 @@ beforeAll(async () => {
     CREATE FUNCTION api.big(p_value int8 DEFAULT 7) RETURNS int8 LANGUAGE sql AS 'SELECT p_value';
     CREATE FUNCTION api.series(p_count int4) RETURNS TABLE (n int8, b bytea) LANGUAGE sql AS
       $$ SELECT g, '\\x0a'::bytea FROM generate_series(1, p_count) g $$;
+    CREATE FUNCTION api.note_down(p_id int8) RETURNS int8 LANGUAGE sql SECURITY DEFINER AS
+      'INSERT INTO api.note (id) VALUES (p_id) RETURNING id';
+    CREATE FUNCTION api.told() RETURNS jsonb LANGUAGE sql AS $$
+      SELECT jsonb_build_object('headers', current_setting('request.headers')::jsonb, 'method', current_setting('request.method'),
+        'path', current_setting('request.path')) $$;
     CREATE FUNCTION api.twice(p_value text) RETURNS text LANGUAGE sql AS 'SELECT p_value';
     CREATE FUNCTION api.twice(p_value int4) RETURNS text LANGUAGE sql AS 'SELECT p_value::text';
     CREATE FUNCTION api.raise(p_state text) RETURNS text LANGUAGE plpgsql AS $$
@@ -53,6 +58,34 @@ test('a request runs as the role of its token, with its claims, and leaves neith
     body: { role: 'authenticated', sub: 'ama' },
   });
   expect((await ask('rpc/whoami', {})).body).toEqual({ role: 'anon', sub: null });
+});
+
+test('functions are called by GET too, with their arguments in the query, and write nothing then', async () => {
+  expect(await ask('rpc/big?p_value=9')).toMatchObject({ status: 200, body: 9 });
+  expect(await ask('rpc/big?p_other=9')).toMatchObject({ status: 404, body: { code: 'PGRST202' } });
+  expect(await ask('rpc/note_down?p_id=2')).toMatchObject({ status: 405, body: { code: '25006' } });
+});
+
+test('the settings tell the headers, without cookies, the method and the path', async () => {
+  const headers = { 'x-forwarded-for': '192.0.2.7', cookie: 'secret' };
+  const { body } = await ask('rpc/told', {}, headers);
+  expect(body).toMatchObject({ method: 'POST', path: '/rpc/told', headers: { 'x-forwarded-for': '192.0.2.7' } });
+  expect(JSON.stringify(body)).not.toContain('secret');
+});
+
+test('a request that asks for it is undone where db-tx-end allows it, and answered all the same', async () => {
+  const undo = { prefer: 'tx=rollback' };
+  const lenient = await supabaseProject(db.url, { schemas: ['api'], txEnd: 'commit-allow-override' });
+  try {
+    const init = { method: 'POST', body: '{"p_id": 3}', headers: undo };
+    expect(await (await fetch(`${lenient.standIn.url}/rest/v1/rpc/note_down`, init)).json()).toBe(3);
+  } finally {
+    await lenient.close();
+  }
+  expect((await ask('rpc/note_down', { p_id: 4 }, undo)).body).toBe(4);
+  const { rows } = await db.pool.query('SELECT id::int FROM api.note WHERE id IN (3, 4)');
+  expect(rows).toEqual([{ id: 4 }]);
+  await db.pool.query('DELETE FROM api.note WHERE id = 4');
 });
 
 test('one value comes bare, rows in a list; int8 as a number, bytes as hex', async () => {

@@ -20,6 +20,8 @@ export interface PostgrestOptions {
   readonly anonRole?: string;
   /** At most so many rows an answer (db-max-rows). */
   readonly maxRows?: number;
+  /** Whether a request may have itself rolled back by `Prefer: tx=rollback` (db-tx-end); `commit`, as PostgREST's, when absent. */
+  readonly txEnd?: 'commit' | 'commit-allow-override';
 }
 
 /** A stand-in that runs. */
@@ -33,14 +35,15 @@ export interface PostgrestStandIn {
  * A STAND-IN for PostgREST, for tests: it is not PostgREST. Written from its documentation (docs.postgrest.org, v14), over a real
  * Postgres, so that roles, grants and row level security decide and not this file.
  *
- * It speaks: `POST /rpc/:function` with named arguments in JSON; `GET /:table` without filters; `Content-Profile` and `Accept-Profile`
- * limited to the exposed schemas; HS256 tokens and those of a given key set, of whose `role` claim each request's transaction takes the role and of whose claims
- * `request.jwt.claims`; read-only transactions for GET and for functions that are not volatile; `db-max-rows`, `Prefer: count=exact`
- * and `Content-Range`; the error body and the statuses.
+ * It speaks: `POST /rpc/:function` with named arguments in JSON and `GET` with them in the query; `GET /:table` without filters;
+ * `Content-Profile` and `Accept-Profile` limited to the exposed schemas; HS256 tokens and those of a given key set, of whose `role` claim
+ * each request's transaction takes the role and of whose claims `request.jwt.claims`; `request.headers`, `request.method` and
+ * `request.path`; read-only transactions for GET and for functions that are not volatile; the answer after the commit; `db-tx-end` of
+ * `commit` and `commit-allow-override`; `db-max-rows`, `Prefer: count=exact` and `Content-Range`; the error body and the statuses.
  *
- * It does not speak: filters, `select` of columns, order, ranges, embedding; inserts, updates and deletes; GET or HEAD of functions;
- * single-object, CSV, binary and other media types; unnamed parameters; `Prefer` other than `count=exact`; `aud`,
- * the role claim's path; `request.headers`, `request.cookies`, `response.headers` and `response.status`; `RAISE … 'PGRST'`; per-role
+ * It does not speak: filters, `select` of columns, order, ranges, embedding; inserts, updates and deletes; HEAD; single-object, CSV,
+ * binary and other media types; unnamed parameters; `Prefer` other than `count=exact` and `tx=rollback`; `aud`, the role claim's path;
+ * `request.cookies`, `response.headers` and `response.status`; `RAISE … 'PGRST'`; per-role
  * and per-function settings; pre-request; OpenAPI; CORS; the schema cache, which PostgREST builds at its start and which goes stale
  * after a migration until it is reloaded: the stand-in looks into the catalogue at each request. Hints and details of its own errors
  * are null. Nor is there Supabase's gateway: no `apikey`, no `sb_…` keys.
@@ -76,6 +79,9 @@ interface Call {
   readonly role: string;
   readonly claims: string;
   readonly authenticated: boolean;
+  readonly headers: string;
+  readonly method: string;
+  readonly path: string;
   plan(client: pg.PoolClient): Promise<PlannedQuery | Refusal>;
 }
 
@@ -93,14 +99,17 @@ async function answer(request: IncomingMessage, options: PostgrestOptions, pool:
     await client.query(plan.readOnly ? 'BEGIN READ ONLY' : 'BEGIN');
     // The claims before the role, which may not set them; all of it ends with the transaction.
     await client.query(
-      "SELECT set_config('search_path', $1, true), set_config('request.jwt.claims', $2, true), set_config('role', $3, true)",
-      [`"${call.schema}", public`, call.claims, call.role],
+      `SELECT set_config('search_path', $1, true), set_config('request.jwt.claims', $2, true), set_config('role', $3, true),
+        set_config('request.headers', $4, true), set_config('request.method', $5, true), set_config('request.path', $6, true)`,
+      [`"${call.schema}", public`, call.claims, call.role, call.headers, call.method, call.path],
     );
     const { rows } = await client.query<{ body: string; page: string; total: string }>(plan.text, [...plan.values]);
-    await client.query('COMMIT');
+    const prefer = request.headers.prefer ?? '';
+    const undone = options.txEnd === 'commit-allow-override' && prefer.includes('tx=rollback');
+    await client.query(undone ? 'ROLLBACK' : 'COMMIT');
     const [row] = rows;
     if (row === undefined) return refused(refusal(500, 'PGRSTX00', 'No row'));
-    return counted(row, request.headers.prefer?.includes('count=exact') === true);
+    return counted(row, prefer.includes('count=exact'));
   } catch (error) {
     await client?.query('ROLLBACK').catch(() => undefined);
     return refused(refusalOf(error, call.authenticated));
@@ -123,21 +132,31 @@ async function readCall(request: IncomingMessage, options: PostgrestOptions): Pr
   const body = await text(request);
   const who = await identify(request.headers.authorization, options);
   if (isRefusal(who)) return who;
-  const { method, headers } = request;
+  const { method = 'GET', headers } = request;
   const url = new URL(request.url ?? '/', 'http://stand-in');
-  const [, name] = /^\/rest\/v1\/(?:rpc\/)?([^/]+)$/.exec(decodeURIComponent(url.pathname)) ?? [];
-  const isRpc = url.pathname.startsWith('/rest/v1/rpc/');
-  if (name === undefined) return refusal(404, 'PGRST125', 'Invalid path specified in request URL');
-  if (method !== (isRpc ? 'POST' : 'GET')) return refusal(405, 'PGRST117', `Unsupported by the stand-in: ${method}`);
-  if (url.search !== '' && url.search !== '?select=*')
+  const [path, name] = /^\/rest\/v1(\/(?:rpc\/)?([^/]+))$/.exec(decodeURIComponent(url.pathname))?.slice(1) ?? [];
+  if (path === undefined || name === undefined)
+    return refusal(404, 'PGRST125', 'Invalid path specified in request URL');
+  const isRpc = path.startsWith('/rpc/');
+  if (method !== 'GET' && !(isRpc && method === 'POST'))
+    return refusal(405, 'PGRST117', `Unsupported by the stand-in: ${method}`);
+  if (!(isRpc && method === 'GET') && url.search !== '' && url.search !== '?select=*')
     return refusal(400, 'PGRST100', 'Unsupported by the stand-in: a query');
-  const profile = headers[isRpc ? 'content-profile' : 'accept-profile'] ?? options.schemas[0];
+  const profile = headers[method === 'POST' ? 'content-profile' : 'accept-profile'] ?? options.schemas[0];
   if (typeof profile !== 'string' || !options.schemas.includes(profile))
     return refusal(406, 'PGRST106', 'Invalid schema'); // the real one lists those that are exposed
-  if (!isRpc) return { ...who, schema: profile, plan: (client) => planRead(client, profile, name, options.maxRows) };
-  const args = parsed(body);
+  const { cookie: _cookie, ...told } = headers;
+  const call = { ...who, schema: profile, headers: JSON.stringify(told), method, path };
+  if (!isRpc) return { ...call, plan: (client) => planRead(client, profile, name, options.maxRows) };
+  const args = method === 'GET' ? Object.fromEntries(url.searchParams) : parsed(body);
   if (args === undefined) return refusal(400, 'PGRST102', 'Empty or invalid json');
-  return { ...who, schema: profile, plan: (client) => planCall(client, profile, name, args, options.maxRows) };
+  return {
+    ...call,
+    async plan(client) {
+      const plan = await planCall(client, profile, name, args, options.maxRows);
+      return isRefusal(plan) || method === 'POST' ? plan : { ...plan, readOnly: true };
+    },
+  };
 }
 
 async function identify(
