@@ -1,11 +1,12 @@
 /**
  * Writes the trailer of every migration, embeds the migrations for bundlers, and reads from a database (PGlite) which functions
- * the wires may call, with which arguments. `--check` writes nothing and fails when a file is stale.
+ * the wires may call, with which arguments, and what the doctor compares with. `--check` writes nothing and fails when a file is stale.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { baselineModule } from './sql-baseline.ts';
 
 const root: string = join(import.meta.dirname, '..', 'packages', 'sql');
 const marker = '-- ---- trailer: written by scripts/generate-sql.ts; do not edit below\n';
@@ -137,6 +138,14 @@ outputs.push([
     '};',
     '',
   ].join('\n'),
+]);
+
+outputs.push([
+  join(root, 'src', 'doctor', 'baseline.generated.ts'),
+  await baselineModule(
+    plain.map(({ sql }) => sql),
+    test.map(({ sql }) => sql),
+  ),
 ]);
 
 await db.close();

@@ -1,0 +1,47 @@
+import { underSchema } from '../schema-name.ts';
+import type { SqlClient } from '../sql-client.ts';
+import type { CatalogObject } from './catalog.ts';
+import type { Finding } from './finding.ts';
+
+/** What every part of an examination works with. */
+export interface Examination {
+  /** Checked already. */
+  readonly schema: string;
+  readonly catalog: readonly CatalogObject[];
+  /** Role that owns the schema. */
+  readonly owner: string;
+  /** Roles of the cluster. */
+  readonly roles: ReadonlySet<string>;
+  readonly testClock: boolean;
+  /** Runs a query that is written with the word `medzen`. */
+  read(sql: string): Promise<readonly Row[]>;
+  /** SQL or a command, under the host's name of the schema. */
+  under(sql: string): string;
+  /** Notes what the role that looks has no right to see. */
+  skip(what: string): void;
+}
+
+/** A row of a query of ours. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Looks at one matter. */
+export type Examiner = (examination: Examination) => Promise<readonly Finding[]>;
+
+/** Reads with a client under a schema's name. */
+export function reader(client: SqlClient, schema: string): Examination['read'] {
+  return async (sql) => (await client.query(underSchema(sql, schema))).rows as readonly Row[]; // rows are objects in every driver
+}
+
+/** Whether the role that looks may read a table or call a function. */
+export async function may(
+  { read }: Pick<Examination, 'read'>,
+  kind: 'table' | 'function',
+  object: string,
+): Promise<boolean> {
+  const privilege = kind === 'table' ? 'SELECT' : 'EXECUTE';
+  const exists = kind === 'table' ? 'to_regclass' : 'to_regprocedure';
+  const [row] = await read(
+    `SELECT coalesce(has_${kind}_privilege(${exists}('${object}'), '${privilege}'), false) AS yes`,
+  );
+  return row?.yes === true;
+}

@@ -1,0 +1,42 @@
+import { type Examiner, may } from './examination.ts';
+import type { Finding } from './finding.ts';
+
+/** What has to be called from time to time is on a scheduler's list, where the scheduler is one that can be seen from here. */
+export const examineJobs: Examiner = async (examination) => {
+  const { read, under, skip } = examination;
+  const [cron] = await read(`
+    SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') AS here,
+      nullif(current_setting('cron.database_name', true), '') AS home`);
+  if (cron?.here !== true)
+    return [
+      {
+        id: 'jobs.elsewhere',
+        severity: 'info',
+        object: 'pg_cron',
+        message:
+          typeof cron?.home === 'string'
+            ? `pg_cron lives in the database ${cron.home}; whether it runs the jobs of this one cannot be seen from here`
+            : 'pg_cron is not installed: another scheduler has to run the jobs',
+        remedy: under('SELECT schedule, command FROM medzen.job WHERE enabled; -- run as the owner of the schema'),
+      },
+    ];
+  if (!(await may(examination, 'table', 'medzen.job')) || !(await may(examination, 'table', 'cron.job'))) {
+    skip('which jobs pg_cron runs');
+    return [];
+  }
+  const missing = await read(`
+    SELECT j.name FROM medzen.job j
+    WHERE j.enabled AND NOT EXISTS (
+      SELECT FROM cron.job c WHERE c.jobname = 'medzen' || '_' || j.name AND c.active AND c.database = current_database())
+    ORDER BY 1`);
+  if (missing.length === 0) return [];
+  return [
+    {
+      id: 'jobs.unscheduled',
+      severity: 'warning',
+      object: under('medzen.job'),
+      message: `pg_cron does not run ${missing.map(({ name }) => name).join(', ')}`,
+      remedy: under('SELECT * FROM medzen.schedule_jobs();'),
+    } satisfies Finding,
+  ];
+};
