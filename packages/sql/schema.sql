@@ -341,6 +341,7 @@ CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE 
 CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = 'recording'::text);
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = 'recording'::text);
 CREATE INDEX recording_participant_of ON medzen.recording_participant USING btree (tenant, participant, started_at, recording_id);
+CREATE INDEX recording_pending_deletion ON medzen.recording USING btree (tenant, grace_until, id) WHERE ((state <> 'deleted'::text) AND (grace_until IS NOT NULL));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
@@ -663,6 +664,23 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.check_page(p_limit integer, p_cursor text, p_shape text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 200 THEN
+    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200');
+  END IF;
+  IF p_cursor !~ ('^' || replace(replace(p_shape, 'instant', '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'), 'uuid',
+    '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') || '$') THEN
+    PERFORM medzen.fail('invalid_input', 'Not a cursor of this list');
+  END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.check_tenant(p_tenant text)
  RETURNS void
  LANGUAGE plpgsql
@@ -671,6 +689,19 @@ AS $function$
 BEGIN
   IF p_tenant IS NULL OR p_tenant !~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN
     PERFORM medzen.fail('invalid_input', 'Not a tenant name');
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.check_text(p_value text, p_name text, p_max integer DEFAULT 256)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_value = '' OR octet_length(p_value) > 4 * p_max OR medzen.utf16_length(p_value) > p_max OR p_value ~ '[\u0001-\u001f\u007f]' THEN
+    PERFORM medzen.fail('invalid_input', p_name || ' is empty, too long or not plain text');
   END IF;
 END
 $function$;
@@ -1061,6 +1092,37 @@ BEGIN
     'source', medzen.current_source(),
     'purpose', coalesce(medzen.event_id_text(medzen.text_of(v_context, 'purpose')), CASE WHEN p_patient THEN 'TREAT' END),
     'reason', medzen.utf16_cut(medzen.text_of(v_context, 'reason'), 2048)));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.current_patient()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN medzen.current_subject();
+
+CREATE OR REPLACE FUNCTION medzen.current_person()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_subject text := medzen.current_subject();
+BEGIN
+  IF v_subject IS NULL THEN
+    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no subject');
+  END IF;
+  IF medzen.current_tenant() IS NULL THEN
+    PERFORM medzen.fail('unauthenticated', 'The token names a tenant that is none');
+  END IF;
+  IF medzen.read_setting('request.headers') ->> 'prefer' ~* 'tx\s*=\s*rollback' THEN
+    PERFORM medzen.fail('invalid_input', 'What is read here is recorded: it cannot be rolled back');
+  END IF;
+  IF current_query() ~* '\m(cast|where)\M' THEN
+    PERFORM medzen.fail('invalid_input', 'To be called without filters and casts');
+  END IF;
+  RETURN v_subject;
 END
 $function$;
 
@@ -1942,6 +2004,19 @@ CREATE OR REPLACE FUNCTION medzen.now_ns()
  PARALLEL SAFE
 RETURN (((EXTRACT(epoch FROM medzen.now()) * (1000000)::numeric))::bigint * 1000);
 
+CREATE OR REPLACE FUNCTION medzen.open_event(p_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  RETURN replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+EXCEPTION
+  WHEN data_exception THEN RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.pending_from()
  RETURNS xid8
  LANGUAGE sql
@@ -1965,6 +2040,15 @@ BEGIN
   END IF;
   INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.person_as_patient()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN 'patient' = ANY (string_to_array(medzen.current_actor() ->> 'role', ',')) THEN medzen.current_patient() END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.place_hold(p_tenant text, p_id text, p_matter text, p_reason text, p_placed_by text, p_placed_at timestamp with time zone, p_event_id text, p_event_body bytea, p_recording_id uuid DEFAULT NULL::uuid, p_patient text DEFAULT NULL::text)
@@ -2192,6 +2276,26 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_of record;
+BEGIN
+  FOR v_of IN
+    SELECT r.value ->> 'patient' AS patient, count(*) AS count FROM jsonb_array_elements(p_recordings) r GROUP BY 1 ORDER BY 1
+  LOOP
+    PERFORM medzen.record_event('recording.list', 'read', p_patient => v_of.patient,
+      p_detail => p_detail || jsonb_build_object('count', v_of.count));
+  END LOOP;
+  IF p_recordings = '[]' THEN
+    PERFORM medzen.record_event('recording.list', 'read', p_detail => p_detail || '{"count": 0}');
+  END IF;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.record_warning(p_tenant text, p_id uuid, p_deadline timestamp with time zone, p_event_id text, p_event_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2217,6 +2321,25 @@ BEGIN
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.recording_for_participant(p_recording jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'id', p_recording -> 'id',
+    'sessionId', p_recording -> 'sessionId',
+    'participants', (
+      SELECT jsonb_agg(jsonb_build_object('id', p.value -> 'id', 'role', p.value -> 'role') ORDER BY p.position)
+      FROM jsonb_array_elements(p_recording -> 'participants') WITH ORDINALITY AS p (value, position)),
+    'state', p_recording -> 'state',
+    'stateAt', p_recording -> 'stateAt',
+    'startedAt', p_recording -> 'startedAt',
+    'endedAt', p_recording -> 'endedAt',
+    'durationSeconds', p_recording -> 'durationSeconds'))
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.recording_in_the_way(p_tenant text, p_id uuid, p_session_id text, p_provider text, p_provider_ref text)
  RETURNS jsonb
@@ -2245,6 +2368,17 @@ CREATE OR REPLACE FUNCTION medzen.refuse_change()
 AS $function$
 BEGIN
   PERFORM medzen.fail('forbidden', format('%s of %s is not allowed: it is only ever added to', TG_OP, TG_TABLE_NAME));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.refuse_person(p_action text, p_kind text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}');
+  RETURN '{"status": "forbidden"}';
 END
 $function$;
 
@@ -2405,6 +2539,55 @@ BEGIN
   RETURN jsonb_build_object(
     'status', CASE WHEN v_restored THEN 'restored' ELSE 'saved' END, 'recording', medzen.recording_json(v_row));
 END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.save_own_consent(p_new medzen.consent)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_new medzen.consent := p_new;
+  v_old medzen.consent;
+  v_patient text := medzen.person_as_patient();
+  v_source jsonb := medzen.current_source();
+  v_event record;
+BEGIN
+  v_new.tenant := medzen.current_tenant();
+  v_new.participant := medzen.current_person();
+  v_new.id := coalesce(v_new.id, gen_random_uuid());
+  v_new.at := medzen.now();
+  v_new.ip := left(v_source ->> 'ip', 64);
+  v_new.user_agent := v_source ->> 'userAgent';
+
+  -- As record_consent does, so that of two retries at once the second sees the first.
+  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (v_new.tenant, v_new.session_id) ON CONFLICT DO NOTHING;
+  PERFORM FROM medzen.consent_session s WHERE s.tenant = v_new.tenant AND s.session_id = v_new.session_id FOR NO KEY UPDATE;
+  SELECT * INTO v_old FROM medzen.consent c WHERE c.tenant = v_new.tenant AND c.id = v_new.id;
+  IF found THEN
+    v_new.ordinal := v_old.ordinal;
+    v_new.at := v_old.at;
+    v_new.ip := v_old.ip;
+    v_new.user_agent := v_old.user_agent;
+    IF v_new IS DISTINCT FROM v_old THEN
+      PERFORM medzen.fail('conflict', 'A consent record with this id has other content');
+    END IF;
+    RETURN jsonb_build_object('status', 'repeated', 'consent', medzen.consent_json(v_old));
+  END IF;
+
+  v_event := medzen.jcs_event(medzen.current_draft(v_patient IS NOT NULL)
+    || CASE WHEN v_patient IS NULL THEN '{}' ELSE jsonb_build_object('patient', medzen.index_key(v_patient)) END
+    || jsonb_build_object(
+      'action', CASE v_new.decision WHEN 'given' THEN 'consent.give' ELSE 'consent.withdraw' END,
+      'kind', 'create', 'outcome', 'success',
+      'target', jsonb_build_object('type', 'session', 'id', v_new.session_id),
+      'detail', jsonb_build_object('participant', v_new.participant, 'textVersion', v_new.text_version, 'method', v_new.method)));
+  RETURN medzen.record_consent(v_new.tenant, v_new.id, v_new.session_id, v_new.participant, v_new.decision,
+      v_new.acknowledged_recording, v_new.acknowledged_storage, v_new.acknowledged_access, v_new.acknowledged_retention,
+      v_new.text_version, v_new.text_sha256, v_new.language, v_new.method, v_new.at, v_event.id, v_event.body,
+      v_new.location, v_new.ip, v_new.user_agent)
+    || jsonb_build_object('consent', medzen.consent_json(v_new));
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
  RETURNS TABLE(id text, body bytea)
@@ -2613,6 +2796,285 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen_api.get_my_recording(p_recording_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_recording jsonb := medzen.get_recording(medzen.current_tenant(), p_recording_id);
+BEGIN
+  IF EXISTS (SELECT FROM jsonb_array_elements(v_recording -> 'participants') p WHERE p.value ->> 'id' = v_person) THEN
+    PERFORM medzen.record_event('recording.status', 'read', 'success', v_recording ->> 'patient', 'recording', p_recording_id::text,
+      NULL, jsonb_build_object('state', v_recording -> 'state'));
+    RETURN jsonb_build_object('status', 'ok', 'recording', medzen.recording_for_participant(v_recording));
+  END IF;
+  RETURN medzen.refuse_person('recording.status', 'read', v_recording ->> 'patient', 'recording', p_recording_id::text);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.give_consent(p_session_id text, p_text_version text, p_text_sha256 text, p_language text, p_acknowledged_recording boolean, p_acknowledged_storage boolean, p_acknowledged_access boolean, p_acknowledged_retention boolean, p_method text DEFAULT 'click'::text, p_location text DEFAULT NULL::text, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_new medzen.consent;
+BEGIN
+  PERFORM medzen.current_person(), medzen.check_text(coalesce(p_session_id, ''), 'The session'),
+    medzen.check_text(coalesce(p_text_version, ''), 'The version of the text'),
+    medzen.check_text(coalesce(p_language, ''), 'The language', 64), medzen.check_text(p_location, 'The place', 16);
+  IF p_text_sha256 !~ '^[0-9a-f]{64}$' OR p_method NOT IN ('click', 'signature')
+    OR num_nulls(p_text_sha256, p_method, p_acknowledged_recording, p_acknowledged_storage, p_acknowledged_access,
+      p_acknowledged_retention) > 0 THEN
+    PERFORM medzen.fail('invalid_input', 'Needed: the SHA-256 of the text, click or signature, and four acknowledgements');
+  END IF;
+  v_new.id := p_id;
+  v_new.session_id := p_session_id;
+  v_new.decision := 'given';
+  v_new.acknowledged_recording := p_acknowledged_recording;
+  v_new.acknowledged_storage := p_acknowledged_storage;
+  v_new.acknowledged_access := p_acknowledged_access;
+  v_new.acknowledged_retention := p_acknowledged_retention;
+  v_new.text_version := p_text_version;
+  v_new.text_sha256 := p_text_sha256;
+  v_new.language := p_language;
+  v_new.method := p_method;
+  v_new.location := p_location;
+  RETURN medzen.save_own_consent(v_new);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.list_accesses_to_me(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_patient text;
+  v_accesses jsonb;
+  v_found int;
+  v_last text;
+BEGIN
+  PERFORM medzen.current_person();
+  v_patient := medzen.current_patient();
+  IF v_patient IS NULL THEN
+    RETURN medzen.refuse_person('audit.report', 'read');
+  END IF;
+  PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
+  SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'id', f.id,
+      'at', f.event -> 'at',
+      'actor', jsonb_build_object('id', f.event #> '{actor,id}', 'type', f.event #> '{actor,type}', 'role', f.event #> '{actor,role}',
+        'name', f.event #> '{actor,name}'),
+      'action', f.event -> 'action',
+      'kind', f.event -> 'kind',
+      'outcome', f.event -> 'outcome',
+      'purpose', f.event -> 'purpose')) ORDER BY f.id DESC) FILTER (WHERE f.place <= p_limit), '[]'),
+    count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
+  INTO v_accesses, v_found, v_last
+  FROM (
+    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient => v_patient,
+      p_from => p_from::text, p_to => p_to::text) s) f;
+  PERFORM medzen.record_event('audit.report', 'read', p_patient => v_patient,
+    p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)));
+  RETURN jsonb_build_object('status', 'ok', 'accesses', v_accesses)
+    || CASE WHEN v_found > p_limit THEN jsonb_build_object('cursor', v_last) ELSE '{}' END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.list_my_consents(p_session_id text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_consents jsonb;
+BEGIN
+  PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
+  SELECT coalesce(jsonb_agg(medzen.consent_json(c) ORDER BY c.ordinal DESC), '[]') INTO v_consents
+  FROM (
+    SELECT q.* FROM medzen.consent q
+    WHERE q.tenant = medzen.current_tenant() AND q.session_id = p_session_id AND q.participant = v_person
+    ORDER BY q.ordinal DESC
+    LIMIT 200) c;
+  PERFORM medzen.record_event('consent.view', 'read', 'success', medzen.person_as_patient(), 'session', p_session_id, NULL,
+    jsonb_build_object('count', jsonb_array_length(v_consents)));
+  RETURN jsonb_build_object('status', 'ok', 'consents', v_consents);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.list_my_recordings(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text, p_session_id text DEFAULT NULL::text, p_state text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_found jsonb;
+  v_page jsonb;
+  v_last jsonb;
+BEGIN
+  PERFORM medzen.check_page(p_limit, p_cursor, 'instant,uuid'), medzen.check_text(p_session_id, 'The session');
+  v_found := medzen.list_recordings(medzen.current_tenant(), p_limit + 1, p_session_id => p_session_id, p_state => p_state,
+    p_participant => v_person, p_before => split_part(p_cursor, ',', 1)::timestamptz, p_before_id => split_part(p_cursor, ',', 2)::uuid);
+  v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
+  v_last := v_page -> -1;
+  PERFORM medzen.record_listing(v_page);
+  RETURN jsonb_build_object('status', 'ok', 'recordings', (
+      SELECT coalesce(jsonb_agg(medzen.recording_for_participant(r.value) ORDER BY r.position), '[]')
+      FROM jsonb_array_elements(v_page) WITH ORDINALITY AS r (value, position)))
+    || CASE WHEN v_page = v_found THEN '{}'
+      ELSE jsonb_build_object('cursor', concat_ws(',', v_last ->> 'startedAt', v_last ->> 'id')) END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.list_pending_deletions(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_found jsonb;
+  v_page jsonb;
+BEGIN
+  PERFORM medzen.current_person();
+  IF medzen.is_system_admin() IS NOT TRUE THEN
+    RETURN medzen.refuse_person('recording.list', 'read');
+  END IF;
+  PERFORM medzen.check_page(p_limit, p_cursor, 'instant,uuid');
+  SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'id', r.id,
+      'sessionId', r.session_id,
+      'patient', r.patient,
+      'state', r.state,
+      'retainUntil', medzen.format_instant(r.retain_until),
+      'warnAt', medzen.format_instant(r.warn_at),
+      'graceUntil', medzen.format_instant(r.grace_until),
+      'rulesVersion', r.rules_version,
+      'ruleIds', to_jsonb(r.rule_ids),
+      'holds', r.hold_count)) ORDER BY r.grace_until, r.id), '[]') INTO v_found
+  FROM (
+    SELECT q.* FROM medzen.recording q
+    WHERE q.tenant = medzen.current_tenant() AND q.state <> 'deleted' AND q.grace_until IS NOT NULL
+      AND q.grace_until <= coalesce(p_until, 'infinity')
+      AND (q.grace_until, q.id) > (coalesce(split_part(p_cursor, ',', 1), '-infinity')::timestamptz,
+        coalesce(split_part(p_cursor, ',', 2), '00000000-0000-0000-0000-000000000000')::uuid)
+    ORDER BY q.grace_until, q.id
+    LIMIT p_limit + 1) r;
+  v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
+  PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}');
+  RETURN jsonb_build_object('status', 'ok', 'recordings', v_page)
+    || CASE WHEN v_page = v_found THEN '{}'
+      ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,graceUntil}', v_page #>> '{-1,id}')) END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.list_recording_holds(p_recording_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_tenant text := medzen.current_tenant();
+  v_patient text;
+  v_holds jsonb;
+BEGIN
+  PERFORM medzen.current_person();
+  SELECT r.patient INTO v_patient FROM medzen.recording r WHERE r.tenant = v_tenant AND r.id = p_recording_id;
+  IF medzen.is_system_admin() IS NOT TRUE THEN
+    RETURN medzen.refuse_person('hold.list', 'read', v_patient, 'recording', p_recording_id::text);
+  ELSIF v_patient IS NULL THEN
+    PERFORM medzen.record_event('hold.list', 'read', 'failed', NULL, 'recording', p_recording_id::text, NULL, '{"code": "not_found"}');
+    RETURN '{"status": "not_found"}';
+  END IF;
+  v_holds := medzen.list_holds(v_tenant, p_recording_id);
+  PERFORM medzen.record_event('hold.list', 'read', 'success', v_patient, 'recording', p_recording_id::text, NULL,
+    jsonb_build_object('count', jsonb_array_length(v_holds)));
+  RETURN jsonb_build_object('status', 'ok', 'holds', v_holds);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.search_audit(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_done_by text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_to timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_filters jsonb := jsonb_strip_nulls(jsonb_build_object('patient', p_patient, 'doneBy', p_done_by, 'action', p_action,
+    'outcome', p_outcome, 'purpose', p_purpose, 'targetType', p_target_type, 'targetId', p_target_id, 'from', p_from, 'to', p_to));
+  v_events jsonb;
+  v_damaged jsonb;
+  v_found int;
+  v_last text;
+BEGIN
+  PERFORM medzen.current_person();
+  IF (medzen.is_auditor() OR medzen.is_system_admin()) IS NOT TRUE THEN
+    RETURN medzen.refuse_person('audit.search', 'read', p_patient);
+  END IF;
+  PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
+  PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
+  SELECT coalesce(jsonb_agg(f.event ORDER BY f.id DESC) FILTER (WHERE f.event IS NOT NULL AND f.place <= p_limit), '[]'),
+    jsonb_agg(f.id ORDER BY f.id DESC) FILTER (WHERE f.event IS NULL AND f.place <= p_limit),
+    count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
+  INTO v_events, v_damaged, v_found, v_last
+  FROM (
+    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
+      p_target_type, p_target_id, p_from::text, p_to::text) s) f;
+  -- By what was searched, but not for what: a value could be anything that somebody typed.
+  PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_detail => jsonb_build_object(
+    'count', least(v_found, p_limit), 'filters', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(v_filters) k)));
+  RETURN jsonb_strip_nulls(jsonb_build_object('damaged', v_damaged, 'cursor', CASE WHEN v_found > p_limit THEN v_last END))
+    || jsonb_build_object('status', 'ok', 'events', v_events);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.withdraw_consent(p_session_id text, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_new medzen.consent;
+BEGIN
+  PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
+  -- What is taken back is the last text agreed to, as it was before this very withdrawal.
+  SELECT * INTO v_new FROM medzen.consent c
+  WHERE c.tenant = medzen.current_tenant() AND c.session_id = p_session_id AND c.participant = v_person AND c.id IS DISTINCT FROM p_id
+  ORDER BY c.ordinal DESC LIMIT 1;
+  v_new.id := p_id;
+  v_new.session_id := p_session_id;
+  v_new.decision := 'withdrawn';
+  v_new.acknowledged_recording := false;
+  v_new.acknowledged_storage := false;
+  v_new.acknowledged_access := false;
+  v_new.acknowledged_retention := false;
+  v_new.text_version := coalesce(v_new.text_version, 'none');
+  v_new.text_sha256 := coalesce(v_new.text_sha256, encode(sha256(''), 'hex'));
+  v_new.language := coalesce(v_new.language, 'und');
+  v_new.method := 'click';
+  RETURN medzen.save_own_consent(v_new) || jsonb_build_object('stillRecording', (
+    SELECT coalesce(jsonb_agg(r.id), '[]') FROM medzen.recording r
+    WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state = 'recording'
+      AND EXISTS (SELECT FROM medzen.recording_participant p
+        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)));
+END
+$function$;
+
 
 -- ---- Grants
 
@@ -2709,7 +3171,17 @@ GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO service_role;
+GRANT EXECUTE ON FUNCTION medzen_api.get_my_recording TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.give_consent TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_accesses_to_me TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_my_consents TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_my_recordings TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_pending_deletions TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_recording_holds TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.search_audit TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.withdraw_consent TO authenticated;
 GRANT USAGE ON SCHEMA medzen TO medzen_app;
 GRANT USAGE ON SCHEMA medzen TO medzen_auditor;
 GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
 GRANT USAGE ON SCHEMA medzen TO service_role;
+GRANT USAGE ON SCHEMA medzen_api TO authenticated;

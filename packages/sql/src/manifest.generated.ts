@@ -49,4 +49,13 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
 
 /** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */
 export const peopleManifest: Readonly<Record<string, SqlFunction>> = {
+  get_my_recording: { migration: '000012_people_api', args: { recording_id: 'uuid' }, returns: 'jsonb' },
+  give_consent: { migration: '000012_people_api', args: { session_id: 'text', text_version: 'text', text_sha256: 'text', language: 'text', acknowledged_recording: 'boolean', acknowledged_storage: 'boolean', acknowledged_access: 'boolean', acknowledged_retention: 'boolean', method: 'text', location: 'text', id: 'uuid' }, returns: 'jsonb' },
+  list_accesses_to_me: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
+  list_my_consents: { migration: '000012_people_api', args: { session_id: 'text' }, returns: 'jsonb' },
+  list_my_recordings: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', session_id: 'text', state: 'text' }, returns: 'jsonb' },
+  list_pending_deletions: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', until: 'timestamp with time zone' }, returns: 'jsonb' },
+  list_recording_holds: { migration: '000012_people_api', args: { recording_id: 'uuid' }, returns: 'jsonb' },
+  search_audit: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', patient: 'text', done_by: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
+  withdraw_consent: { migration: '000012_people_api', args: { session_id: 'text', id: 'uuid' }, returns: 'jsonb' },
 };
