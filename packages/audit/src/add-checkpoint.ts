@@ -1,5 +1,5 @@
-import { fromBase64, toBase64 } from '@medzen/core';
-import { hashBytes } from './tree-hasher.ts';
+import { toBase64 } from '@medzen/core';
+import { readHashLines } from './hash-lines.ts';
 
 /** What a log asks a witness: to cosign a checkpoint that grew out of one of the old size. */
 export interface AddCheckpoint {
@@ -40,18 +40,4 @@ export function parseAddCheckpoint(text: string): AddCheckpoint | undefined {
   if (size === undefined || !Number.isSafeInteger(Number(size)) || lines.length > maxProof) return undefined;
   const proof = readHashLines(lines);
   return proof === undefined ? undefined : { oldSize: Number(size), proof, checkpoint: text.slice(split + 2) };
-}
-
-/** Hashes, one a line in base64; undefined when a line is anything else. */
-export function readHashLines(lines: readonly string[]): readonly Uint8Array[] | undefined {
-  const hashes: Uint8Array[] = [];
-  for (const line of lines) {
-    if (!/^[A-Za-z0-9+/]{43}=$/.test(line)) return undefined;
-    try {
-      hashes.push(fromBase64(line));
-    } catch {
-      return undefined; // bits beyond the last byte
-    }
-  }
-  return hashes.every(({ length }) => length === hashBytes) ? hashes : undefined;
 }

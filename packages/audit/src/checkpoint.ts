@@ -165,6 +165,12 @@ function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
   return keys;
 }
 
+/** What a checkpoint says, without a look at who signed it; undefined when it is none. */
+export function readTreeHead(text: unknown): TreeHead | undefined {
+  const note = parseNote(text);
+  return note === undefined ? undefined : parseHead(note.body);
+}
+
 /** The body: origin, size, root, and extension lines that are tolerated; every line has something in it. */
 function parseHead(body: string): TreeHead | undefined {
   const [origin, size, root, ...extensions] = body.slice(0, -1).split('\n');

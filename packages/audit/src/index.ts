@@ -4,6 +4,7 @@ export * from './checkpoint.ts';
 export * from './consistency-proof.ts';
 export * from './cosigner.ts';
 export * from './event-page.ts';
+export * from './evidence.ts';
 export * from './inclusion-proof.ts';
 export * from './log-finding.ts';
 export * from './sequencer.ts';
