@@ -37,6 +37,7 @@ export interface HostClient extends HostTransactionClient {
     work: (tx: HostTransactionClient) => Promise<T>,
     options?: { timeout?: number; maxWait?: number },
   ): Promise<T>;
+  $connect(): Promise<void>;
   $extends(extension: { name: string }): HostClient;
   $disconnect(): Promise<void>;
 }
