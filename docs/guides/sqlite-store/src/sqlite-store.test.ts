@@ -8,6 +8,7 @@ import {
   brokenConsentStores,
   type ConsentStoreContext,
   consentStoreCases,
+  createSamples,
   fakeClock,
   registerBroken,
   registerCases,
@@ -72,5 +73,34 @@ describe('the store over node:sqlite', () => {
     ]);
     expect(new Set(skipped.flatMap(({ missing }) => missing))).toEqual(new Set(['concurrency']));
     expect(unseen).toEqual([]);
+  });
+});
+
+describe('what the suites cannot know', () => {
+  const scope = { tenant: 'default' };
+
+  test('a refusal inside a transaction of the host undoes its own work, and leaves the rest to the host', async () => {
+    const db = openSqlite(':memory:');
+    const [audit, consents] = [sqliteAudit(db), sqliteConsents(db)];
+    const { consent, event } = createSamples();
+    const [kept, stored] = [consent(), event()];
+    await audit.append(scope, [stored]);
+    db.exec('BEGIN');
+    await consents.record(scope, kept, event());
+    const wrong = { id: stored.id, body: event().body }; // is noticed after the consent's own row was written
+    await expect(consents.record(scope, consent({ participant: 'b' }), wrong)).rejects.toMatchObject({ code: 'invalid_input' });
+    db.exec('COMMIT');
+    expect(await consents.current(scope, kept.sessionId)).toEqual([kept]);
+    expect((await audit.search(scope, {})).events).toHaveLength(2);
+    db.close();
+  });
+
+  test('an event is neither changed nor removed, whatever code asks for it', async () => {
+    const db = openSqlite(':memory:');
+    const { event } = createSamples();
+    await sqliteAudit(db).append(scope, [event()]);
+    expect(() => db.exec("UPDATE audit_event SET actor = 'nobody'")).toThrow('not changed');
+    expect(() => db.exec('DELETE FROM audit_event')).toThrow('not removed');
+    db.close();
   });
 });
