@@ -88,7 +88,9 @@ describe('what the suites cannot know', () => {
     db.exec('BEGIN');
     await consents.record(scope, kept, event());
     const wrong = { id: stored.id, body: event().body }; // is noticed after the consent's own row was written
-    await expect(consents.record(scope, consent({ participant: 'b' }), wrong)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(consents.record(scope, consent({ participant: 'b' }), wrong)).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
     db.exec('COMMIT');
     expect(await consents.current(scope, kept.sessionId)).toEqual([kept]);
     expect((await audit.search(scope, {})).events).toHaveLength(2);
