@@ -40,6 +40,7 @@ async function filesIn(dir: string): Promise<string[]> {
 
 const capabilities = [
   'conditional-put',
+  'link-headers',
   'delete-markers',
   'movable-clock',
   'direct-read',

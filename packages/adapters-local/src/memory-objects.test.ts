@@ -9,7 +9,15 @@ import {
 import { describe, expect, test } from 'vitest';
 import { memoryObjects } from './memory-objects.ts';
 
-const capabilities = ['conditional-put', 'delete-markers', 'object-lock', 'movable-clock', 'direct-read', 'outage'];
+const capabilities = [
+  'conditional-put',
+  'link-headers',
+  'delete-markers',
+  'object-lock',
+  'movable-clock',
+  'direct-read',
+  'outage',
+];
 
 function context(): ObjectStoreContext {
   const clock = fakeClock();

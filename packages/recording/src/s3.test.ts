@@ -29,6 +29,7 @@ describe('objects in S3', { meta: { carrier: 'S3 stand-in' } }, () => {
     skip: test.skip,
     capabilities: [
       'conditional-put',
+      'link-headers',
       'delete-markers',
       'object-lock',
       'movable-clock',

@@ -1,0 +1,148 @@
+import {
+  MedzenError,
+  type ObjectStore,
+  type PresignedUrl,
+  type PresignOptions,
+  type Random,
+  systemRandom,
+} from '@medzen/core';
+import { deleteVersions, removeNames } from './objects/delete-versions.ts';
+import { headOfVersion, listVersions, newestOf, unfinishedUnder } from './objects/list-versions.ts';
+import { checkKey, namesOf } from './objects/object-name.ts';
+import { putObject } from './objects/put-object.ts';
+import { readObject } from './objects/read-object.ts';
+import type { Bucket, StorageBucketLike, SupabaseStorageLike } from './objects/storage-client.ts';
+import { isAbsent, told } from './objects/storage-error.ts';
+import { claimsOf } from './person-token.ts';
+
+/** Where objects are kept, and how. */
+export interface SupabaseObjectsOptions {
+  /** A private bucket, without Storage's own versioning, for nothing but this. */
+  readonly bucket: string;
+  /**
+   * Whether each put reads all bytes back and compares their SHA-256. Default true: Storage keeps no SHA-256 of its own. It is
+   * egress; false compares size and type only, and the digest is that of the bytes as they were sent.
+   */
+  readonly readBack?: boolean;
+  /** Reads through links. Default: the global one. */
+  readonly fetch?: typeof fetch;
+  readonly random?: Random;
+}
+
+/**
+ * Keeps objects in Supabase Storage, through supabase-js. Each version is an object of its own, since only then deleting one removes its
+ * bytes and nothing else.
+ *
+ * What it cannot do: `ifExists: 'refuse'` (Storage has no such step), a file name for playback or another type than the object's in
+ * a link, `encryption` in a head (Storage encrypts, and does not tell). The bucket must be private, and is looked at before the
+ * first call: a public one, or one with Storage's versioning, whose deletions leave the bytes, is refused.
+ *
+ * @param client - made with a key of `service_role`, which must stay on the server
+ * @param options - the bucket
+ * @returns the store; every method also throws `invalid_configuration` for a bucket that will not do
+ * @see https://supabase.com/docs/guides/storage
+ * @example
+ * ```ts
+ * import { supabaseObjects } from '@medzen/adapters-supabase';
+ * import { createClient } from '@supabase/supabase-js';
+ * const client = createClient('https://clinic.supabase.co', 'sb_secret_…', { auth: { persistSession: false } });
+ * const objects = supabaseObjects(client, { bucket: 'recordings' });
+ * ```
+ */
+export function supabaseObjects(client: SupabaseStorageLike, options: SupabaseObjectsOptions): ObjectStore {
+  const { bucket: id, readBack = true, random = systemRandom } = options;
+  if (id === '') throw new MedzenError('invalid_configuration', 'The bucket has no name');
+  const bucket: Bucket = {
+    api: lookedAt(client, id),
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    random: () => random.bytes(8),
+    readBack,
+  };
+  const head: ObjectStore['head'] = async (key, versionId) =>
+    versionId === undefined ? (await newestOf(bucket, key)).head : headOfVersion(bucket, key, versionId);
+  return {
+    put: (key, body, put) => putObject(bucket, key, body, put),
+    head,
+    get: async (key, { versionId, range } = {}) => {
+      const found = await head(key, versionId);
+      const bytes = found === undefined ? undefined : namesOf(key, found.versionId)?.bytes;
+      if (found === undefined || bytes === undefined) return undefined;
+      const body = await readObject(bucket, bytes, spanOf(range, found.size));
+      return body === undefined ? undefined : { head: found, body };
+    },
+    listVersions: (prefix, page) => listVersions(bucket, prefix, page),
+    deleteVersions: async (versions) =>
+      versions.length === 0 ? { deleted: [], errors: [] } : deleteVersions(bucket, versions),
+    abortUploads: async (prefix) => {
+      const names = await unfinishedUnder(bucket, prefix);
+      const api = await bucket.api();
+      let aborted = 0;
+      for (let at = 0; at < names.length; at += 200)
+        aborted += (await removeNames(api, names.slice(at, at + 200))).size;
+      return aborted;
+    },
+    presignGet: (key, link) => presignGet(bucket, key, link),
+  };
+}
+
+/** Looks at the bucket once, before the first call; after a failure, again. */
+function lookedAt(client: SupabaseStorageLike, id: string): Bucket['api'] {
+  const api: StorageBucketLike = client.storage.from(id);
+  let looked: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    const found = await told(() => client.storage.getBucket(id));
+    if (found.public) throw new MedzenError('invalid_configuration', 'The bucket is public; make it private');
+    if (found.versioning_status !== undefined && found.versioning_status !== 'DISABLED')
+      throw new MedzenError(
+        'invalid_configuration',
+        "The bucket has Storage's versioning, whose deletions leave the bytes",
+      );
+  };
+  return async () => {
+    looked ??= look();
+    try {
+      await looked;
+    } catch (error) {
+      looked = undefined;
+      throw error;
+    }
+    return api;
+  };
+}
+
+function spanOf(
+  range: { readonly first: number; readonly last?: number } | undefined,
+  size: number,
+): { readonly first: number; readonly last: number } | undefined {
+  if (range === undefined) return undefined;
+  const { first, last = Number.MAX_SAFE_INTEGER } = range;
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < 0 || last < first || first >= size)
+    throw new MedzenError('invalid_input', 'The range is not within the object');
+  return { first, last: Math.min(last, size - 1) };
+}
+
+/**
+ * Storage signs for a path, and offers of header fields only `attachment` with a name. An `inline` name is left out, since it says
+ * nothing to a player; another type cannot be had.
+ */
+async function presignGet(bucket: Bucket, key: string, link: PresignOptions): Promise<PresignedUrl> {
+  checkKey(key);
+  const { versionId, expiresInSeconds, contentDisposition = 'inline' } = link;
+  if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > 604_800)
+    throw new MedzenError('invalid_input', 'A link lives 1 to 604800 seconds');
+  if (!/^[\x20-\x7e]+$/.test(contentDisposition)) throw new MedzenError('invalid_input', 'Not a content disposition');
+  const download = /^attachment\b/i.test(contentDisposition)
+    ? (/;\s*filename="([^"\\]+)"/i.exec(contentDisposition)?.[1] ?? 'download')
+    : undefined;
+  const name = namesOf(key, versionId)?.bytes;
+  const api = await bucket.api();
+  const answer = await (name === undefined
+    ? undefined
+    : api.createSignedUrl(name, expiresInSeconds, download === undefined ? {} : { download }));
+  if (answer === undefined || isAbsent(answer.error)) throw new MedzenError('not_found', 'There is no such version');
+  const { signedUrl } = await told(async () => answer);
+  const token = new URL(signedUrl).searchParams.get('token') ?? '';
+  const exp = claimsOf(token)?.exp;
+  if (typeof exp !== 'number') throw new MedzenError('store_unavailable', 'Storage gave a link of another form');
+  return { url: signedUrl, expiresAt: new Date(exp * 1000) };
+}
