@@ -13,11 +13,6 @@ let options: AsServiceOptions;
 beforeAll(async () => {
   db = await freshDatabase();
   project = await supabaseProject(db.url);
-  await db.pool.query(`
-    INSERT INTO medzen.permission (role, function)
-    SELECT DISTINCT 'service_role', function FROM medzen.permission WHERE role IN ('medzen_app', 'medzen_sequencer')
-    ON CONFLICT DO NOTHING;
-    SELECT medzen.apply_permissions()`);
   options = { client: await project.client('service_role'), service: 'playback', ctx: { scope } };
 }, 120_000);
 afterAll(async () => {

@@ -6,7 +6,6 @@ import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { type SupabaseProject, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
 import { type AsUserOptions, asUser, type PersonClientOptions, type SupabaseClientLike } from './index.ts';
 
-const schemas = ['public', 'medzen', 'medzen_api'];
 const issuer = 'https://securetoken.google.com/clinic-prod';
 const firebaseKeys = await generateKeyPair('RS256');
 const jwk = { ...(await exportJWK(firebaseKeys.publicKey)), kid: 'k1', alg: 'RS256' };
@@ -17,17 +16,15 @@ let project: SupabaseProject;
 let withFirebase: SupabaseProject;
 beforeAll(async () => {
   db = await freshDatabase();
-  project = await supabaseProject(db.url, { schemas });
-  withFirebase = await supabaseProject(db.url, { schemas, jwks: { keys: [jwk] } });
+  project = await supabaseProject(db.url);
+  withFirebase = await supabaseProject(db.url, { jwks: { keys: [jwk] } });
   await db.pool.query(`
-    CREATE SCHEMA IF NOT EXISTS medzen_api;
-    GRANT USAGE ON SCHEMA medzen_api TO authenticated;
     CREATE FUNCTION medzen_api.contract_whoami(p_note text DEFAULT NULL, p_limit int4 DEFAULT 1) RETURNS jsonb LANGUAGE sql AS $$
       SELECT jsonb_build_object('role', current_user, 'limit', p_limit, 'note', p_note,
         'sub', current_setting('request.jwt.claims')::jsonb ->> 'sub') $$;
     CREATE FUNCTION medzen_api.contract_refuse() RETURNS jsonb LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'MZ009'; END $$;
-    CREATE FUNCTION medzen_api.contract_denied() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"status":"denied"}'::jsonb $$;
+    CREATE FUNCTION medzen_api.contract_forbidden() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"status":"forbidden"}'::jsonb $$;
     CREATE FUNCTION medzen_api.contract_shut() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{}'::jsonb $$;
     REVOKE EXECUTE ON FUNCTION medzen_api.contract_shut() FROM PUBLIC;
     CREATE TABLE public.own_note (owner text, body text);
@@ -96,7 +93,7 @@ describe('a person', () => {
 
   test('gets a denial as an answer, and a refusal as the error it is', async () => {
     const user = asUser(carrying(await person()), await options());
-    expect(await user.call('contract_denied')).toEqual({ status: 'denied' });
+    expect(await user.call('contract_forbidden')).toEqual({ status: 'forbidden' });
     await expect(user.call('contract_refuse')).rejects.toMatchObject({ code: 'conflict' });
     await expect(user.call('contract_shut')).rejects.toMatchObject({ code: 'forbidden' });
     await expect(user.call('contract_absent')).rejects.toMatchObject({ code: 'migration_missing' });
@@ -223,7 +220,7 @@ test('asUser takes createClient of supabase-js, and of one typed with a database
     createClient: (url, key, given) => createClient<Database>(url, key, given),
   };
   const bare = asUser(carrying(await person()), { ...(await options()), createClient });
-  expect(await bare.call('contract_denied')).toEqual(
-    await asUser(carrying(await person()), typed).call('contract_denied'),
+  expect(await bare.call('contract_forbidden')).toEqual(
+    await asUser(carrying(await person()), typed).call('contract_forbidden'),
   );
 });

@@ -1,5 +1,5 @@
 import { type Json, MedzenError } from '@medzen/core';
-import { checkedSchema } from '@medzen/sql';
+import { checkedSchema, peopleSchema } from '@medzen/sql';
 import { claimsOf, personToken, unverifiedToken } from './person-token.ts';
 import type { SupabaseAnswer, SupabaseClientLike } from './supabase-client.ts';
 import { fromPostgrest } from './supabase-error.ts';
@@ -36,7 +36,7 @@ export interface SupabaseUser<C extends SupabaseClientLike> {
    * @typeParam Answer - what you take the answer to be; it is not checked
    * @param name - of the function: lower case, digits and `_`
    * @param args - by name, without `p_`
-   * @returns the answer; a denial is one too, `{ status: 'denied', … }`, and its event is written
+   * @returns the answer; a refusal is one too, `{ status: 'forbidden' }`, and its event is written
    * @throws MedzenError `unauthenticated` (expired, forged), `invalid_configuration` (an issuer that the project does not accept, a
    * schema that is not exposed), `migration_missing`, `store_unavailable`, and what the function itself refuses
    */
@@ -64,7 +64,7 @@ export interface SupabaseUser<C extends SupabaseClientLike> {
  *   createClient,
  *   header: 'x-firebase-token',
  * });
- * const answer = await user.call('list_recordings', { limit: 20 });
+ * const answer = await user.call('list_my_recordings', { limit: 20 });
  * ```
  */
 export function asUser<C extends SupabaseClientLike>(
@@ -72,7 +72,7 @@ export function asUser<C extends SupabaseClientLike>(
   options: AsUserOptions<C>,
 ): SupabaseUser<C> {
   const { url, key, createClient, header = 'authorization' } = options;
-  const schema = `${checkedSchema(options.schema ?? 'medzen')}_api`;
+  const schema = peopleSchema(checkedSchema(options.schema ?? 'medzen'));
   if (key === '' || key.startsWith('sb_secret_') || (claimsOf(key)?.role ?? 'anon') !== 'anon')
     throw new MedzenError('invalid_configuration', 'A person is bound with the anon or publishable key, and no other');
   const { token, issuer } = personToken(request, header.toLowerCase());
