@@ -19,6 +19,8 @@ export interface PostgresServerOptions {
   readonly durable?: boolean;
   /** Further settings, `name=value`. */
   readonly settings?: readonly string[];
+  /** The folder of the version to run (its `bin/initdb` and `bin/postgres`); that of `POSTGRES_HOME`, or the embedded one, when absent. */
+  readonly home?: string;
 }
 
 /** Postgres refuses to run as root; this is `nobody` on every system that has one. */
@@ -36,7 +38,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   try {
     const user = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
     if ('uid' in user) chownSync(home, nobody, nobody);
-    const bin = reachableBinaries(home, user);
+    const bin = reachableBinaries(home, user, options.home ?? process.env.POSTGRES_HOME ?? embeddedHome());
     const data = join(home, 'data');
     execFileSync(
       join(bin, 'initdb'),
@@ -76,8 +78,11 @@ function flags(options: PostgresServerOptions): string[] {
 }
 
 /** The folder of `initdb` and `postgres`, copied if the server's user cannot reach the installed one. */
-function reachableBinaries(home: string, user: { readonly uid?: number; readonly gid?: number }): string {
-  const installed = process.env.POSTGRES_HOME ?? embeddedHome();
+function reachableBinaries(
+  home: string,
+  user: { readonly uid?: number; readonly gid?: number },
+  installed: string,
+): string {
   try {
     execFileSync(join(installed, 'bin', 'postgres'), ['--version'], { ...user, cwd: home, stdio: 'pipe' });
     return join(installed, 'bin');

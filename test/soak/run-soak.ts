@@ -1,0 +1,165 @@
+import { createSequencer, createSigner, verifyLog } from '@medzen/audit';
+import { type Scope, systemClock } from '@medzen/core';
+import { pgWire, sqlStores } from '@medzen/sql';
+import { createSamples, fakeNumbers } from '@medzen/testing';
+import pg from 'pg';
+import { type SoakActor, soakActors, soakLimits } from './soak-actors.ts';
+import { type SoakLedger, soakLedger } from './soak-ledger.ts';
+
+/** How long, and where. */
+export interface SoakOptions {
+  /** Of a database with the migrations, as its owner. */
+  readonly url: string;
+  readonly seconds: number;
+  /** Decides which worker does what; the order of things is the server's. */
+  readonly seed?: number;
+}
+
+/** What it came to. */
+export interface SoakReport {
+  /** One a statement: empty details when it holds. */
+  readonly checks: readonly { readonly name: string; readonly details: readonly string[] }[];
+  /** Calls by their answers. */
+  readonly answers: ReadonlyMap<string, number>;
+  readonly events: number;
+}
+
+const sequencers = 3;
+const signer = createSigner({ origin: 'soak.example.org/audit', privateKey: new Uint8Array(32).fill(11) });
+
+/**
+ * Has 32 connections do everything at once for a while (one tenant, six patients, so that they meet), then holds the database
+ * against what each was told.
+ */
+export async function runSoak({ url, seconds, seed = 1 }: SoakOptions): Promise<SoakReport> {
+  const ledger = soakLedger();
+  const opened: pg.Client[] = [];
+  const open = async (role: string): Promise<pg.Client> => {
+    // Nobody may wait for five seconds: what a deadlock is to two, a queue that does not move is to many.
+    const options = `-c role=${role} -c lock_timeout=5000`;
+    const client = new pg.Client({ connectionString: url, options });
+    client.on('error', (error) => ledger.threw(error));
+    opened.push(client);
+    await client.connect();
+    return client;
+  };
+  const owner = new pg.Client(url);
+  await owner.connect();
+  try {
+    await owner.query('CREATE TABLE host_note (event uuid PRIMARY KEY); GRANT INSERT ON host_note TO medzen_app');
+    const started = performance.now();
+    const end = started + seconds * 1000;
+    const working = soakActors
+      .flatMap(([actor, many]) => Array.from({ length: many }, () => actor))
+      .map(async (actor, n) => work(actor, n, await open('medzen_app'), ledger, seed, end));
+    const stopped = new AbortController();
+    const sequencing = Array.from({ length: sequencers }, async () => {
+      const store = sqlStores(pgWire(await open('medzen_sequencer'))).log;
+      const sequencer = createSequencer({ store, signer, batchSize: 64 });
+      return sequencer.run({ intervalMs: 10, signal: stopped.signal }).catch((error: unknown) => ledger.threw(error));
+    });
+    await Promise.all(working);
+    const elapsed = performance.now() - started;
+    stopped.abort();
+    await Promise.all(sequencing);
+    return await judge(owner, ledger, elapsed);
+  } finally {
+    await Promise.allSettled([owner, ...opened].map((client) => client.end()));
+  }
+}
+
+async function work(
+  actor: SoakActor,
+  n: number,
+  client: pg.Client,
+  ledger: SoakLedger,
+  seed: number,
+  end: number,
+): Promise<void> {
+  const scope: Scope = { tenant: 'clinic-a' };
+  const samples = createSamples({ scope, clock: systemClock });
+  const worker = {
+    client,
+    stores: sqlStores(pgWire(client)),
+    ledger,
+    samples,
+    scope,
+    random: fakeNumbers(seed * 1000 + n),
+  };
+  while (performance.now() < end)
+    await actor(worker).catch(async (error: unknown) => {
+      ledger.threw(error);
+      await client.query('ROLLBACK').catch(() => undefined); // a connection that was lost has been counted already
+    });
+}
+
+async function judge(owner: pg.Client, ledger: SoakLedger, elapsed: number): Promise<SoakReport> {
+  const { log } = sqlStores(pgWire(owner));
+  const sequencer = createSequencer({ store: log, signer });
+  while ((await sequencer.tick()).status !== 'idle');
+  const texts = async (sql: string): Promise<readonly string[]> => {
+    const { rows } = await owner.query<{ text: string }>(sql);
+    return rows.map(({ text }) => text);
+  };
+  const events = new Set(await texts('SELECT id::text AS text FROM medzen.audit_event'));
+  const leaves = await texts('SELECT event_id::text AS text FROM medzen.audit_leaf');
+  const hostRows = new Set(await texts('SELECT event::text AS text FROM host_note'));
+  const verdict = await verifyLog({ store: log, verifierKeys: [signer.verifierKey] });
+  const deadlocks = await texts(
+    'SELECT deadlocks::text AS text FROM pg_stat_database WHERE datname = current_database()',
+  );
+  const idle = [
+    'consent recorded',
+    'start started',
+    'change changed',
+    'transfer changed',
+    'decide saved',
+    'begin begun',
+  ]
+    .concat(['finish finished', 'hold placed', 'release released', 'consume allowed', 'consume refused'])
+    .filter((answer) => !ledger.answers.has(answer));
+  const overspent = soakLimits.flatMap(({ key, rate, periodMs, burst }) => {
+    const most = burst + (rate * elapsed) / periodMs;
+    const spent = ledger.spent.get(key) ?? 0;
+    return spent > most ? [`${key}: ${spent} of ${most}`] : [];
+  });
+  const checks = [
+    { name: 'no deadlock, no lock waited for longer than five seconds, no other error', details: told(ledger.errors) },
+    { name: 'the server counted no deadlock', details: deadlocks.filter((n) => n !== '0') },
+    { name: 'every part of it was worked through', details: idle },
+    { name: 'no claim was owned twice at once, and no deletion began under a hold', details: [...ledger.violations] },
+    { name: 'what was answered for is there', details: missing(ledger.written, events) },
+    { name: 'what was refused or rolled back is not', details: [...ledger.unwritten].filter((id) => events.has(id)) },
+    { name: 'nothing else is there', details: missing(events, ledger.written) },
+    {
+      name: "the host's rows and their events share their fate",
+      details: [...missing(ledger.hostRows, hostRows), ...missing(hostRows, ledger.hostRows)],
+    },
+    {
+      name: 'every event is exactly once in the tree',
+      details:
+        leaves.length === events.size
+          ? missing(events, new Set(leaves))
+          : [`${leaves.length} leaves of ${events.size} events`],
+    },
+    {
+      name: 'the log verifies',
+      details: verdict.ok && verdict.unsequenced === 0 && verdict.size === events.size ? [] : [JSON.stringify(verdict)],
+    },
+    {
+      name: 'no recording is both held and deleted',
+      details: await texts(`SELECT r.id::text AS text FROM medzen.recording r JOIN medzen.legal_hold h
+        ON h.tenant = r.tenant AND h.recording_id = r.id AND h.released_at IS NULL WHERE r.state IN ('deleting', 'deleted')`),
+    },
+    { name: 'no rate limit was overspent', details: overspent },
+  ];
+  return { checks, answers: ledger.answers, events: events.size };
+}
+
+function told(counts: ReadonlyMap<string, number>): readonly string[] {
+  return Array.from(counts, ([what, often]) => `${what} (${often}×)`);
+}
+
+function missing(wanted: ReadonlySet<string>, there: ReadonlySet<string>): readonly string[] {
+  return [...wanted].filter((id) => !there.has(id));
+}
