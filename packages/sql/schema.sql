@@ -142,6 +142,17 @@ CREATE TABLE medzen.consent_session (
   CONSTRAINT consent_session_tenant_check CHECK ((tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'::text))
 );
 ALTER TABLE medzen.consent_session ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.job (
+  name text COLLATE "C" NOT NULL,
+  schedule text NOT NULL,
+  command text NOT NULL,
+  enabled boolean NOT NULL DEFAULT true,
+  CONSTRAINT job_command_check CHECK ((command <> ''::text)),
+  CONSTRAINT job_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+  CONSTRAINT job_pkey PRIMARY KEY (name),
+  CONSTRAINT job_schedule_check CHECK ((schedule <> ''::text))
+);
+ALTER TABLE medzen.job ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.legal_hold (
   tenant text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
@@ -304,6 +315,13 @@ CREATE TABLE medzen.retention_warning (
   CONSTRAINT retention_warning_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
 );
 ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.select_permission (
+  role text NOT NULL,
+  relation text NOT NULL,
+  columns text[] NOT NULL DEFAULT '{}'::text[],
+  CONSTRAINT select_permission_pkey PRIMARY KEY (role, relation)
+);
+ALTER TABLE medzen.select_permission ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.webhook_seen (
   tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
@@ -326,6 +344,7 @@ CREATE INDEX audit_event_stray ON ONLY medzen.audit_event USING btree (tenant, i
 CREATE INDEX audit_event_target ON ONLY medzen.audit_event USING btree (target_id, id) WHERE (target_id IS NOT NULL);
 CREATE INDEX audit_event_tenant ON ONLY medzen.audit_event USING btree (tenant, id);
 CREATE INDEX consent_latest ON medzen.consent USING btree (tenant, session_id, participant, ordinal DESC);
+CREATE INDEX consent_of ON medzen.consent USING btree (tenant, participant, at, id);
 CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
 CREATE INDEX legal_hold_recording ON medzen.legal_hold USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
 CREATE INDEX recording_archives ON medzen.recording USING btree (tenant, rules_version, retain_until, id) WHERE ((state = 'available'::text) AND (facts_revision = subject_revision));
@@ -358,29 +377,143 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_head FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_leaf FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.audit_pending FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_tile FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE UPDATE ON medzen.audit_tile FOR EACH ROW EXECUTE FUNCTION medzen.refuse_tile_change();
 CREATE TRIGGER consent_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.consent FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.consent_session FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.job FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW EXECUTE FUNCTION medzen.guard_legal_hold();
 CREATE TRIGGER legal_hold_no_delete BEFORE DELETE OR TRUNCATE ON medzen.legal_hold FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.migration FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.permission FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.rate_limit FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER recording_guard BEFORE UPDATE ON medzen.recording FOR EACH ROW EXECUTE FUNCTION medzen.guard_recording();
 CREATE TRIGGER recording_no_delete BEFORE DELETE OR TRUNCATE ON medzen.recording FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER recording_participant_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.recording_participant FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_fact_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_fact FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.retention_subject FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_warning_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_warning FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.select_permission FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
 -- ---- Policies
 
-CREATE POLICY consent_admin ON medzen.consent FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
-CREATE POLICY consent_own ON medzen.consent FOR SELECT TO {public} USING ((participant = medzen.current_subject())) WITH CHECK ();
-CREATE POLICY legal_hold_admin ON medzen.legal_hold FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
-CREATE POLICY recording_admin ON medzen.recording FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
-CREATE POLICY recording_participants ON medzen.recording FOR SELECT TO {public} USING ((EXISTS ( SELECT
-   FROM medzen.recording_participant p
-  WHERE ((p.tenant = recording.tenant) AND (p.recording_id = recording.id) AND (p.participant = medzen.current_subject()))))) WITH CHECK ();
-CREATE POLICY recording_participant_admin ON medzen.recording_participant FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
-CREATE POLICY recording_participant_self ON medzen.recording_participant FOR SELECT TO {public} USING ((participant = medzen.current_subject())) WITH CHECK ();
-CREATE POLICY retention_fact_admin ON medzen.retention_fact FOR SELECT TO {public} USING (medzen.is_system_admin()) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_checkpoint FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_checkpoint FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_event FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.auditor_tenant() AS auditor_tenant))) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_event FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_head FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_head FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_leaf FOR SELECT TO {public} USING ((EXISTS ( SELECT
+   FROM medzen.audit_event e
+  WHERE (e.id = audit_leaf.event_id)))) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_leaf FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_pending FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_tile FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_tile FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY visible ON medzen.consent FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (id = ANY (( SELECT medzen.visible_consents() AS visible_consents)::uuid[])))) WITH CHECK ();
+CREATE POLICY admins ON medzen.consent_session FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+CREATE POLICY admins ON medzen.legal_hold FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.legal_hold FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.recording FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY visible ON medzen.recording FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (id = ANY (( SELECT medzen.visible_recordings() AS visible_recordings)::uuid[])))) WITH CHECK ();
+CREATE POLICY visible ON medzen.recording_participant FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (recording_id = ANY (( SELECT medzen.visible_recordings() AS visible_recordings)::uuid[])))) WITH CHECK ();
+CREATE POLICY admins ON medzen.retention_fact FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+CREATE POLICY admins ON medzen.retention_subject FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+CREATE POLICY admins ON medzen.retention_warning FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+
+-- ---- Views
+
+CREATE VIEW medzen.directory WITH (security_invoker=true) AS
+ SELECT NULL::text AS subject,
+    NULL::text AS id,
+    NULL::text AS role,
+    NULL::text AS email,
+    NULL::timestamp with time zone AS created_at
+  WHERE false;
+CREATE VIEW medzen.monthly_phi_access WITH (security_invoker=true) AS
+ WITH since AS (
+         SELECT m.at,
+            medzen.uuid_floor((m.at - '00:01:00'::interval)) AS id
+           FROM ( SELECT (date_trunc('month'::text, medzen.now(), 'UTC'::text) - '1 year'::interval) AS at) m
+        ), access AS (
+         SELECT e.tenant,
+            e.at,
+            e.actor,
+            e.patient,
+            e.outcome,
+            e.target_type
+           FROM medzen.audit_event e
+          WHERE ((e.id >= ( SELECT s.id
+                   FROM since s)) AND (NOT e.stray) AND (e.patient IS NOT NULL) AND (e.at >= ( SELECT s.at
+                   FROM since s)))
+        UNION ALL
+         SELECT e.tenant,
+            e.at,
+            e.actor,
+            e.patient,
+            e.outcome,
+            e.target_type
+           FROM medzen.audit_event e
+          WHERE (e.stray AND (e.patient IS NOT NULL) AND (e.at >= ( SELECT s.at
+                   FROM since s)))
+        ), counted AS (
+         SELECT a.tenant,
+            (date_trunc('month'::text, (a.at AT TIME ZONE 'UTC'::text)))::date AS month,
+            a.actor,
+            count(*) FILTER (WHERE (a.outcome = 'success'::text)) AS accesses,
+            count(DISTINCT a.patient) FILTER (WHERE (a.outcome = 'success'::text)) AS patients,
+            count(DISTINCT a.target_type) FILTER (WHERE (a.outcome = 'success'::text)) AS target_types,
+            count(*) FILTER (WHERE (a.outcome <> 'success'::text)) AS refused
+           FROM access a
+          GROUP BY a.tenant, ((date_trunc('month'::text, (a.at AT TIME ZONE 'UTC'::text)))::date), a.actor
+        )
+ SELECT c.tenant,
+    c.month,
+    c.actor,
+    d.id AS directory_id,
+    d.role,
+    d.email,
+    c.accesses,
+    c.patients,
+    c.target_types,
+    c.refused
+   FROM (counted c
+     LEFT JOIN LATERAL ( SELECT p.id,
+            p.role,
+            p.email
+           FROM medzen.directory p
+          WHERE (p.subject = c.actor)
+          ORDER BY p.created_at DESC NULLS LAST
+         LIMIT 1) d ON (true));
+CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker=true) AS
+ SELECT tenant,
+    id AS recording_id,
+    session_id,
+    patient,
+    state,
+    started_at,
+    retain_until,
+    grace_until AS deletable_from,
+        CASE
+            WHEN (state = 'deleting'::text) THEN 'deleting'::text
+            WHEN (hold_count > 0) THEN 'held'::text
+            WHEN (facts_revision <> subject_revision) THEN 'to be decided again'::text
+            WHEN (grace_until <= medzen.now()) THEN 'due'::text
+            ELSE 'in grace'::text
+        END AS status,
+    warned,
+    rule_ids,
+    rules_version,
+    decided_at,
+    hold_count,
+    ARRAY( SELECT h.matter
+           FROM medzen.legal_hold h
+          WHERE ((h.tenant = r.tenant) AND ((h.recording_id = r.id) OR (h.patient = r.patient)) AND (h.released_at IS NULL))
+          ORDER BY h.placed_at, h.id) AS hold_matters
+   FROM medzen.recording r
+  WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until <= medzen.now())));
 
 -- ---- Functions
 
@@ -414,6 +547,15 @@ BEGIN
   VALUES (p_size::bigint, v_key.name, v_key.key_id, p_line, medzen.now());
   RETURN jsonb_build_object('status', 'added');
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.admin_tenant()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN medzen.current_subject() IS NOT NULL AND medzen.is_system_admin() THEN medzen.current_tenant() END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text)
@@ -484,7 +626,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.apply_permissions()
+CREATE OR REPLACE FUNCTION medzen.apply_function_permissions()
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -515,6 +657,54 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.apply_permissions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.apply_function_permissions();
+  PERFORM medzen.apply_select_permissions();
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.apply_select_permissions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_grant record;
+BEGIN
+  FOR v_grant IN
+    SELECT p.role, p.relation, p.columns, c.relrowsecurity AS guarded, y.polname AS policy
+    FROM medzen.select_permission p
+    JOIN pg_roles r ON r.rolname = p.role
+    JOIN pg_class c ON c.relname = p.relation AND c.relnamespace = 'medzen'::regnamespace
+    LEFT JOIN pg_policy y ON y.polrelid = c.oid AND y.polname = p.role
+    ORDER BY 1, 2
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA medzen TO %I', v_grant.role);
+    EXECUTE format('GRANT SELECT %s ON medzen.%I TO %I',
+      (SELECT '(' || string_agg(quote_ident(c), ', ') || ')' FROM unnest(v_grant.columns) c), v_grant.relation, v_grant.role);
+    IF v_grant.guarded AND v_grant.policy IS NULL THEN
+      EXECUTE format('CREATE POLICY %I ON medzen.%I FOR SELECT TO %1$I USING (true)', v_grant.role, v_grant.relation);
+    END IF;
+  END LOOP;
+  -- Policies and views ask their functions in the name of whoever reads.
+  FOR v_grant IN
+    SELECT DISTINCT r.rolname AS role, f.oid::regprocedure::text AS signature
+    FROM medzen.select_permission p
+    JOIN pg_roles r ON r.rolname = p.role
+    JOIN pg_proc f ON f.pronamespace = 'medzen'::regnamespace AND f.proname IN ('current_tenant', 'admin_tenant', 'auditor_tenant',
+      'visible_recordings', 'visible_consents', 'now', 'uuid_floor')
+    ORDER BY 1, 2
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
+  END LOOP;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.audit_lag()
  RETURNS TABLE(pending text, lost text, oldest_ms text)
  LANGUAGE sql
@@ -525,6 +715,16 @@ AS $function$
     count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id))::text,
     coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text
   FROM medzen.audit_pending p
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.auditor_tenant()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN medzen.current_subject() IS NOT NULL AND (medzen.is_auditor() OR medzen.is_system_admin())
+    THEN medzen.current_tenant() END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.begin_deletion(p_tenant text, p_id uuid, p_token text, p_facts_revision integer, p_rules_version text, p_now timestamp with time zone, p_event_id text, p_event_body bytea)
@@ -677,6 +877,26 @@ BEGIN
   IF p_cursor !~ ('^' || replace(replace(p_shape, 'instant', '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'), 'uuid',
     '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') || '$') THEN
     PERFORM medzen.fail('invalid_input', 'Not a cursor of this list');
+  END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.check_pg_cron()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  -- Which database pg_cron lives in, only a superuser may ask.
+  IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+    PERFORM medzen.fail('invalid_configuration', 'pg_cron is not in this database. Where the server loads it for this one: CREATE '
+      'EXTENSION pg_cron. Where it lives in another one: run there, as a superuser, what this lists here: SELECT statement FROM '
+      'medzen.job_statements(). Without it, let any scheduler run, as the owner of the schema, what this lists: SELECT schedule, '
+      'command FROM medzen.job WHERE enabled');
+  END IF;
+  IF current_user <> medzen.job_owner() AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+    PERFORM medzen.fail('forbidden', 'Jobs are put on the list by the owner of the schema, or by a superuser');
   END IF;
 END
 $function$;
@@ -1564,6 +1784,30 @@ CREATE OR REPLACE FUNCTION medzen.jcs_sort_key(p_name text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_name ~ '[-􏿿]'::text) THEN regexp_replace(replace(p_name, '􏿿'::text, '􏿿'::text), '([-￿])'::text, ('􏿿'::text || '\1'::text), 'g'::text) ELSE p_name END;
 
+CREATE OR REPLACE FUNCTION medzen.job_owner()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT r.rolname FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.oid = 'medzen'::regnamespace
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.job_statements(p_remove boolean DEFAULT false)
+ RETURNS TABLE(statement text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN j.enabled AND NOT p_remove
+    THEN format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+      n.name, j.schedule, j.command, current_database(), medzen.job_owner())
+    ELSE format('SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = %L;', n.name)
+  END
+  FROM medzen.job j CROSS JOIN LATERAL (SELECT medzen.scheduled_name(j.name, true) AS name) n
+  ORDER BY j.name
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.latest_consents(p_tenant text, p_session_id text)
  RETURNS SETOF medzen.consent
  LANGUAGE sql
@@ -2039,6 +2283,19 @@ BEGIN
     PERFORM medzen.fail('invalid_configuration', 'People may call functions of medzen_api only, and nobody unknown any');
   END IF;
   INSERT INTO medzen.permission (role, function) SELECT p_role, f FROM unnest(p_functions) f ON CONFLICT DO NOTHING;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.permit_select(p_role text, p_relation text, VARIADIC p_columns text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_role IN ('public', 'anon', 'authenticated') THEN
+    PERFORM medzen.fail('invalid_configuration', 'People read through functions of medzen_api, and nobody unknown reads');
+  END IF;
+  INSERT INTO medzen.select_permission (role, relation, columns) VALUES (p_role, p_relation, p_columns) ON CONFLICT DO NOTHING;
 END
 $function$;
 
@@ -2589,6 +2846,57 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.schedule_jobs()
+ RETURNS TABLE(scheduled_job text, change text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_owner CONSTANT text := medzen.job_owner();
+  v_job record;
+  v_known record;
+BEGIN
+  PERFORM medzen.check_pg_cron();
+  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.schedule_jobs', 0));
+  FOR v_job IN SELECT j.*, medzen.scheduled_name(j.name, false) AS known_as FROM medzen.job j ORDER BY j.name LOOP
+    scheduled_job := v_job.known_as;
+    -- Off the list: what is no longer wanted, and what would run as somebody else.
+    PERFORM cron.unschedule(c.jobid) FROM cron.job c
+    WHERE c.jobname = v_job.known_as AND c.database = current_database() AND (NOT v_job.enabled OR c.username <> v_owner);
+    change := CASE WHEN found THEN 'removed' END;
+    IF v_job.enabled THEN
+      SELECT c.schedule, c.command INTO v_known FROM cron.job c
+      WHERE c.jobname = v_job.known_as AND c.database = current_database() AND c.username = v_owner;
+      change := CASE
+        WHEN NOT found THEN 'added'
+        WHEN (v_known.schedule, v_known.command) = (v_job.schedule, v_job.command) THEN 'unchanged'
+        ELSE 'updated' END;
+      IF change = 'unchanged' THEN
+        NULL;
+      ELSIF current_user = v_owner THEN
+        PERFORM cron.schedule(v_job.known_as, v_job.schedule, v_job.command);
+      ELSE
+        PERFORM cron.schedule_in_database(v_job.known_as, v_job.schedule, v_job.command, current_database(), v_owner);
+      END IF;
+    END IF;
+    IF change IS NOT NULL THEN
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.scheduled_name(p_job text, p_elsewhere boolean)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN octet_length(n.name) <= 63 THEN n.name
+    ELSE left(n.name, 46) || '_' || left(encode(sha256(convert_to(n.name, 'UTF8')), 'hex'), 16) END
+  FROM (SELECT 'medzen' || '_' || p_job || CASE WHEN p_elsewhere THEN '_in_' || current_database() ELSE '' END AS name) n
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
  RETURNS TABLE(id text, body bytea)
  LANGUAGE plpgsql
@@ -2744,6 +3052,23 @@ CREATE OR REPLACE FUNCTION medzen.trusted_hops()
  IMMUTABLE PARALLEL SAFE
 RETURN 1;
 
+CREATE OR REPLACE FUNCTION medzen.unschedule_jobs()
+ RETURNS TABLE(scheduled_job text, change text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.check_pg_cron();
+  FOR scheduled_job IN SELECT medzen.scheduled_name(j.name, false) FROM medzen.job j ORDER BY j.name LOOP
+    PERFORM cron.unschedule(c.jobid) FROM cron.job c WHERE c.jobname = scheduled_job AND c.database = current_database();
+    change := 'removed';
+    IF found THEN
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.utf16_cut(p_text text, p_units integer)
  RETURNS text
  LANGUAGE plpgsql
@@ -2785,6 +3110,32 @@ CREATE OR REPLACE FUNCTION medzen.uuid_floor(p_at timestamp with time zone)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ((lpad(to_hex((floor((GREATEST((0)::numeric, EXTRACT(epoch FROM p_at)) * (1000)::numeric)))::bigint), 12, '0'::text) || repeat('0'::text, 20)))::uuid;
+
+CREATE OR REPLACE FUNCTION medzen.visible_consents()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN medzen.admin_tenant() IS NULL
+    THEN ARRAY(
+      SELECT c.id FROM medzen.consent c
+      WHERE c.tenant = medzen.current_tenant() AND c.participant = medzen.current_subject())
+    ELSE ARRAY(SELECT c.id FROM medzen.consent c WHERE c.tenant = medzen.admin_tenant()) END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.visible_recordings()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN medzen.admin_tenant() IS NULL
+    THEN ARRAY(
+      SELECT p.recording_id FROM medzen.recording_participant p
+      WHERE p.tenant = medzen.current_tenant() AND p.participant = medzen.current_subject())
+    ELSE ARRAY(SELECT r.id FROM medzen.recording r WHERE r.tenant = medzen.admin_tenant()) END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea)
  RETURNS void
@@ -3080,11 +3431,13 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION medzen.add_cosignature TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.add_cosignature TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.admin_tenant TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.append_events TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.append_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.audit_lag TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.auditor_tenant TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
@@ -3134,6 +3487,7 @@ GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.now TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
@@ -3171,6 +3525,9 @@ GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.uuid_floor TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.visible_consents TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.visible_recordings TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen_api.get_my_recording TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.give_consent TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_accesses_to_me TO authenticated;
@@ -3185,3 +3542,34 @@ GRANT USAGE ON SCHEMA medzen TO medzen_auditor;
 GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
 GRANT USAGE ON SCHEMA medzen TO service_role;
 GRANT USAGE ON SCHEMA medzen_api TO authenticated;
+GRANT SELECT ON TABLE medzen.audit_checkpoint TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_event TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_head TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_leaf TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_pending TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_tile TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.directory TO medzen_auditor;
+GRANT SELECT (id) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (matter) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (patient) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (placed_at) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (recording_id) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (released_at) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT (tenant) ON TABLE medzen.legal_hold TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.monthly_phi_access TO medzen_auditor;
+GRANT SELECT (decided_at) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (facts_revision) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (grace_until) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (hold_count) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (id) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (patient) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (retain_until) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (rule_ids) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (rules_version) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (session_id) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (started_at) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (state) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (subject_revision) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (tenant) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (warned) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.recordings_pending_deletion TO medzen_auditor;

@@ -71,7 +71,7 @@ describe('what an owner can do to the log without disabling a trigger', () => {
     'DELETE FROM medzen.audit_head',
     'TRUNCATE medzen.audit_head',
   ])('not: %s', async (sql) => {
-    await expect(db.pool.query(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^MZ0(04|22)$/) });
+    await expect(db.pool.query(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^(MZ0(04|22)|0A000)$/) });
   });
 
   test('says that a leaf hash cannot be given', async () => {
@@ -92,13 +92,17 @@ describe('what each role can do', () => {
     'rate_limit',
   ];
 
-  test.each(['medzen_app', 'medzen_sequencer', 'medzen_auditor'])('%s reads and writes no table', async (role) => {
-    const pool = db.open({ options: `-c role=${role}` });
-    for (const table of tables) {
-      await expect(pool.query(`SELECT FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
-      await expect(pool.query(`DELETE FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
-    }
-  });
+  test.each(['medzen_app', 'medzen_sequencer', 'medzen_auditor'])(
+    '%s writes no table, and services read none',
+    async (role) => {
+      const pool = db.open({ options: `-c role=${role}` });
+      for (const table of tables) {
+        if (role !== 'medzen_auditor')
+          await expect(pool.query(`SELECT FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
+        await expect(pool.query(`DELETE FROM medzen.${table}`)).rejects.toMatchObject({ code: '42501' });
+      }
+    },
+  );
 
   test('the service appends and searches, and does not sequence', async () => {
     const { audit, log, limits } = sqlStores(pgWire(db.open({ options: '-c role=medzen_app' })));

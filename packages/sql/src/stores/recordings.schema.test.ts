@@ -72,10 +72,13 @@ test('with rights to read, a person sees the recordings they take part in and th
     DO $$ BEGIN CREATE ROLE medzen_schema_test NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
     GRANT USAGE ON SCHEMA medzen TO medzen_schema_test;
     GRANT SELECT ON ALL TABLES IN SCHEMA medzen TO medzen_schema_test;
-    GRANT EXECUTE ON FUNCTION medzen.current_subject, medzen.is_system_admin TO medzen_schema_test;`);
+    GRANT EXECUTE ON FUNCTION medzen.current_tenant, medzen.admin_tenant, medzen.visible_recordings, medzen.visible_consents
+      TO medzen_schema_test;`);
   const seenBy = async (subject: string): Promise<Record<string, number>> => {
     const client = await db.connect();
-    await client.query(`SET ROLE medzen_schema_test; SET medzen.actor = '${subject}'`);
+    await client.query(
+      `SET ROLE medzen_schema_test; SET medzen.actor = '${subject}'; SET medzen.context = '{"tenant": "tenant-1"}'`,
+    );
     const { rows } = await client.query<Record<string, number>>(`
       SELECT (SELECT count(*) FROM medzen.recording)::int AS recordings,
         (SELECT count(*) FROM medzen.recording_participant)::int AS participants,
@@ -88,8 +91,8 @@ test('with rights to read, a person sees the recordings they take part in and th
     return rows[0] ?? {};
   };
   const nothing = { recordings: 0, participants: 0, consents: 0, holds: 0, facts: 0, other: 0 };
-  expect(await seenBy('patient-1')).toEqual({ ...nothing, recordings: 1, participants: 1, consents: 1 });
-  expect(await seenBy('provider-1')).toEqual({ ...nothing, recordings: 1, participants: 1 });
+  expect(await seenBy('patient-1')).toEqual({ ...nothing, recordings: 1, participants: 2, consents: 1 });
+  expect(await seenBy('provider-1')).toEqual({ ...nothing, recordings: 1, participants: 2 });
   expect(await seenBy('stranger')).toEqual(nothing);
   expect(await seenBy('')).toEqual(nothing);
 });
