@@ -360,7 +360,11 @@ CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE 
 CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = 'recording'::text);
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = 'recording'::text);
 CREATE INDEX recording_participant_of ON medzen.recording_participant USING btree (tenant, participant, started_at, recording_id);
-CREATE INDEX recording_pending_deletion ON medzen.recording USING btree (tenant, grace_until, id) WHERE ((state <> 'deleted'::text) AND (grace_until IS NOT NULL));
+CREATE INDEX recording_pending_deletion ON medzen.recording USING btree (tenant, (
+CASE
+    WHEN (state = 'deleting'::text) THEN state_at
+    ELSE retain_until
+END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until IS NOT NULL)));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
@@ -1330,8 +1334,9 @@ AS $function$
 DECLARE
   v_subject text := medzen.current_subject();
 BEGIN
-  IF v_subject IS NULL THEN
-    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no subject');
+  -- Supabase gives a subject, and the role of those who are signed in, to whoever asks for an anonymous one.
+  IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
+    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
     PERFORM medzen.fail('unauthenticated', 'The token names a tenant that is none');
@@ -3288,13 +3293,15 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen_api.list_pending_deletions(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION medzen_api.list_pending_deletions(p_limit integer DEFAULT 50, p_cursor text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
+  v_tenant text := medzen.current_tenant();
+  v_now timestamptz := medzen.now();
   v_found jsonb;
   v_page jsonb;
 BEGIN
@@ -3308,25 +3315,25 @@ BEGIN
       'sessionId', r.session_id,
       'patient', r.patient,
       'state', r.state,
-      'retainUntil', medzen.format_instant(r.retain_until),
-      'warnAt', medzen.format_instant(r.warn_at),
+      'pendingSince', medzen.format_instant(r.since),
       'graceUntil', medzen.format_instant(r.grace_until),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
-      'holds', r.hold_count)) ORDER BY r.grace_until, r.id), '[]') INTO v_found
+      'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
   FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = medzen.current_tenant() AND q.state <> 'deleted' AND q.grace_until IS NOT NULL
-      AND q.grace_until <= coalesce(p_until, 'infinity')
-      AND (q.grace_until, q.id) > (coalesce(split_part(p_cursor, ',', 1), '-infinity')::timestamptz,
-        coalesce(split_part(p_cursor, ',', 2), '00000000-0000-0000-0000-000000000000')::uuid)
-    ORDER BY q.grace_until, q.id
+    SELECT q.*, CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END AS since FROM medzen.recording q
+    WHERE q.tenant = v_tenant AND (q.state = 'deleting' OR q.state IN ('available', 'archived', 'failed') AND q.retain_until IS NOT NULL)
+      AND CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END <= v_now
+      AND (CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END, q.id)
+        > (coalesce(split_part(p_cursor, ',', 1), '-infinity')::timestamptz,
+          coalesce(split_part(p_cursor, ',', 2), '00000000-0000-0000-0000-000000000000')::uuid)
+    ORDER BY since, q.id
     LIMIT p_limit + 1) r;
   v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
   PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}');
   RETURN jsonb_build_object('status', 'ok', 'recordings', v_page)
     || CASE WHEN v_page = v_found THEN '{}'
-      ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,graceUntil}', v_page #>> '{-1,id}')) END;
+      ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,pendingSince}', v_page #>> '{-1,id}')) END;
 END
 $function$;
 

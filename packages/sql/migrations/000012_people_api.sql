@@ -26,8 +26,9 @@ AS $$
 DECLARE
   v_subject text := medzen.current_subject();
 BEGIN
-  IF v_subject IS NULL THEN
-    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no subject');
+  -- Supabase gives a subject, and the role of those who are signed in, to whoever asks for an anonymous one.
+  IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
+    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
     PERFORM medzen.fail('unauthenticated', 'The token names a tenant that is none');
@@ -423,15 +424,17 @@ BEGIN
 END
 $$;
 
-CREATE INDEX recording_pending_deletion ON medzen.recording (tenant, grace_until, id) WHERE state <> 'deleted' AND grace_until IS NOT NULL;
+CREATE INDEX recording_pending_deletion ON medzen.recording
+  (tenant, (CASE WHEN state = 'deleting' THEN state_at ELSE retain_until END), id)
+  WHERE state = 'deleting' OR state IN ('available', 'archived', 'failed') AND retain_until IS NOT NULL;
 
--- What retention will end, and what it has begun to, by date.
-CREATE FUNCTION medzen_api.list_pending_deletions(
-  p_limit int DEFAULT 50, p_cursor text DEFAULT NULL, p_until timestamptz DEFAULT NULL
-) RETURNS jsonb
+-- What is past its retention and not yet deleted, and what is being deleted: the longest waiting first.
+CREATE FUNCTION medzen_api.list_pending_deletions(p_limit int DEFAULT 50, p_cursor text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  v_tenant text := medzen.current_tenant();
+  v_now timestamptz := medzen.now();
   v_found jsonb;
   v_page jsonb;
 BEGIN
@@ -445,25 +448,25 @@ BEGIN
       'sessionId', r.session_id,
       'patient', r.patient,
       'state', r.state,
-      'retainUntil', medzen.format_instant(r.retain_until),
-      'warnAt', medzen.format_instant(r.warn_at),
+      'pendingSince', medzen.format_instant(r.since),
       'graceUntil', medzen.format_instant(r.grace_until),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
-      'holds', r.hold_count)) ORDER BY r.grace_until, r.id), '[]') INTO v_found
+      'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
   FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = medzen.current_tenant() AND q.state <> 'deleted' AND q.grace_until IS NOT NULL
-      AND q.grace_until <= coalesce(p_until, 'infinity')
-      AND (q.grace_until, q.id) > (coalesce(split_part(p_cursor, ',', 1), '-infinity')::timestamptz,
-        coalesce(split_part(p_cursor, ',', 2), '00000000-0000-0000-0000-000000000000')::uuid)
-    ORDER BY q.grace_until, q.id
+    SELECT q.*, CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END AS since FROM medzen.recording q
+    WHERE q.tenant = v_tenant AND (q.state = 'deleting' OR q.state IN ('available', 'archived', 'failed') AND q.retain_until IS NOT NULL)
+      AND CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END <= v_now
+      AND (CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END, q.id)
+        > (coalesce(split_part(p_cursor, ',', 1), '-infinity')::timestamptz,
+          coalesce(split_part(p_cursor, ',', 2), '00000000-0000-0000-0000-000000000000')::uuid)
+    ORDER BY since, q.id
     LIMIT p_limit + 1) r;
   v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
   PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}');
   RETURN jsonb_build_object('status', 'ok', 'recordings', v_page)
     || CASE WHEN v_page = v_found THEN '{}'
-      ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,graceUntil}', v_page #>> '{-1,id}')) END;
+      ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,pendingSince}', v_page #>> '{-1,id}')) END;
 END
 $$;
 
@@ -473,4 +476,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '24bac624c721a0b613d0b885a52f8212050da3510ce4ad5352885789fd2eafa3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '709432e27771d8b88ca7a2ca0250bf65702f57d6dca13aadb44162fe294c0d95', false);

@@ -54,7 +54,7 @@ export const peopleManifest: Readonly<Record<string, SqlFunction>> = {
   list_accesses_to_me: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
   list_my_consents: { migration: '000012_people_api', args: { session_id: 'text' }, returns: 'jsonb' },
   list_my_recordings: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', session_id: 'text', state: 'text' }, returns: 'jsonb' },
-  list_pending_deletions: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', until: 'timestamp with time zone' }, returns: 'jsonb' },
+  list_pending_deletions: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text' }, returns: 'jsonb' },
   list_recording_holds: { migration: '000012_people_api', args: { recording_id: 'uuid' }, returns: 'jsonb' },
   search_audit: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', patient: 'text', done_by: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
   withdraw_consent: { migration: '000012_people_api', args: { session_id: 'text', id: 'uuid' }, returns: 'jsonb' },
