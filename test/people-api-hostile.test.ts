@@ -145,6 +145,7 @@ test.each([
   ['no subject', {}],
   ['an empty one', { sub: '' }],
   ['one that is no text', { sub: 7 }],
+  ['an anonymous one', { sub: victim, is_anonymous: true }],
   ['a tenant that is none', { sub: victim, tenant: 'North; DROP' }],
 ])('a token with %s is unauthenticated everywhere', async (_, odd) => {
   const key = await clinic.key('authenticated', { ...claims, ...odd });

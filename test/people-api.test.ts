@@ -412,29 +412,46 @@ describe('for system admins', () => {
     }
   });
 
-  test('what is due for deletion, by date and page by page, with an event for each patient', async () => {
+  test('what waits for its deletion, the longest first and page by page, with an event for each patient', async () => {
     const { stores, samples } = clinic;
     const due: string[] = [];
-    for (const day of ['01', '02', '03']) {
-      const row = await started({ patient: `due-${day}` });
-      const graceUntil = `2030-01-${day}T00:00:00.000Z`;
-      await stores.recordings.saveDecision(scope, row.id, samples.decision({ graceUntil }), samples.event());
+    for (const year of ['2019', '2020', '2021', '2090']) {
+      const row = await started({ patient: `due-${year}` });
+      for (const to of ['uploading', 'available'] as const)
+        await stores.recordings.change(
+          scope,
+          row.id,
+          {
+            expectedRevision: to === 'uploading' ? 1 : 2,
+            to,
+            at: row.startedAt,
+            ...(to === 'available' ? { object: samples.object() } : {}),
+          },
+          samples.event(),
+        );
+      const retainUntil = `${year}-01-02T05:00:00.000Z`;
+      await stores.recordings.saveDecision(scope, row.id, samples.decision({ retainUntil }), samples.event());
       due.push(row.id);
     }
     const bodies = await clinic.eventsOf(async () => {
       const first = await admin.call('list_pending_deletions', { p_limit: 2 });
       const second = await admin.call('list_pending_deletions', { p_limit: 2, p_cursor: first.data?.cursor });
-      expect([first, second].flatMap(({ data }) => data?.recordings ?? []).map(({ id }) => id)).toEqual(due);
-      expect(first.data?.recordings?.[0]).toMatchObject({
-        patient: 'due-01',
-        graceUntil: '2030-01-01T00:00:00.000Z',
+      const pages = [first, second].flatMap(({ data }) => data?.recordings ?? []);
+      expect(pages.map(({ id }) => id)).toEqual(due.slice(0, 3));
+      expect(pages[0]).toMatchObject({
+        patient: 'due-2019',
+        pendingSince: '2019-01-02T05:00:00.000Z',
+        state: 'available',
         holds: 0,
       });
+      expect(JSON.stringify(pages)).not.toMatch(/object|prefix|provider/i);
       expect(second.data?.cursor).toBeUndefined();
     });
-    expect(bodies.map((body) => (JSON.parse(body) as AuditEvent).patient)).toEqual(['due-01', 'due-02', 'due-03']);
-    const until = await admin.call('list_pending_deletions', { p_until: '2030-01-02T00:00:00Z' });
-    expect(until.data?.recordings).toHaveLength(2);
+    expect(bodies.map((body) => (JSON.parse(body) as AuditEvent).patient).sort()).toEqual([
+      'due-2019',
+      'due-2020',
+      'due-2021',
+    ]);
     const denied = await eventOf(async () => {
       expect((await auditor.call('list_pending_deletions')).data).toEqual({ status: 'forbidden' });
     });
