@@ -27,7 +27,8 @@ describe('npm run demo', () => {
       lines: [
         /go through supabase-js/,
         /a stand-in for PostgREST \(not Supabase itself\)/,
-        /none of the host to take part/,
+        /added by the provider .* 1 row, 1 event/,
+        /the table refuses the row .* 0 rows, 0 events/,
       ],
     },
   ])('tells the whole story and succeeds: $args', { timeout: 180_000 }, async ({ args, lines: ofTheWire }) => {
@@ -68,17 +69,10 @@ describe('npm run demo', () => {
     expect(output.text).not.toContain('\u001b['); // no colour where nobody watches
   });
 
-  it.each([
-    { args: ['--wire', 'mysql'], says: 'No such wire: mysql' },
-    { args: ['--wire'], says: "Option '--wire <value>' argument missing" },
-    { args: ['--server'], says: "Unknown option '--server'" },
-    { args: ['prisma'], says: "Unexpected argument 'prisma'" }, // what is left of `npm run demo --wire prisma`
-  ])('says how it is used when it was given $args', async ({ args, says }) => {
-    const { output, ended } = start(...args);
+  it('says how it is used when it was asked for a wire that does not exist', async () => {
+    const { output, ended } = start('--wire', 'mysql');
     expect(await ended).toBe(2);
-    expect(output.text).toContain(says);
-    expect(output.text).toContain('npm run demo -- [--wire pglite|pg|postgres.js|prisma|supabase] [--serve]');
-    expect(output.text).not.toContain('    at '); // no stack
+    expect(output.text).toMatch(/^No such wire: mysql\nUsage: .*\n$/);
   });
 
   it('leaves an app running whose curl lines work', { timeout: 240_000 }, async () => {

@@ -26,7 +26,7 @@ export function readArguments(args: readonly string[]): DemoArguments | string {
     if (wire === undefined) return `No such wire: ${values.wire}\n${usage}`;
     return { wire, serve: values.serve };
   } catch (error) {
-    const [said] = String(error instanceof Error ? error.message : error).split('. ');
+    const [said] = String(error instanceof Error ? error.message : error).split(/\.\s|\n/);
     return `${said}\n${usage}\nOptions stand after \`--\`: what comes before it, npm keeps for itself.`;
   }
 }
