@@ -1,9 +1,20 @@
 import type { PGlite, Transaction } from '@electric-sql/pglite';
-import type { NeonQueryFunction } from '@neondatabase/serverless';
+import type { Wire } from '@medzen/core';
+import { type NeonQueryFunction, neon } from '@neondatabase/serverless';
 import type pg from 'pg';
-import type postgres from 'postgres';
+import postgres from 'postgres';
 import { describe, expectTypeOf, test } from 'vitest';
-import type { NeonClient, PgClient, PgliteClient, PostgresJsClient, SqlClient } from './index.ts';
+import {
+  type NeonClient,
+  neonWire,
+  type PgClient,
+  type PgliteClient,
+  type PostgresJsClient,
+  pgliteWire,
+  pgWire,
+  postgresJsWire,
+  type SqlClient,
+} from './index.ts';
 
 // Each wire asks for the few methods it calls; these hold the drivers' own types against that, without a cast.
 describe('the types of the real drivers fit', () => {
@@ -37,5 +48,32 @@ describe('the types of the real drivers fit', () => {
     expectTypeOf<postgres.Sql>().not.toExtend<PgClient>();
     expectTypeOf<pg.Pool>().not.toExtend<PostgresJsClient>();
     expectTypeOf<PGlite>().not.toExtend<PostgresJsClient>();
+  });
+
+  test('as a host has them in hand, in a transaction too', () => {
+    // For the compiler; never called.
+    const wires = {
+      async pg(pool: pg.Pool, client: pg.Client): Promise<readonly Wire[]> {
+        const lent = await pool.connect();
+        return [pgWire(pool), pgWire(client), pgWire(lent, { root: pgWire(pool) })];
+      },
+      async pglite(db: PGlite): Promise<Wire> {
+        const root = pgliteWire(db);
+        return db.transaction(async (tx) => pgliteWire(tx, { root }));
+      },
+      async postgresJs(): Promise<readonly Wire[]> {
+        const plain = postgres('');
+        const typed = postgres('', { types: { bigint: postgres.BigInt }, transform: postgres.camel });
+        const [root, rootOfTyped] = [postgresJsWire(plain), postgresJsWire(typed)];
+        await plain.begin(async (tx) => {
+          postgresJsWire(tx, { root });
+          await tx.savepoint(async (inner) => void postgresJsWire(inner, { root }));
+        });
+        await typed.begin('isolation level serializable', async (tx) => void postgresJsWire(tx, { root: rootOfTyped }));
+        return [root, rootOfTyped, postgresJsWire(await plain.reserve(), { root })];
+      },
+      neon: (): readonly Wire[] => [neonWire(neon('')), neonWire(neon('', { arrayMode: true, fullResults: true }))],
+    };
+    expectTypeOf(wires.pg).returns.resolves.toExtend<readonly Wire[]>();
   });
 });
