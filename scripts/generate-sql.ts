@@ -1,6 +1,6 @@
 /**
  * Writes the trailer of every migration, embeds the migrations for bundlers, and reads from a database (PGlite) which functions
- * the wires may call, with which arguments, and what the doctor compares with. `--check` writes nothing and fails when a file is stale.
+ * the wires may call, with which arguments, and what the doctor compares with. `--check` writes nothing and fails when a file is stale, or a migration has no script that undoes it.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -161,6 +161,12 @@ const stale: string[] = outputs.flatMap(([path, text]) => {
   if (!process.argv.includes('--check')) writeFileSync(path, text);
   return [path];
 });
+const undoable: ReadonlySet<string> = new Set(readdirSync(join(root, 'rollback')));
+const lasting: string[] = [...plain, ...test].filter(({ id }) => !undoable.has(`${id}.sql`)).map(({ id }) => id);
+if (process.argv.includes('--check') && lasting.length > 0) {
+  console.error(`No script to undo it in packages/sql/rollback:\n${lasting.join('\n')}`);
+  process.exitCode = 1;
+}
 if (process.argv.includes('--check') && stale.length > 0) {
   console.error(`Stale; run node scripts/generate-sql.ts:\n${stale.join('\n')}`);
   process.exitCode = 1;

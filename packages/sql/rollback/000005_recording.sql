@@ -1,0 +1,21 @@
+SELECT medzen.begin_rollback('000005_recording', 'recording', 'recording_participant', 'retention_subject');
+
+DROP FUNCTION medzen.note_access;
+DROP FUNCTION medzen.change_recording;
+DROP FUNCTION medzen.list_recordings;
+DROP FUNCTION medzen.find_recording;
+DROP FUNCTION medzen.get_recording;
+DROP FUNCTION medzen.start_recording;
+DROP FUNCTION medzen.recording_in_the_way;
+DROP FUNCTION medzen.recording_json;
+DROP FUNCTION medzen.next_states;
+DROP POLICY recording_participants ON medzen.recording;
+DROP TABLE medzen.webhook_seen;
+DROP TABLE medzen.recording_participant;
+DROP TABLE medzen.recording;
+DROP SEQUENCE medzen.claim_token;
+DROP TABLE medzen.retention_subject;
+DROP FUNCTION medzen.guard_recording;
+
+DELETE FROM medzen.permission WHERE function IN ('start_recording', 'get_recording', 'find_recording', 'list_recordings',
+  'change_recording', 'note_access');

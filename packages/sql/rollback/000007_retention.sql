@@ -1,0 +1,14 @@
+SELECT medzen.begin_rollback('000007_retention', 'retention_fact', 'retention_warning');
+
+DROP FUNCTION medzen.list_due_archives;
+DROP FUNCTION medzen.record_warning;
+DROP FUNCTION medzen.list_due_warnings;
+DROP TABLE medzen.retention_warning;
+DROP FUNCTION medzen.save_decision;
+DROP FUNCTION medzen.list_stale_decisions;
+DROP FUNCTION medzen.list_facts;
+DROP FUNCTION medzen.note_fact;
+DROP TABLE medzen.retention_fact;
+
+DELETE FROM medzen.permission WHERE function IN ('note_fact', 'list_facts', 'list_stale_decisions', 'save_decision',
+  'list_due_warnings', 'record_warning', 'list_due_archives');
