@@ -11,7 +11,8 @@ const config: ViteUserConfig = defineConfig({
     ],
     // A real Postgres for the whole run, started once.
     globalSetup: ['test/postgres-server.ts'],
-    reporters: ['default', ['json', { outputFile: '.tmp/test-results.json' }]],
+    // TEST_RESULTS: for a second run beside the first, whose results are still wanted.
+    reporters: ['default', ['json', { outputFile: process.env.TEST_RESULTS ?? '.tmp/test-results.json' }]],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
