@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { installSql } from './index.ts';
+import { migrations } from './migrations.generated.ts';
 
 let db: FreshDatabase;
 const role = `host_${randomUUID().slice(0, 8)}`;
@@ -102,4 +103,28 @@ test("a schema of the host that has the name of the people's is left alone", asy
   } finally {
     await other.drop();
   }
+});
+
+test('what a host may replace is defined by one migration, so that no upgrade undoes it', () => {
+  const replaceable = [
+    'current_subject',
+    'current_tenant',
+    'current_patient',
+    'trusted_hops',
+    'is_auditor',
+    'is_system_admin',
+  ];
+  for (const name of replaceable) {
+    const homes = migrations.filter(({ sql }) => sql.includes(`FUNCTION medzen.${name}(`)).map(({ id }) => id);
+    expect({ name, homes: homes.length }).toEqual({ name, homes: 1 });
+  }
+});
+
+test('a function that the host has replaced is as shut as it was', async () => {
+  await db.pool.query(`CREATE OR REPLACE FUNCTION clinic.is_auditor() RETURNS boolean LANGUAGE sql STABLE RETURN true`);
+  await db.pool.query('SELECT clinic.apply_permissions()');
+  for (const who of ['anon', 'authenticated', 'public'])
+    expect(
+      (await db.pool.query(`SELECT has_function_privilege($1, 'clinic.is_auditor()', 'EXECUTE') AS may`, [who])).rows,
+    ).toEqual([{ may: false }]);
 });
