@@ -275,15 +275,14 @@ CREATE FUNCTION medzen.random_nonce() RETURNS text
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN right(gen_random_uuid()::text, 12) || right(gen_random_uuid()::text, 12) || left(gen_random_uuid()::text, 8);
 
--- Completes a draft and writes its bytes, as sealEvent does, with the same refusals. The draft says everything but v, id, at and nonce.
-CREATE FUNCTION medzen.jcs_event(p_draft jsonb, OUT id text, OUT body bytea)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- What sealEvent refuses in a draft is refused here.
+CREATE FUNCTION medzen.check_draft(p_draft jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_at timestamptz := medzen.now();
   v_wrong text := CASE
-    WHEN p_draft ->> 'action' !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$' OR length(p_draft ->> 'action') > 128
-      OR jsonb_typeof(p_draft -> 'action') IS DISTINCT FROM 'string' THEN 'action'
+    WHEN jsonb_typeof(p_draft -> 'action') IS DISTINCT FROM 'string' OR length(p_draft ->> 'action') > 128
+      OR p_draft ->> 'action' !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$' THEN 'action'
     WHEN p_draft ->> 'kind' IN ('create', 'read', 'update', 'delete', 'execute') IS NOT TRUE THEN 'kind'
     WHEN p_draft ->> 'outcome' IN ('success', 'denied', 'failed') IS NOT TRUE THEN 'outcome'
     WHEN jsonb_typeof(p_draft #> '{actor,id}') IS DISTINCT FROM 'string'
@@ -298,6 +297,17 @@ BEGIN
   IF v_wrong IS NOT NULL THEN
     PERFORM medzen.fail('invalid_input', 'An audit event has no valid ' || v_wrong);
   END IF;
+END
+$$;
+
+-- Completes a draft and writes its bytes, as sealEvent does. The draft says everything but v, id, at and nonce.
+CREATE FUNCTION medzen.jcs_event(p_draft jsonb, OUT id text, OUT body bytea)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_at timestamptz := medzen.now();
+BEGIN
+  PERFORM medzen.check_draft(p_draft);
   id := medzen.uuid_at(v_at);
   body := convert_to(medzen.jcs(
     CASE WHEN p_draft #> '{source,userAgent}' IS NULL THEN p_draft
@@ -359,4 +369,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '6453376ecfe1b032662ea48bb44b363bd2260750e567afbe220f1ac0f8ec4d96', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '214bce8827f9f979214eead421692a75430d019bf10c21fae4b89967c84ebc96', false);
