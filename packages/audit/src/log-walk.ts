@@ -19,6 +19,8 @@ export interface LogWalkOptions {
   readonly report: (finding: LogFinding) => void;
   /** A row of a tile is settled. */
   readonly onRow?: (level: number, index: number, hashes: Uint8Array) => void;
+  /** A leaf is not read because it was purged: its stored hash is taken, which the root proves. */
+  readonly onPurged?: () => void;
   readonly onPage?: (verified: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,6 +46,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   let ids: string[] = []; // of the leaves in the tile that is being filled
   let mislabelled: number[] = []; // positions in it whose body is another event's
   let misfiled: number[] = []; // positions in it that searches do not find by what the body says
+  let purged: number[] = []; // positions in it of which only the stored hash is left
   const holdsId = createIdCheck();
   const asked = new Map<number, Promise<Uint8Array | undefined>>(); // tiles of level 0, ahead of their turn
 
@@ -64,7 +67,9 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   const rowOf = async (level: number, { index, width, computed, known }: WalkLevel): Promise<TileRow> => {
     const stored = level === 0 ? asked.get(index) : undefined;
     if (level === 0) asked.delete(index);
-    return { width, computed, known, stored: await (stored ?? tileAt(level, index)) };
+    const row = { width, computed, known, stored: await (stored ?? tileAt(level, index)) };
+    if (level === 0) for (const position of purged) takeStored(row, position);
+    return row;
   };
 
   /** Names what was altered in a row whose two sides differ. */
@@ -112,7 +117,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     parent.width++;
     tile.index++;
     tile.width = 0;
-    if (level === 0) [ids, mislabelled, misfiled] = [[], [], []];
+    if (level === 0) [ids, mislabelled, misfiled, purged] = [[], [], [], []];
     if (parent.width === tileWidth) await settle(level + 1);
   };
 
@@ -127,8 +132,12 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     tile.known[tile.width] = present ? 1 : 0;
     if (present) {
       hasher.leaf(body, tile.computed, tile.width * hashBytes);
-      if (!holdsId(body, eventId ?? '')) mislabelled.push(tile.width);
+      // Of a log of somebody else's, whose entries have no ids, nobody says one.
+      if (eventId !== '' && !holdsId(body, eventId ?? '')) mislabelled.push(tile.width);
       else if (leaf?.misfiled === true) misfiled.push(tile.width);
+    } else if (leaf?.purged === true) {
+      purged.push(tile.width);
+      options.onPurged?.();
     }
     tile.width++;
     return tile.width === tileWidth ? settle(0) : undefined; // no promise for the other 255
@@ -170,7 +179,8 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
         if (!options.sizeIsSigned) break; // nothing says how far the leaves should go
         await missing(place - index());
       }
-      if (leaf.body === undefined) report({ kind: 'event_missing', index: place, count: 1, eventId: leaf.eventId });
+      if (leaf.body === undefined && leaf.purged !== true)
+        report({ kind: 'event_missing', index: place, count: 1, eventId: leaf.eventId });
       const full = feed(leaf);
       if (full !== undefined) await full;
     }
@@ -208,4 +218,12 @@ const quiet = (): void => {};
 interface Place {
   readonly position: number;
   readonly trusted: 'stored' | 'computed' | 'neither';
+}
+
+/** Where the event itself is gone for good, its hash in the tile stands for it. */
+function takeStored({ computed, known, stored, width }: TileRow, position: number): void {
+  const from = position * hashBytes;
+  if (position >= width || stored === undefined || stored.length < from + hashBytes) return;
+  computed.set(stored.subarray(from, from + hashBytes), from);
+  known[position] = 1;
 }

@@ -116,6 +116,7 @@ describe('a sound log', () => {
         size,
         root: head.root,
         checkpoint: head.checkpoint,
+        purged: 0,
         unsequenced: 0,
       });
     }
@@ -136,7 +137,14 @@ describe('a sound log', () => {
 
   it('verifies while it is empty', async () => {
     const log = await sealedLog(0);
-    expect(await log.verify()).toEqual({ ok: true, origin: undefined, size: 0, root: sha256(), unsequenced: 0 });
+    expect(await log.verify()).toEqual({
+      ok: true,
+      origin: undefined,
+      size: 0,
+      root: sha256(),
+      purged: 0,
+      unsequenced: 0,
+    });
   });
 
   it('says how many events no checkpoint covers yet', async () => {

@@ -1,15 +1,17 @@
-import { equalBytes, type LogHead, type LogStore, sha256 } from '@medzen/core';
+import { equalBytes, type LogHead, sha256 } from '@medzen/core';
 import { isSignedByLog, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { createEarlierRoot } from './earlier-root.ts';
 import { isHash } from './is-hash.ts';
 import type { LogFinding } from './log-finding.ts';
 import { walkLog } from './log-walk.ts';
 import { isSize } from './proof-ranges.ts';
+import type { ReadableLog } from './tile-log.ts';
 import { createTreeHasher } from './tree-hasher.ts';
 
 /** What is verified, against what. */
 export interface VerifyLogOptions {
-  readonly store: LogStore;
+  /** The log's store, or its published files: see {@link tileLog}. */
+  readonly store: ReadableLog;
   /** Keys you trust to sign for this log: texts as `Signer.verifierKey` gives. Kept outside the database. */
   readonly verifierKeys: readonly string[];
   /**
@@ -35,6 +37,8 @@ export type LogVerdict =
       readonly root: Uint8Array;
       /** The stored checkpoint's text; absent while the log is empty. Keep it elsewhere, and hand it to the next verification. */
       readonly checkpoint?: string;
+      /** Leaves of which only the hash is left, because the event was purged after its retention. */
+      readonly purged: number;
       /** Committed events that are not in the tree yet, and so are not proved by anything. */
       readonly unsequenced: number;
     }
@@ -86,6 +90,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
       ? createEarlierRoot(hasher, trusted.size)
       : undefined;
 
+  let purged = 0;
   const proved = await walkLog({
     store,
     hasher,
@@ -95,6 +100,9 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
     report,
     signal,
     ...(earlier === undefined ? {} : { onRow: earlier.take }),
+    onPurged: () => {
+      purged++;
+    },
     onPage: (verified) => options.onProgress?.({ verified, size }),
   });
   if (!proved) report({ kind: 'root_mismatch', size });
@@ -118,6 +126,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
     size,
     root: signed?.root ?? sha256(),
     ...(checkpoint === undefined ? {} : { checkpoint }),
+    purged,
     unsequenced,
   };
 

@@ -41,6 +41,8 @@ export interface LogLeaf {
   readonly eventId: string;
   /** Absent when the event row is missing (damaged, or purged). */
   readonly body?: Uint8Array;
+  /** The event is not there because its retention ended and it was purged, with proof: what remains of it is its hash in the tiles. */
+  readonly purged?: true;
   /**
    * The body may be sound, but what searches and reports find the event by (its tenant, patient, actor, time, …) says something else than the
    * body: somebody hid it, or put it under another's name. Only `true` is ever set; a store that searches the bodies themselves has no such case.

@@ -1,0 +1,109 @@
+import { equalBytes, type LogStore, MedzenError } from '@medzen/core';
+import { readTreeHead, type TreeHead } from './checkpoint.ts';
+import { verifyConsistency } from './consistency-proof.ts';
+import { formatEntryBundle } from './entry-bundle.ts';
+import { checkpointPath, tilePath } from './tile-path.ts';
+import { createTileReader, type TileReader } from './tile-reader.ts';
+import type { TileTarget } from './tile-storage.ts';
+import { createTreeHasher, hashBytes, tileWidth } from './tree-hasher.ts';
+
+/** What is published, and where. */
+export interface PublishLogOptions {
+  readonly store: LogStore;
+  readonly target: TileTarget;
+  /**
+   * Whether the events themselves are published. They name people: only to a target as well guarded as the database. Without them (the default)
+   * nothing but hashes leaves it, which suffices for witnesses, for proofs, and to show that nothing was rewritten.
+   */
+  readonly entries?: boolean;
+  /** The newest checkpoint to publish, with its cosignatures; the head's when absent. */
+  readonly checkpoint?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What came of it. */
+export interface Published {
+  /** Leaves published before, and now. */
+  readonly from: number;
+  readonly size: number;
+  /** Files written, the checkpoint included; 0 when nothing had changed. */
+  readonly files: number;
+}
+
+/**
+ * Publishes the log as static files in the layout of C2SP tlog-tiles: any number of readers verify from them, and under Object Lock they are out
+ * of reach of whoever runs the database. The checkpoint is written last, so a reader, or a crash, never meets a checkpoint whose tiles are missing;
+ * the next call goes on where the last one ended.
+ *
+ * @throws MedzenError `checkpoint_inconsistent` when the target holds another log, a larger one, or other bytes where ours should be;
+ * `invalid_input` for a checkpoint that is none; `store_unavailable`
+ * @see C2SP tlog-tiles
+ * @example
+ * ```ts
+ * import { objectTiles, publishLog } from '@medzen/audit';
+ * import type { LogStore, ObjectStore } from '@medzen/core';
+ * async function everyMinute(store: LogStore, objects: ObjectStore): Promise<void> {
+ *   await publishLog({ store, target: objectTiles(objects, 'audit-log/') });
+ * }
+ * ```
+ */
+export async function publishLog(options: PublishLogOptions): Promise<Published> {
+  const { store, target, signal } = options;
+  const checkpoint = options.checkpoint ?? (await store.head()).checkpoint;
+  if (checkpoint === undefined) return { from: 0, size: 0, files: 0 };
+  const head = readTreeHead(checkpoint);
+  if (head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
+  const { size } = head;
+  const tiles = createTileReader(store, createTreeHasher());
+  const from = await publishedSize(target, head, tiles);
+  let files = 0;
+
+  const write = async (path: string, bytes: Uint8Array): Promise<void> => {
+    signal?.throwIfAborted();
+    await target.write(path, bytes, { contentType: 'application/octet-stream', immutable: true });
+    files++;
+  };
+
+  for (let level = 0; size >= tileWidth ** level; level++) {
+    const [before, now] = [from, size].map((leaves) => Math.floor(leaves / tileWidth ** level));
+    if (before === undefined || now === undefined || now === before) continue;
+    for (let index = Math.floor(before / tileWidth); index * tileWidth < now; index++) {
+      const width = Math.min(tileWidth, now - index * tileWidth);
+      await write(tilePath(level, index, width), (await tiles.tile(level, index, width)).slice(0, width * hashBytes));
+      if (level === 0 && options.entries === true)
+        await write(tilePath('entries', index, width), await bundleOf(store, index * tileWidth, width));
+    }
+  }
+  if (files === 0 && from === size && (await isThere(target, checkpoint))) return { from, size, files };
+  signal?.throwIfAborted();
+  const bytes = new TextEncoder().encode(checkpoint);
+  await target.write(checkpointPath, bytes, { contentType: 'text/plain; charset=utf-8', immutable: false });
+  return { from, size, files: files + 1 };
+}
+
+/** How far the target is; ours must have grown out of what it holds. */
+async function publishedSize(target: TileTarget, ours: TreeHead, tiles: TileReader): Promise<number> {
+  const present = await target.read(checkpointPath);
+  if (present === undefined) return 0;
+  const theirs = readTreeHead(new TextDecoder().decode(present));
+  if (theirs === undefined || theirs.origin !== ours.origin || theirs.size > ours.size)
+    throw new MedzenError('checkpoint_inconsistent', 'The target holds another log, or more of this one than we do');
+  if (theirs.size === 0) return 0;
+  const proof = await tiles.consistencyProof(theirs.size, ours.size);
+  if (!verifyConsistency({ size1: theirs.size, root1: theirs.root, size2: ours.size, root2: ours.root, proof }))
+    throw new MedzenError('checkpoint_inconsistent', 'What the target holds is no beginning of this log');
+  return theirs.size;
+}
+
+async function isThere(target: TileTarget, checkpoint: string): Promise<boolean> {
+  const present = await target.read(checkpointPath);
+  return present !== undefined && equalBytes(present, new TextEncoder().encode(checkpoint));
+}
+
+async function bundleOf(store: LogStore, from: number, count: number): Promise<Uint8Array> {
+  const leaves = await store.readLeaves(from, count);
+  const bodies = leaves.flatMap(({ body, index }, at) => (body !== undefined && index === from + at ? [body] : []));
+  if (bodies.length !== count)
+    throw new MedzenError('checkpoint_inconsistent', 'An event that should be published is missing');
+  return formatEntryBundle(bodies);
+}

@@ -1,0 +1,113 @@
+import { type LogLeaf, type LogStore, MedzenError, openEvent, sha256 } from '@medzen/core';
+import { readTreeHead } from './checkpoint.ts';
+import { parseEntryBundle } from './entry-bundle.ts';
+import { checkpointPath, type TileKind, tilePath } from './tile-path.ts';
+import type { TileSource } from './tile-storage.ts';
+import { hashBytes, tileWidth } from './tree-hasher.ts';
+
+/** How the files are read. */
+export interface TileLogOptions {
+  /** Whether the entries are looked for. Without them (`absent`) the tree is verified over the leaf hashes alone. */
+  readonly entries: 'present' | 'absent';
+  /** Whose entries they are: events of ours, which carry ids, or of any log. */
+  readonly of?: 'events' | 'anything';
+}
+
+/** The part of a log's store that its verification reads. */
+export type ReadableLog = Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'lag'>;
+
+/**
+ * Reads a log's static files as a log, for `verifyLog`. The size is that of the checkpoint it found first, so that a log which grows meanwhile
+ * stays one log.
+ *
+ * @returns a log whose `head` throws MedzenError `not_found` where there is no checkpoint
+ * @see C2SP tlog-tiles
+ */
+export function tileLog(source: TileSource, options: TileLogOptions): ReadableLog {
+  const found = source.read(checkpointPath).then((bytes) => (bytes === undefined ? undefined : textIn(bytes)));
+  found.catch(() => undefined); // thrown to whoever asks
+  const sized = found.then((checkpoint) => readTreeHead(checkpoint)?.size ?? 0);
+  sized.catch(() => undefined);
+  const size = (): Promise<number> => sized;
+
+  /** Hashes or entries of a tile at the present size: of the partial file, or of the full one when the partial one is no longer kept. */
+  const items = async <T>(kind: TileKind, index: number, parse: Parser<T>): Promise<readonly T[] | undefined> => {
+    const total = Math.floor((await size()) / tileWidth ** (kind === 'entries' ? 0 : kind));
+    const width = Math.min(tileWidth, total - index * tileWidth);
+    if (width < 1) return undefined;
+    for (const wide of new Set([width, tileWidth])) {
+      const bytes = await source.read(tilePath(kind, index, wide));
+      const found = bytes === undefined ? undefined : parse(bytes);
+      // Exactly as many as the path says: a file that was cut or continued is damaged.
+      if (bytes !== undefined) return found?.length === wide ? found.slice(0, width) : [];
+    }
+    return undefined;
+  };
+
+  const leavesOf = async (tile: number): Promise<readonly LogLeaf[]> => {
+    const first = tile * tileWidth;
+    const count = Math.min(tileWidth, (await size()) - first);
+    const bodies = options.entries === 'present' ? await items('entries', tile, parseEntryBundle) : undefined;
+    return Array.from({ length: count }, (_, at) => {
+      const body = bodies?.[at];
+      const index = first + at;
+      if (options.entries === 'absent') return { index, eventId: '', purged: true };
+      return {
+        index,
+        eventId: body === undefined || options.of === 'anything' ? '' : idIn(body),
+        ...(body && { body }),
+      };
+    });
+  };
+
+  return {
+    head: async () => {
+      const checkpoint = await found;
+      if (checkpoint === undefined) throw new MedzenError('not_found', 'There is no checkpoint among the files');
+      const { size, root } = readTreeHead(checkpoint) ?? { size: 0, root: sha256() };
+      return { size, root, checkpoint };
+    },
+    readTile: async (level, index) => {
+      const hashes = await items(level, index, parseHashes);
+      return hashes && { level, index, hashes: joined(hashes) };
+    },
+    readLeaves: async (from, limit) => {
+      const leaves: LogLeaf[] = [];
+      const end = Math.min(from + limit, await size());
+      for (let tile = Math.floor(from / tileWidth); tile * tileWidth < end; tile++)
+        leaves.push(...(await leavesOf(tile)));
+      return leaves.filter(({ index }) => index >= from && index < end);
+    },
+    lag: async () => ({ pending: 0, lost: 0, oldestMs: 0 }),
+  };
+}
+
+type Parser<T> = (bytes: Uint8Array) => readonly T[] | undefined;
+
+const parseHashes: Parser<Uint8Array> = (bytes) =>
+  bytes.length % hashBytes === 0
+    ? Array.from({ length: bytes.length / hashBytes }, (_, at) => bytes.subarray(at * hashBytes, (at + 1) * hashBytes))
+    : undefined;
+
+function joined(hashes: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(hashes.length * hashBytes);
+  for (const [at, hash] of hashes.entries()) bytes.set(hash, at * hashBytes);
+  return bytes;
+}
+
+function textIn(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return ''; // no checkpoint is of such bytes
+  }
+}
+
+/** What the entry calls itself, for a finding to name; a text that no event has where it is not one of ours any more. */
+function idIn(body: Uint8Array): string {
+  try {
+    return openEvent(body).id;
+  } catch {
+    return 'unreadable';
+  }
+}
