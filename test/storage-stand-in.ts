@@ -35,7 +35,7 @@ export interface StorageStandIn {
 }
 
 /** As stored. */
-export interface StoredObject {
+interface StoredObject {
   readonly bytes: Uint8Array;
   readonly contentType: string;
   readonly cacheControl: string;

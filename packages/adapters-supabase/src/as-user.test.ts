@@ -69,7 +69,7 @@ const firebaseToken = (claims: Readonly<Record<string, unknown>>): Promise<strin
 describe('a person', () => {
   test('is the subject of the token, in their own role, with named arguments', async () => {
     const user = asUser(carrying(await person()), await options());
-    expect(await user.call('contract_whoami', { note: "o'clock", limit: 3 })).toEqual({
+    expect(await user.call('contract_whoami', { note: "o'clock", limit: 3, absent: undefined })).toEqual({
       role: 'authenticated',
       sub: 'patient-ama',
       note: "o'clock",

@@ -23,8 +23,8 @@ export interface PersonClientOptions {
   accessToken(): Promise<string>;
 }
 
-/** The named arguments of a function, without their `p_`. */
-export type PeopleArguments = Readonly<Record<string, Json>>;
+/** The named arguments of a function, without their `p_`. One that is undefined is left out. */
+export type PeopleArguments = Readonly<Record<string, Json | undefined>>;
 
 /** Whatever is done through this is done by the person: with their rights, under their name. */
 export interface SupabaseUser<C extends SupabaseClientLike> {

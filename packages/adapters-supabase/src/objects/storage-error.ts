@@ -32,7 +32,7 @@ const codes: Readonly<Record<number, readonly [ErrorCode, string]>> = {
 };
 
 /** Turns an error of storage-js into a `MedzenError`, without a word of what was told: it may hold addresses and names. */
-export function fromStorage(error: unknown): MedzenError {
+function fromStorage(error: unknown): MedzenError {
   if (isMedzenError(error)) return error;
   const status = statusOf(error);
   const [code, message] =
