@@ -414,6 +414,8 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH S
 
 CREATE POLICY auditors ON medzen.audit_checkpoint FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_checkpoint FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_cosignature FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_cosignature FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_event FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.auditor_tenant() AS auditor_tenant))) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_event FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_head FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
@@ -423,6 +425,10 @@ CREATE POLICY auditors ON medzen.audit_leaf FOR SELECT TO {public} USING ((EXIST
   WHERE (e.id = audit_leaf.event_id)))) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_leaf FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_pending FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.audit_rows FOR SELECT TO {public} USING ((EXISTS ( SELECT
+   FROM medzen.audit_event e
+  WHERE (e.id = audit_rows.event_id)))) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.audit_rows FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_tile FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_tile FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY visible ON medzen.consent FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (id = ANY (( SELECT medzen.visible_consents() AS visible_consents)::uuid[])))) WITH CHECK ();
@@ -3930,10 +3936,12 @@ GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
 GRANT USAGE ON SCHEMA medzen TO service_role;
 GRANT USAGE ON SCHEMA medzen_api TO authenticated;
 GRANT SELECT ON TABLE medzen.audit_checkpoint TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_cosignature TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_event TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_head TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_leaf TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_pending TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.audit_rows TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_tile TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.directory TO medzen_auditor;
 GRANT SELECT (id) ON TABLE medzen.legal_hold TO medzen_auditor;

@@ -70,8 +70,10 @@ CREATE POLICY admins ON medzen.retention_fact FOR SELECT USING (tenant = (SELECT
 CREATE POLICY admins ON medzen.retention_warning FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY admins ON medzen.legal_hold FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY auditors ON medzen.audit_event FOR SELECT USING (tenant = (SELECT medzen.auditor_tenant()));
--- The tree is one for all tenants. Its hashes and signatures say nothing of anybody; a leaf shows to whom its event does.
+-- The tree is one for all tenants. Its hashes and signatures say nothing of anybody; what hangs on an event shows to whom the event does.
 CREATE POLICY auditors ON medzen.audit_leaf FOR SELECT
+  USING (EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = event_id));
+CREATE POLICY auditors ON medzen.audit_rows FOR SELECT
   USING (EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = event_id));
 CREATE POLICY auditors ON medzen.audit_head FOR SELECT USING ((SELECT medzen.auditor_tenant()) IS NOT NULL);
 CREATE POLICY auditors ON medzen.audit_tile FOR SELECT USING ((SELECT medzen.auditor_tenant()) IS NOT NULL);
@@ -213,7 +215,7 @@ SELECT r.tenant, r.id AS recording_id, r.session_id, r.patient, r.state, r.start
 FROM medzen.recording r
 WHERE r.state = 'deleting' OR (r.state IN ('available', 'archived', 'failed') AND r.retain_until <= medzen.now());
 
-SELECT medzen.permit_select('medzen_auditor', r) FROM unnest(ARRAY['audit_event', 'audit_leaf', 'audit_tile', 'audit_checkpoint',
+SELECT medzen.permit_select('medzen_auditor', r) FROM unnest(ARRAY['audit_event', 'audit_rows', 'audit_leaf', 'audit_tile', 'audit_checkpoint',
   'audit_head', 'audit_pending', 'directory', 'monthly_phi_access', 'recordings_pending_deletion']) r;
 -- What the view of these reads, and not where the media lies.
 SELECT medzen.permit_select('medzen_auditor', 'recording', 'tenant', 'id', 'session_id', 'patient', 'state', 'started_at',
@@ -223,4 +225,4 @@ SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '8452e5ce0d50dd482e6ca752e0639f9a7dfa3e743defccf011f4fa5ba20a25e8', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', false);

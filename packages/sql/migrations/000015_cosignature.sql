@@ -10,6 +10,8 @@ CREATE TABLE medzen.audit_cosignature (
   PRIMARY KEY (size, name, key_id)
 );
 ALTER TABLE medzen.audit_cosignature ENABLE ROW LEVEL SECURITY;
+CREATE POLICY auditors ON medzen.audit_cosignature FOR SELECT USING ((SELECT medzen.auditor_tenant()) IS NOT NULL);
+SELECT medzen.permit_select('medzen_auditor', 'audit_cosignature');
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.audit_cosignature
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
@@ -97,4 +99,4 @@ SELECT medzen.permit('medzen_sequencer', 'add_cosignature');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', 'fcb1028e3e8912c4cdd67a7a052fc273ce1d6d27b97b786f0f12a72776092e36', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', 'e84ded09dcdd6f4502761f1f172d06b70ffd4f01f01a10f211fc537534793b06', false);

@@ -44,6 +44,7 @@ DROP POLICY admins ON medzen.retention_warning;
 DROP POLICY admins ON medzen.legal_hold;
 DROP POLICY auditors ON medzen.audit_event;
 DROP POLICY auditors ON medzen.audit_leaf;
+DROP POLICY auditors ON medzen.audit_rows;
 DROP POLICY auditors ON medzen.audit_head;
 DROP POLICY auditors ON medzen.audit_tile;
 DROP POLICY auditors ON medzen.audit_checkpoint;

@@ -1,5 +1,7 @@
 SELECT medzen.begin_rollback('000015_cosignature', 'audit_cosignature');
 
+DELETE FROM medzen.select_permission WHERE relation = 'audit_cosignature';
+
 CREATE OR REPLACE FUNCTION medzen.read_head() RETURNS TABLE (size text, root bytea, checkpoint text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
