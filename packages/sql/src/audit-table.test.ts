@@ -1,0 +1,440 @@
+import { createHash } from 'node:crypto';
+import { type AuditEvent, canonicalize, openEvent } from '@medzen/core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { installSql } from './index.ts';
+
+let db: FreshDatabase;
+beforeAll(async () => {
+  db = await freshDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(() => db.pool.query('DROP SCHEMA IF EXISTS host CASCADE; CREATE SCHEMA host'));
+
+/** Runs statements, all in one transaction, and gives the events that they left, in order of patient; each is canonical. */
+async function eventsOf(sql: string, schema = 'medzen'): Promise<readonly AuditEvent[]> {
+  const client = await db.pool.connect();
+  try {
+    await client.query(`BEGIN; ${sql}`);
+    const { rows } = await client.query<{ id: string; body: Buffer }>(
+      `SELECT id, body FROM ${schema}.audit_event WHERE xid = pg_current_xact_id() ORDER BY patient, id`,
+    );
+    return rows.map(({ id, body }) => {
+      const event = openEvent(body);
+      expect(event.id).toBe(id);
+      expect(body.toString()).toBe(canonicalize(event));
+      return event;
+    });
+  } finally {
+    await client.query('COMMIT').finally(() => client.release());
+  }
+}
+
+const audit = (table: string, patient: string | null = 'patient', granularity = 'patient'): Promise<unknown> =>
+  db.pool.query('SELECT medzen.audit_table($1::regclass, $2, $3)', [table, patient, granularity]);
+
+describe('a table of notes', () => {
+  beforeEach(async () => {
+    await db.pool.query(`CREATE TABLE host.note (id int PRIMARY KEY, patient text, text text, n numeric, j json,
+      twice int GENERATED ALWAYS AS (id * 2) STORED)`);
+    await db.pool.query(
+      `INSERT INTO host.note VALUES (1, 'p1', 'a', 1), (2, 'p1', 'b', 2), (3, 'p2', 'c', 3), (4, NULL, 'd', 4)`,
+    );
+    await audit('host.note');
+  });
+
+  test('leaves one event for each patient that a statement touched, with the names of what changed and no value', async () => {
+    const events = await eventsOf(`UPDATE host.note SET text = 'SECRET' || id WHERE id <= 3`);
+    expect(events).toMatchObject([
+      {
+        action: 'table.write',
+        kind: 'update',
+        outcome: 'success',
+        patient: 'p1',
+        fields: ['text'],
+        detail: { rows: 2 },
+        purpose: 'TREAT',
+      },
+      { patient: 'p2', fields: ['text'], target: { type: 'host.note', id: '3' }, tenant: 'default', source: {} },
+    ]);
+    expect(events[0]?.target).toEqual({ type: 'host.note' });
+    expect(events[1]).not.toHaveProperty('detail');
+    expect(JSON.stringify(events)).not.toContain('SECRET');
+    expect(new Set(events.map(({ nonce }) => nonce)).size).toBe(2);
+    expect(events[0]?.id.slice(0, 13)).toBe(events[1]?.id.slice(0, 13));
+  });
+
+  test('names what an insert gave, and nothing of what a delete took', async () => {
+    expect(await eventsOf(`INSERT INTO host.note (id, patient) VALUES (9, 'p9')`)).toMatchObject([
+      { action: 'table.write', kind: 'create', patient: 'p9', fields: ['id', 'patient'], target: { id: '9' } },
+    ]);
+    const [gone, ...more] = await eventsOf(`DELETE FROM host.note WHERE id = 9`);
+    expect(gone).toMatchObject({ action: 'table.delete', kind: 'delete', patient: 'p9', target: { id: '9' } });
+    expect(gone).not.toHaveProperty('fields');
+    expect(more).toEqual([]);
+  });
+
+  test('knows a change by the bytes, of types without equality too', async () => {
+    expect(await eventsOf(`UPDATE host.note SET n = 1.00 WHERE id = 1`)).toMatchObject([{ fields: ['n'] }]);
+    expect(await eventsOf(`UPDATE host.note SET j = '{}' WHERE id = 1`)).toMatchObject([{ fields: ['j'] }]);
+    expect(await eventsOf(`UPDATE host.note SET j = '{}', n = 1.00 WHERE id = 1`)).toMatchObject([{ fields: [] }]);
+  });
+
+  test('names both patients when a row goes from one to the other, each once', async () => {
+    const events = await eventsOf(`UPDATE host.note SET patient = 'p2', text = CASE id WHEN 1 THEN 'z' ELSE text END`);
+    expect(events).toMatchObject([
+      { patient: 'p1', fields: ['patient', 'text'], detail: { rows: 2 } },
+      { patient: 'p2', fields: ['patient', 'text'], detail: { rows: 4 } },
+      { fields: ['patient'], target: { id: '4' } },
+    ]);
+    expect(events[2]).not.toHaveProperty('patient');
+    expect(events[2]).not.toHaveProperty('purpose');
+  });
+
+  test('sees a key that changes, an upsert, a merge, and a write within WITH', async () => {
+    expect(await eventsOf(`UPDATE host.note SET id = id + 10`)).toMatchObject([
+      { patient: 'p1', fields: ['id'] },
+      { patient: 'p2', fields: ['id'], target: { id: '13' } },
+      { fields: ['id'] },
+    ]);
+    const upsert = `INSERT INTO host.note (id, patient, text) VALUES (12, 'p1', 'x'), (50, 'p5', 'y') ON CONFLICT (id) DO UPDATE SET text = excluded.text`;
+    expect(await eventsOf(upsert)).toMatchObject([
+      { patient: 'p1', kind: 'update', fields: ['text'] },
+      { patient: 'p5', kind: 'create' },
+    ]);
+    const merge = `MERGE INTO host.note USING (VALUES (50, 'q'), (60, 'r')) v (id, text) ON note.id = v.id
+      WHEN MATCHED THEN UPDATE SET text = v.text WHEN NOT MATCHED THEN INSERT (id, patient) VALUES (v.id, 'p6')`;
+    expect(await eventsOf(merge)).toMatchObject([
+      { patient: 'p5', kind: 'update' },
+      { patient: 'p6', kind: 'create' },
+    ]);
+    expect(
+      await eventsOf(`WITH gone AS (DELETE FROM host.note WHERE id = 60 RETURNING 1) SELECT * FROM gone`),
+    ).toHaveLength(1);
+  });
+
+  test('makes no event of a statement that touched no row', async () => {
+    expect(await eventsOf(`UPDATE host.note SET text = '' WHERE false; DELETE FROM host.note WHERE id = 77`)).toEqual(
+      [],
+    );
+  });
+
+  test('names a TRUNCATE, after which nobody can say whose the rows were', async () => {
+    expect(await eventsOf('TRUNCATE host.note')).toMatchObject([
+      { action: 'table.delete', kind: 'delete', detail: { truncated: true }, target: { type: 'host.note' } },
+    ]);
+  });
+
+  test('takes the actor from the settings: claims, then what the host set, then the login', async () => {
+    const change = `UPDATE host.note SET text = random()::text WHERE id = 3`;
+    expect(await eventsOf(change)).toMatchObject([{ actor: { id: 'postgres', type: 'service' } }]);
+    expect(
+      await eventsOf(
+        `SET LOCAL medzen.actor = 'u1'; SET LOCAL medzen.context = '{"actor":{"role":"r"},"purpose":"HOPERAT"}'; ${change}`,
+      ),
+    ).toMatchObject([{ actor: { id: 'u1', type: 'user', role: 'r' }, purpose: 'HOPERAT' }]);
+    expect(
+      await eventsOf(
+        `SET LOCAL request.jwt.claims = '{"sub":"u2","tenant":"clinic"}'; SET LOCAL medzen.actor = 'u1'; ${change}`,
+      ),
+    ).toMatchObject([{ actor: { id: 'u2' }, tenant: 'clinic' }]);
+    expect(
+      await eventsOf(`SET LOCAL request.jwt.claims = '{'; SET LOCAL request.headers = ''; ${change}`),
+    ).toMatchObject([{ actor: { id: 'postgres' }, source: {} }]);
+  });
+
+  test('is written by a role without any right to the log, under its own name', async () => {
+    await db.pool.query(`CREATE ROLE audit_table_writer LOGIN; GRANT USAGE ON SCHEMA host TO audit_table_writer;
+      GRANT ALL ON host.note TO audit_table_writer`);
+    const url = new URL(db.url);
+    url.username = 'audit_table_writer';
+    const writer = db.open({ connectionString: url.href, max: 1 });
+    try {
+      await writer.query(`UPDATE host.note SET text = 'w' WHERE id = 3`);
+      const { rows } = await db.pool.query(`SELECT actor FROM medzen.audit_event ORDER BY xid DESC LIMIT 1`);
+      expect(rows).toEqual([{ actor: 'audit_table_writer' }]);
+      for (const forbidden of [
+        `SELECT medzen.audit_table('host.note', 'patient')`,
+        `SELECT medzen.unaudit_table('host.note')`,
+        `SELECT medzen.record_event('a.b', 'read')`,
+        `DELETE FROM medzen.audit_rows`,
+        `DROP TRIGGER medzen_audit_update ON host.note`,
+        `CREATE TEMP TABLE mine (patient text); CREATE TRIGGER t AFTER TRUNCATE ON mine EXECUTE FUNCTION medzen.audit_change('', 'patient')`,
+      ])
+        await expect(writer.query(forbidden), forbidden).rejects.toMatchObject({ code: '42501' });
+    } finally {
+      await writer.end();
+      await db.pool.query('DROP OWNED BY audit_table_writer; DROP ROLE audit_table_writer');
+    }
+  });
+
+  test.each([
+    ['the claims name no tenant', `SET LOCAL request.jwt.claims = '{"tenant":"NO"}'`, 'MZ001'],
+    ['urgent access has no reason', `SET LOCAL medzen.context = '{"purpose":"BTG"}'`, 'MZ001'],
+    [
+      'the log takes nothing',
+      `ALTER TABLE medzen.audit_pending ADD CONSTRAINT full_up CHECK (false) NOT VALID`,
+      '23514',
+    ],
+    ['the column of the patient is gone', `ALTER TABLE host.note RENAME patient TO person`, 'MZ002'],
+  ])('keeps the row as it was when %s: the write fails with its event', async (_, setting, code) => {
+    const client = await db.connect();
+    await expect(
+      client.query(`BEGIN; ${setting}; UPDATE host.note SET text = 'lost' WHERE id = 1`),
+    ).rejects.toMatchObject({ code });
+    await client.query('ROLLBACK');
+    const { rows } = await client.query(`SELECT FROM host.note WHERE text = 'lost'`);
+    expect(rows).toEqual([]);
+  });
+
+  test('sees columns that came later', async () => {
+    await eventsOf(`UPDATE host.note SET text = 'x' WHERE id = 3`);
+    await db.pool.query(`ALTER TABLE host.note ADD added int, DROP text`);
+    expect(await eventsOf(`UPDATE host.note SET added = 1 WHERE id = 3`)).toMatchObject([{ fields: ['added'] }]);
+  });
+
+  test('fills a log whose events each appear once among 2500 patients', async () => {
+    const events = await eventsOf(
+      `INSERT INTO host.note (id, patient) SELECT g, 'q' || g FROM generate_series(100, 2599) g`,
+    );
+    expect(new Set(events.map(({ patient }) => patient)).size).toBe(2500);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(2500);
+    expect(new Set(events.map(({ nonce }) => nonce)).size).toBe(2500);
+  });
+
+  test('goes with a row that a key takes along', async () => {
+    await db.pool.query(`CREATE TABLE host.line (id int PRIMARY KEY, note int REFERENCES host.note ON DELETE CASCADE, who text);
+      INSERT INTO host.line VALUES (1, 1, 'p1'), (2, 2, 'p1')`);
+    await audit('host.line', 'who');
+    expect((await eventsOf(`DELETE FROM host.note WHERE id <= 2`)).map(({ target }) => target?.type).sort()).toEqual([
+      'host.line',
+      'host.note',
+    ]);
+  });
+
+  test('is audited once however often it is switched on, and no more once it is switched off; both are recorded', async () => {
+    await audit('host.note');
+    expect(await eventsOf(`UPDATE host.note SET text = 'x' WHERE id = 3`)).toHaveLength(1);
+    const off = await eventsOf(`SELECT medzen.unaudit_table('host.note'); UPDATE host.note SET text = 'y'`);
+    expect(off).toMatchObject([
+      { action: 'config.change', target: { type: 'audit_table', id: 'host.note' }, detail: { audited: false } },
+    ]);
+    expect(await eventsOf(`SELECT medzen.unaudit_table('host.note')`)).toEqual([]);
+  });
+
+  test('is not audited while a replica applies what another server has recorded', async () => {
+    expect(await eventsOf(`SET LOCAL session_replication_role = replica; UPDATE host.note SET text = 'r'`)).toEqual([]);
+  });
+});
+
+describe('keys', () => {
+  test.each([
+    ['uuid', `'00000000-0000-4000-8000-00000000000A'`, '00000000-0000-4000-8000-00000000000a'],
+    ['bigint', '9223372036854775807', '9223372036854775807'],
+    ['text', `'"ü\\'`, '"ü\\'],
+    ['timestamptz', `'2026-11-22 10:00+02'`, '2026-11-22 08:00:00+00'],
+    ['bytea', `'\\x00ff'`, '\\x00ff'],
+    ['numeric', '1.50', '1.50'],
+    ['interval', `'1 day'`, 'P1D'],
+    ['host.level', `'high'`, 'high'],
+    ['host.mrn', `'m1'`, 'm1'],
+  ])('of type %s', async (type, literal, text) => {
+    await db.pool.query(`CREATE TYPE host.level AS ENUM ('low', 'high'); CREATE DOMAIN host.mrn AS varchar(9);
+      CREATE TABLE host.t (id ${type} PRIMARY KEY, patient ${type}, x int)`);
+    await audit('host.t');
+    const sets = `SET LOCAL datestyle = 'German'; SET LOCAL timezone = 'Asia/Tokyo'; SET LOCAL bytea_output = escape; SET LOCAL intervalstyle = sql_standard`;
+    const events = await eventsOf(
+      `${sets}; INSERT INTO host.t VALUES (${literal}, ${literal}); UPDATE host.t SET x = 1; DELETE FROM host.t`,
+    );
+    expect(events.map(({ kind }) => kind).sort()).toEqual(['create', 'delete', 'update']);
+    for (const event of events) expect(event).toMatchObject({ patient: text, target: { id: text } });
+    expect(events.find(({ kind }) => kind === 'update')?.fields).toEqual(['x']);
+  });
+
+  test('of several columns stand as a JSON array of texts, in the order of the key', async () => {
+    await db.pool.query(`CREATE TABLE host.t (a int, b text, patient text, PRIMARY KEY (b, a) INCLUDE (patient))`);
+    await audit('host.t');
+    expect(await eventsOf(`INSERT INTO host.t VALUES (7, 'x"y', 'p')`)).toMatchObject([
+      { target: { id: '["x\\"y","7"]' } },
+    ]);
+  });
+
+  test('may be absent', async () => {
+    await db.pool.query(`CREATE TABLE host.t (patient text, x int)`);
+    await audit('host.t');
+    const events = await eventsOf(`INSERT INTO host.t VALUES ('p', 1), ('p', 1); UPDATE host.t SET x = 2`);
+    expect(events.find(({ kind }) => kind === 'update')).toMatchObject({
+      patient: 'p',
+      fields: ['x'],
+      detail: { rows: 2 },
+    });
+    for (const { target } of events) expect(target).toEqual({ type: 'host.t' });
+  });
+
+  test('and names may be of any kind', async () => {
+    await db.pool.query(
+      `CREATE SCHEMA "Odd ""Schema"; CREATE TABLE "Odd ""Schema"."Weird Name" ("The Key" int PRIMARY KEY, "pa.ti""ent" text, "%s 'é\n" int, f1 int, i int, new_rows int)`,
+    );
+    try {
+      await audit('"Odd ""Schema"."Weird Name"', 'pa.ti"ent');
+      expect(
+        await eventsOf(
+          `INSERT INTO "Odd ""Schema"."Weird Name" VALUES (1, 'p', 1, 2, 3, 4); UPDATE "Odd ""Schema"."Weird Name" SET "%s 'é\n" = 2, f1 = 3, i = 4, new_rows = 5`,
+        ),
+      ).toMatchObject([
+        {
+          patient: 'p',
+          fields: ['The Key', 'pa.ti"ent', "%s 'é\n", 'f1', 'i', 'new_rows'],
+          target: { type: '"Odd ""Schema"."Weird Name"', id: '1' },
+        },
+        { patient: 'p', fields: ["%s 'é\n", 'f1', 'i', 'new_rows'] },
+      ]);
+    } finally {
+      await db.pool.query('DROP SCHEMA "Odd ""Schema" CASCADE');
+    }
+  });
+});
+
+test('what the host defines does not run with the rights of the owner of the log', async () => {
+  await db.pool.query(`CREATE TABLE host.ran (who text); CREATE TYPE host.pair AS (a text, b text);
+    CREATE FUNCTION host.trap(host.pair) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO host.ran VALUES (current_user); RETURN 'x'; END $$;
+    CREATE CAST (host.pair AS text) WITH FUNCTION host.trap(host.pair) AS IMPLICIT;
+    CREATE FUNCTION host.same(host.pair, host.pair) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO host.ran VALUES ('='); RETURN true; END $$;
+    CREATE OPERATOR host.= (FUNCTION = host.same, LEFTARG = host.pair, RIGHTARG = host.pair);
+    CREATE TABLE host.t (id int PRIMARY KEY, patient host.pair, other host.pair)`);
+  await audit('host.t');
+  expect(
+    await eventsOf(`INSERT INTO host.t VALUES (1, '(a,b)', '(c,d)'); UPDATE host.t SET other = '(e,f)'`),
+  ).toMatchObject([{ patient: '(a,b)' }, { patient: '(a,b)', fields: ['other'] }]);
+  expect((await db.pool.query('SELECT * FROM host.ran')).rows).toEqual([]);
+});
+
+test('a table of more names than an event holds names the rest by number', async () => {
+  const columns = Array.from({ length: 400 }, (_, at) => `${'ü'.repeat(24)}${at} int`).join(', ');
+  await db.pool.query(`CREATE TABLE host.wide (id int PRIMARY KEY, patient text, ${columns})`);
+  await audit('host.wide');
+  const [event] = await eventsOf(`INSERT INTO host.wide SELECT ${Array.from({ length: 402 }, () => '1').join(', ')}`);
+  expect(event?.fields).toHaveLength(402);
+  expect(event?.fields?.slice(-1)).toEqual(['#402']);
+});
+
+describe('partitions', () => {
+  beforeEach(async () => {
+    await db.pool.query(`CREATE TABLE host.visit (id int, year int, patient text, note text, PRIMARY KEY (year, id)) PARTITION BY LIST (year);
+      CREATE TABLE host.visit_1 PARTITION OF host.visit FOR VALUES IN (1);
+      CREATE TABLE host.visit_2 (note text, patient text, id int NOT NULL, year int NOT NULL, PRIMARY KEY (year, id));
+      ALTER TABLE host.visit ATTACH PARTITION host.visit_2 FOR VALUES IN (2);
+      INSERT INTO host.visit VALUES (1, 1, 'p1'), (2, 1, 'p2'), (3, 1, 'p3')`);
+    await audit('host.visit');
+  });
+
+  test('are recorded under the name of the whole, whichever of the two is written to, and once', async () => {
+    expect(await eventsOf(`UPDATE host.visit SET note = 'x' WHERE id = 1`)).toMatchObject([
+      { patient: 'p1', fields: ['note'], target: { type: 'host.visit', id: '["1","1"]' } },
+    ]);
+    expect(await eventsOf(`UPDATE host.visit_1 SET note = 'y' WHERE id = 1`)).toMatchObject([
+      { patient: 'p1', target: { type: 'host.visit' } },
+    ]);
+  });
+
+  test('exchange rows', async () => {
+    expect(await eventsOf(`UPDATE host.visit SET year = 2, note = CASE id WHEN 1 THEN 'z' END`)).toMatchObject([
+      { patient: 'p1', kind: 'update', fields: ['year', 'note'] },
+      { patient: 'p2', kind: 'update', fields: ['year'] },
+      { patient: 'p3', kind: 'update', fields: ['year'] },
+    ]);
+  });
+
+  test('that turn a row away leave no field attributed to the wrong one', async () => {
+    await db.pool.query(`CREATE FUNCTION host.turn_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.id = 1 THEN NULL ELSE NEW END; END $$;
+      CREATE TRIGGER turn_away BEFORE INSERT ON host.visit_2 FOR EACH ROW EXECUTE FUNCTION host.turn_away()`);
+    const events = await eventsOf(`UPDATE host.visit SET year = 2`);
+    expect(events.map(({ patient }) => patient)).toEqual(['p1', 'p2', 'p3']);
+    for (const event of events) expect(event).not.toHaveProperty('fields');
+  });
+
+  test('that come later are covered through the whole at once, and on their own after audit_table again', async () => {
+    await db.pool.query('CREATE TABLE host.visit_3 PARTITION OF host.visit FOR VALUES IN (3)');
+    expect(await eventsOf(`INSERT INTO host.visit VALUES (9, 3, 'p9')`)).toHaveLength(1);
+    expect(await eventsOf(`UPDATE host.visit_3 SET note = 'past'`)).toEqual([]);
+    await audit('host.visit');
+    expect(await eventsOf(`UPDATE host.visit_3 SET note = 'seen'`)).toHaveLength(1);
+  });
+});
+
+describe('an event for each statement', () => {
+  beforeEach(async () => {
+    await db.pool.query(`CREATE TABLE host.job (id int PRIMARY KEY, patient text, state text);
+      INSERT INTO host.job SELECT g, 'p' || g % 3, 'new' FROM generate_series(1, 6) g`);
+    await audit('host.job', 'patient', 'statement');
+  });
+
+  test('keeps the rows and the patients beside it, and their hash in it', async () => {
+    const [event, ...more] = await eventsOf(
+      `UPDATE host.job SET state = 'done', patient = CASE id WHEN 1 THEN 'p7' ELSE patient END`,
+    );
+    expect(more).toEqual([]);
+    expect(event).toMatchObject({ fields: ['patient', 'state'], target: { type: 'host.job' }, detail: { rows: 6 } });
+    const { rows } = await db.pool.query('SELECT row_ids, patients FROM medzen.audit_rows WHERE event_id = $1', [
+      event?.id,
+    ]);
+    expect(rows[0].row_ids.toSorted()).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(rows[0].patients).toEqual(['p0', 'p1', 'p2', 'p7']);
+    const hash = createHash('sha256').update(`${JSON.stringify(rows[0].row_ids)}\n${JSON.stringify(rows[0].patients)}`);
+    expect(event?.detail?.rowsHash).toBe(hash.digest('hex'));
+    await expect(db.pool.query(`UPDATE medzen.audit_rows SET patients = '{}'`)).rejects.toMatchObject({
+      code: 'MZ004',
+    });
+  });
+
+  test('names the patient where there is one, and the row', async () => {
+    expect(await eventsOf(`DELETE FROM host.job WHERE id = 1`)).toMatchObject([
+      { kind: 'delete', patient: 'p1', purpose: 'TREAT', target: { type: 'host.job', id: '1' } },
+    ]);
+    expect(await eventsOf(`DELETE FROM host.job WHERE patient = 'p2'`)).toMatchObject([
+      { patient: 'p2', detail: { rows: 2 } },
+    ]);
+    expect(await eventsOf(`INSERT INTO host.job VALUES (20), (21)`)).toMatchObject([
+      { fields: ['id'], detail: { rows: 2 } },
+    ]);
+  });
+
+  test('says when only the first thousand rows were compared', async () => {
+    await db.pool.query(
+      `INSERT INTO host.job SELECT g, 'p', 'new' FROM generate_series(1001, 2001) g; DELETE FROM host.job WHERE id < 1000`,
+    );
+    expect(await eventsOf(`UPDATE host.job SET state = 'b'`)).toMatchObject([
+      { fields: ['state'], detail: { rows: 1001, compared: 1000 } },
+    ]);
+  });
+});
+
+test.each([
+  ['a table that is not there', `'host.none', 'patient'`, '42P01'],
+  ['a column that is not there', `'host.t', 'none'`, 'MZ001'],
+  ['an unknown granularity', `'host.t', 'patient', 'row'`, 'MZ001'],
+  ['a view', `'host.v', 'patient'`, 'MZ001'],
+  ['the log itself', `'medzen.audit_event', 'patient'`, 'MZ001'],
+])('audit_table refuses %s', async (_, args, code) => {
+  await db.pool.query(`CREATE TABLE host.t (patient text); CREATE VIEW host.v AS SELECT * FROM host.t`);
+  await expect(db.pool.query(`SELECT medzen.audit_table(${args})`)).rejects.toMatchObject({ code });
+});
+
+test('a table without patients is audited too', async () => {
+  await db.pool.query(`CREATE TABLE host.setting (id int PRIMARY KEY)`);
+  await audit('host.setting', null);
+  const [event] = await eventsOf(`INSERT INTO host.setting VALUES (1)`);
+  expect(event).toMatchObject({ target: { type: 'host.setting', id: '1' } });
+  expect(event).not.toHaveProperty('patient');
+});
+
+test('works under another name of the schema, beside a first installation', async () => {
+  await installSql(db.pool, { schema: 'clinic_log' });
+  await db.pool.query(
+    `CREATE TABLE host.t (id int PRIMARY KEY, patient text); SELECT clinic_log.audit_table('host.t', 'patient')`,
+  );
+  await audit('host.t');
+  const insert = (id: number): string => `SET LOCAL clinic_log.actor = 'u1'; INSERT INTO host.t VALUES (${id}, 'p1')`;
+  expect(await eventsOf(insert(1), 'clinic_log')).toMatchObject([{ patient: 'p1', actor: { id: 'u1' } }]);
+  expect(await eventsOf(insert(2))).toMatchObject([{ patient: 'p1', actor: { id: 'postgres' } }]);
+});
