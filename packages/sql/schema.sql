@@ -893,7 +893,7 @@ BEGIN
 
   v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
     THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags);
-  v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || concat_ws('',''' || v_fields || ') || '']''' END;
+  v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END;
   v_source := CASE
     WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x%2$s) n'
     WHEN p_op = 'DELETE' THEN '(SELECT %1$s FROM old_rows x%2$s) n'

@@ -144,7 +144,7 @@ BEGIN
 
   v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
     THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags);
-  v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || concat_ws('',''' || v_fields || ') || '']''' END;
+  v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END;
   v_source := CASE
     WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x%2$s) n'
     WHEN p_op = 'DELETE' THEN '(SELECT %1$s FROM old_rows x%2$s) n'
@@ -378,4 +378,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', 'cf9f7183a7960b5939f8e81ee7cc62cc34a6f568565f47eec25591affcbf1576', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '2ba1bff209f01bb8ef10b701ece8b1d8805ce8e7a6c7b2dc6f56fe4317ff4a57', false);
