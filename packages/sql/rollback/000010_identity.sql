@@ -4,7 +4,6 @@ DROP FUNCTION medzen.record_event;
 DROP FUNCTION medzen.current_draft;
 DROP FUNCTION medzen.jcs_event;
 DROP FUNCTION medzen.check_draft;
-DROP FUNCTION medzen.check_draft;
 DROP FUNCTION medzen.random_nonce;
 DROP FUNCTION medzen.uuid_at;
 DROP FUNCTION medzen.jcs;
