@@ -126,7 +126,13 @@ outputs.push([
 outputs.push([
   join(root, 'src', 'manifest.generated.ts'),
   [
-    `${header}import type { SqlFunction } from './migration.ts';\n`,
+    `${header}import type { LedgerRow } from './ledger.ts';`,
+    "import type { SqlFunction } from './migration.ts';\n",
+    '/** The migrations without their text, which a bundle that only checks the ledger need not carry. */',
+    'export const knownMigrations: readonly LedgerRow[] = [',
+    ...plain.map(({ id, checksum, breaking }) => `  { id: '${id}', checksum: '${checksum}', breaking: ${breaking} },`),
+    '];',
+    '',
     '/** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */',
     'export const manifest: Readonly<Record<string, SqlFunction>> = {',
     ...(await readManifest(db, 'medzen', [...plain, ...test])),

@@ -1,6 +1,6 @@
 import { MedzenError, type Wire } from '@medzen/core';
 import { compareLedger, demandLedger, type LedgerReport, type LedgerRow } from './ledger.ts';
-import { migrations } from './migrations.generated.ts';
+import { knownMigrations } from './manifest.generated.ts';
 
 /**
  * Checks that the database has exactly the migrations that this library was built with, or newer ones that do not break it.
@@ -25,7 +25,7 @@ export async function checkSql(wire: Wire): Promise<LedgerReport> {
       throw new MedzenError('internal', 'The ledger has another shape than expected');
     return { id, checksum, breaking };
   });
-  const report = compareLedger(ledger, migrations);
+  const report = compareLedger(ledger, knownMigrations);
   demandLedger(report);
   return report;
 }

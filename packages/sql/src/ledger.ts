@@ -1,5 +1,4 @@
 import { MedzenError } from '@medzen/core';
-import type { Migration } from './migration.ts';
 
 /** One row of `medzen.migration`. */
 export interface LedgerRow {
@@ -26,7 +25,7 @@ export interface LedgerReport {
  * @param rows - the ledger
  * @param known - the migrations of this library
  */
-export function compareLedger(rows: readonly LedgerRow[], known: readonly Migration[]): LedgerReport {
+export function compareLedger(rows: readonly LedgerRow[], known: readonly LedgerRow[]): LedgerReport {
   const applied = new Map(rows.map((row) => [row.id, row]));
   const ids = new Set(known.map(({ id }) => id));
   return {

@@ -1,5 +1,25 @@
 // Written by scripts/generate-sql.ts; do not edit.
+import type { LedgerRow } from './ledger.ts';
 import type { SqlFunction } from './migration.ts';
+
+/** The migrations without their text, which a bundle that only checks the ledger need not carry. */
+export const knownMigrations: readonly LedgerRow[] = [
+  { id: '000001_foundation', checksum: 'abd681c84bdf022eddf342844f4ae82a5d1e08d9df25625f21e83b53e115aa91', breaking: false },
+  { id: '000002_audit', checksum: 'b3dc79e4be1e54287b99e3daf6faf37fc7a7f80e1144e338082b7a76e783b202', breaking: false },
+  { id: '000003_rate_limit', checksum: 'e12ad722a0bad170641649e894dd3c19b732c6651f4583cf5735d355bcecd182', breaking: false },
+  { id: '000004_consent', checksum: 'e445b431f5a21db894b0ea711e1ef5e6218a9bb3f336e42fc6284c6db6b257f3', breaking: false },
+  { id: '000005_recording', checksum: 'a7c18360f201165695650315f839eb58ccc46bd28d3211a3ae151a9a4d65ff35', breaking: false },
+  { id: '000006_claims', checksum: 'e193104287edcde2ffe7702f79291222be788a1c31f1b38fd48afe7fc046c857', breaking: false },
+  { id: '000007_retention', checksum: '4e0066c46c30b0530a5de3d7d75552e2df3cac999f075d4e63a61a6472199226', breaking: false },
+  { id: '000008_legal_hold', checksum: '09fc779d7ed385ebdef98005c7fe71df2f996ead10a629015a1e68722edbb354', breaking: false },
+  { id: '000009_deletion', checksum: '2a32ab65e5c34c7c1d1ca5215d5666b0603a9a33ab293985b4091fd70aec7711', breaking: false },
+  { id: '000010_identity', checksum: '214bce8827f9f979214eead421692a75430d019bf10c21fae4b89967c84ebc96', breaking: false },
+  { id: '000011_audit_table', checksum: '2ba1bff209f01bb8ef10b701ece8b1d8805ce8e7a6c7b2dc6f56fe4317ff4a57', breaking: false },
+  { id: '000012_people_api', checksum: '709432e27771d8b88ca7a2ca0250bf65702f57d6dca13aadb44162fe294c0d95', breaking: false },
+  { id: '000013_access', checksum: 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', breaking: false },
+  { id: '000014_jobs', checksum: 'c38d7990bf721850ee7b69acfe4ca56f18fcbc787995a6073ad4d69cddd9679b', breaking: false },
+  { id: '000015_cosignature', checksum: 'e84ded09dcdd6f4502761f1f172d06b70ffd4f01f01a10f211fc537534793b06', breaking: false },
+];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
 export const manifest: Readonly<Record<string, SqlFunction>> = {
