@@ -3360,57 +3360,6 @@ CREATE OR REPLACE FUNCTION medzen.text_of(p_object jsonb, p_name text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (jsonb_typeof((p_object -> p_name)) = 'string'::text) THEN NULLIF((p_object ->> p_name), ''::text) ELSE NULL::text END;
 
-CREATE OR REPLACE FUNCTION medzen.touched_rows(p_table oid, p_op text, p_patient text)
- RETURNS text
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET quote_all_identifiers TO 'off'
-AS $function$
-DECLARE
-  v_aliases text;
-  v_changed text;
-  v_flags text;
-  v_fields text;
-  v_patient text;
-  v_key text;
-  v_paired boolean := true;
-BEGIN
-  WITH attributes AS (
-    SELECT a.attnum, a.attname, medzen.is_plain_type(a.atttypid, a.attcollation) AS plain, a.attgenerated = '' AS told,
-      -- Past so many bytes of names a field stands as its number: an event has a bound.
-      CASE WHEN sum(octet_length(to_jsonb(a.attname)::text)) OVER (ORDER BY a.attnum) <= 8000 THEN a.attname::text
-        ELSE '#' || a.attnum END AS said
-    FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped
-  ), keys AS (
-    SELECT i.indrelid, k.attnum, k.at FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, at)
-    WHERE i.indrelid = p_table AND i.indisprimary AND k.at <= i.indnkeyatts
-  )
-  SELECT
-    string_agg(format('%I AS c%s', a.attname, a.attnum), ', ' ORDER BY a.attnum),
-    string_agg(format(CASE WHEN p_op = 'INSERT' THEN ', bool_or(num_nonnulls(n.c%1$s) = 1) AS f%1$s'
-        WHEN a.plain THEN ', bool_or(o.c%1$s IS DISTINCT FROM n.c%1$s) AS f%1$s'
-        ELSE ', bool_or(ROW(o.c%1$s) *<> ROW(n.c%1$s)) AS f%1$s' END, a.attnum), '' ORDER BY a.attnum)
-      FILTER (WHERE a.told),
-    string_agg(format(', bool_or(p.f%1$s) AS f%1$s', a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    string_agg(format(', CASE WHEN t.f%s THEN %L END', a.attnum, to_jsonb(a.said)::text), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    max(medzen.text_expression(a.plain, '%1$s.c' || a.attnum)) FILTER (WHERE a.attname = p_patient),
-    (SELECT CASE count(*) WHEN 0 THEN 'NULL::text' WHEN 1 THEN max(e.text)
-      ELSE '''['' || ' || string_agg(format('to_json(%s)::text', e.text), ' || '','' || ' ORDER BY e.at) || ' || '']''' END
-      FROM (SELECT medzen.text_expression(b.plain, '%1$s.c' || b.attnum) AS text, k.at
-        FROM keys k JOIN attributes b USING (attnum)) e)
-  INTO v_aliases, v_changed, v_flags, v_fields, v_patient, v_key
-  FROM attributes a;
-  IF p_patient = '' THEN
-    v_patient := 'NULL::text';
-  ELSIF v_patient IS NULL THEN
-    PERFORM medzen.fail('invalid_configuration',
-      format('%s has no column %I, by which it is audited: call audit_table again', p_table::regclass, p_patient));
-  END IF;
-  RETURN NULL;
-END
-$function$;
-
 CREATE OR REPLACE FUNCTION medzen.trusted_hops()
  RETURNS integer
  LANGUAGE sql

@@ -14,7 +14,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000008_legal_hold', checksum: '09fc779d7ed385ebdef98005c7fe71df2f996ead10a629015a1e68722edbb354', breaking: false },
   { id: '000009_deletion', checksum: '2a32ab65e5c34c7c1d1ca5215d5666b0603a9a33ab293985b4091fd70aec7711', breaking: false },
   { id: '000010_identity', checksum: '214bce8827f9f979214eead421692a75430d019bf10c21fae4b89967c84ebc96', breaking: false },
-  { id: '000011_audit_table', checksum: '2ba1bff209f01bb8ef10b701ece8b1d8805ce8e7a6c7b2dc6f56fe4317ff4a57', breaking: false },
+  { id: '000011_audit_table', checksum: '8520f2fa652f4269028a856588d4d61f4c6a9ed685cb2c1720c66e23fbfea6c3', breaking: false },
   { id: '000012_people_api', checksum: '709432e27771d8b88ca7a2ca0250bf65702f57d6dca13aadb44162fe294c0d95', breaking: false },
   { id: '000013_access', checksum: 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', breaking: false },
   { id: '000014_jobs', checksum: 'c38d7990bf721850ee7b69acfe4ca56f18fcbc787995a6073ad4d69cddd9679b', breaking: false },
