@@ -146,25 +146,24 @@ const host: SoakActor = async ({ client, stores, ledger, samples, scope, random 
   await sleep(random() < 0.1 ? 400 : random() * 40);
   const commits = random() < 0.6;
   await client.query(commits ? 'COMMIT' : 'ROLLBACK');
+  const ended = commits ? 'host committed' : 'host rolled back';
+  ledger.answers.set(ended, (ledger.answers.get(ended) ?? 0) + 1);
   for (const { id } of events) {
     (commits ? ledger.written : ledger.unwritten).add(id);
     if (commits) ledger.hostRows.add(id);
   }
 };
 
-/** Two policies that meet in other orders, and one alone. */
+/** Asks at the same moment as its like: two wide limits in either order, and one unit of a key that is new every time. */
 const limiter: SoakActor = async ({ stores, ledger, scope, random }) => {
-  const all = soakLimits.map((policy) => ({ ...policy, cost: 1 + Math.floor(random() * 2) }));
-  const requests = random() < 0.5 ? all : random() < 0.5 ? all.toReversed() : all.slice(0, 1);
-  ledger.consumed(requests, await stores.limits.consume(scope, requests));
+  const moment = Math.ceil(performance.now() / 50) * 50;
+  await sleep(moment - performance.now());
+  const wide = ['c', 'd'].map((key) => ({ key, rate: 100_000, periodMs: 1000, burst: 10_000, cost: 1 }));
+  const narrow = [{ key: `moment-${moment}`, rate: 1, periodMs: 86_400_000, burst: 1, cost: 1 }];
+  for (const requests of [narrow, random() < 0.5 ? wide : wide.toReversed()])
+    ledger.consumed(requests, await stores.limits.consume(scope, requests));
   if (random() < 0.02) await stores.limits.cleanup(100);
 };
-
-/** Rate limits of the soak: few a second, so that most calls are refused. */
-export const soakLimits = [
-  { key: 'a', rate: 60, periodMs: 1000, burst: 20 },
-  { key: 'b', rate: 30, periodMs: 1000, burst: 10 },
-] as const;
 
 /** Appends and searches. */
 const reader: SoakActor = async (worker) => {
@@ -196,7 +195,7 @@ export const soakActors: readonly (readonly [SoakActor, number])[] = [
   [decider, 3],
   [sweeper, 4],
   [counsel, 2],
-  [host, 4],
-  [limiter, 3],
+  [host, 3],
+  [limiter, 4],
   [reader, 2],
 ];
