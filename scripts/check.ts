@@ -20,6 +20,7 @@ const stages: readonly Stage[] = [
   { name: 'dead code and undeclared dependencies', run: run('knip') },
   { name: 'generated SQL modules are up to date', run: run('node', 'scripts/generate-sql.ts', '--check') },
   { name: 'schema dump is up to date', run: run('node', 'scripts/schema-dump.ts', '--check') },
+  { name: 'Prisma models are up to date', run: run('node', 'scripts/prisma-models.ts', '--check') },
   {
     name: 'examples in docs type-check',
     run: async () => {
