@@ -47,7 +47,9 @@ function printObject(object: string, known: readonly Migration[], schema: string
       'not_found',
       `No one statement makes ${object}; schema.sql in this package shows what it is to be`,
     );
-  return `${underSchema(sql, schema)}\n`;
+  // A function that is made anew may be called by PUBLIC, and by nobody else.
+  const grants = kind === 'function' ? '\nSELECT medzen.apply_permissions();' : '';
+  return `${underSchema(sql + grants, schema)}\n`;
 }
 
 /** Last first. */

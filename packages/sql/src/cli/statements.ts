@@ -1,8 +1,9 @@
-// One token a match: comments, strings, quoted names, dollar quotes, or any one character.
-const token = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$[a-z_]*\$)[\s\S]*?\1|[\s\S]/gi;
+// One token a match: comments, strings, quoted names, dollar quotes, bodies of SQL, or any one character.
+const token =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$[a-z_]*\$)[\s\S]*?\1|\bBEGIN ATOMIC\b[\s\S]*?;\s*END\b(?=\s*;)|[\s\S]/gi;
 
 /**
- * The statements of a script, as the migrations write SQL: no nested comments, no `E''` with a backslash before the quote, no `BEGIN ATOMIC`.
+ * The statements of a script, as the migrations write SQL: no nested comments, no `E''` with a backslash before the quote.
  *
  * @returns each with the comments before it and without its semicolon
  */

@@ -56,11 +56,11 @@ LEFT JOIN pg_collation k ON k.oid = a.attcollation AND k.collname <> 'default'
 UNION ALL
 SELECT 'constraint', c.full_name || '.' || n.conname, concat_ws(' | ', n.contype, n.convalidated, n.condeferrable),
   pg_get_constraintdef(n.oid)
-FROM relation c JOIN pg_constraint n ON n.conrelid = c.oid AND n.contype NOT IN ('n', 't')
+FROM relation c JOIN pg_constraint n ON n.conrelid = c.oid AND n.contype NOT IN ('n', 't') AND n.conparentid = 0
 UNION ALL
 SELECT 'index', c.full_name || '.' || x.relname, concat_ws(' | ', i.indisunique, i.indisvalid), pg_get_indexdef(i.indexrelid)
 FROM relation c JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid
-WHERE NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conindid = i.indexrelid AND n.conrelid = c.oid)
+WHERE NOT x.relispartition AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conindid = i.indexrelid AND n.conrelid = c.oid)
 UNION ALL
 SELECT 'trigger', c.full_name || '.' || t.tgname,
   concat_ws(' | ', t.tgtype, t.tgdeferrable, t.tginitdeferred, fs.nspname || '.' || f.proname, encode(t.tgargs, 'escape'),

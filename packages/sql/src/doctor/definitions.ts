@@ -2,7 +2,7 @@ import { definitionOf } from '../cli/definition.ts';
 import { migrations } from '../migrations.generated.ts';
 import { baseline, testObjects } from './baseline.generated.ts';
 import { type CatalogObject, hashesOf } from './catalog.ts';
-import type { Examination, Examiner } from './examination.ts';
+import { type Examination, type Examiner, may } from './examination.ts';
 import type { Finding } from './finding.ts';
 
 /** What a host may put its own in the place of, as the guide says. */
@@ -20,7 +20,7 @@ const lastKnownServer = 18;
 
 /** The live definitions are those of a fresh install. */
 export const examineDefinitions: Examiner = async (examination) => {
-  const { catalog, schema, testClock, read, skip } = examination;
+  const { catalog, roles, schema, testClock, read, skip } = examination;
   if (schema !== 'medzen' && migrations.some(({ sql }) => new RegExp(`\\b${schema}\\b`).test(sql))) {
     skip(`definitions: the schema's name, ${schema}, is also a word of the migrations, and cannot be told from it`);
     return [];
@@ -32,8 +32,17 @@ export const examineDefinitions: Examiner = async (examination) => {
   const live = new Map(
     catalog.filter(({ kind }) => kind !== 'grant').map((each) => [`${each.kind} ${each.name}`, each]),
   );
+  // A role's own policy comes with its right to read, and is named after it.
+  const readers = (await may(examination, 'table', 'medzen.select_permission'))
+    ? await read('SELECT relation, role FROM medzen.select_permission')
+    : [];
+  const ofReader = new Set(readers.map(({ relation, role }) => `policy medzen.${relation}.${role}`));
+  const ofAbsentRole = (key: string): boolean => {
+    const [, , role = ''] = key.split('.');
+    return key.startsWith('policy ') && ofReader.has(key) && !roles.has(role);
+  };
   const ignored = (key: string): boolean =>
-    (testClock && testObjects.includes(key)) || key.startsWith('column medzen.directory.');
+    (testClock && testObjects.includes(key)) || key.startsWith('column medzen.directory.') || ofAbsentRole(key);
   const findings: Finding[] = [];
   for (const [key, expected] of Object.entries(baseline)) {
     if (key.startsWith('grant ') || ignored(key)) continue;
@@ -43,7 +52,14 @@ export const examineDefinitions: Examiner = async (examination) => {
     } else if (!same(hashesOf(found), expected, written)) findings.push(finding('changed', key, examination));
   }
   for (const [key, object] of live) {
-    if (Object.hasOwn(baseline, key) || ignored(key) || object.kind === 'index' || isOfStrangeTable(object)) continue;
+    if (
+      Object.hasOwn(baseline, key) ||
+      ignored(key) ||
+      object.kind === 'index' ||
+      ofReader.has(key) ||
+      isOfStrangeTable(object)
+    )
+      continue;
     findings.push(finding('extra', key, examination));
   }
   return findings;
@@ -112,6 +128,7 @@ function dropOf(kind: string, name: string): string {
 function restoreOf(kind: string, name: string, schema: string, under: Examination['under']): string {
   const bare = name.replace(/\(.*$/, '');
   const sql = definitionOf(migrations, kind, bare);
+  if (sql === undefined && kind === 'policy') return under('SELECT medzen.apply_permissions();');
   if (sql === undefined) return 'Restore by hand what schema.sql in @medzen/sql shows';
   if (kind === 'trigger' || kind === 'policy')
     return under(`DROP ${kind.toUpperCase()} IF EXISTS ${bare.split('.')[2]} ON ${tableOf(bare)}; ${sql}`);

@@ -38,10 +38,12 @@ export async function may(
   kind: 'table' | 'function',
   object: string,
 ): Promise<boolean> {
+  const [schema = ''] = object.split('.');
   const privilege = kind === 'table' ? 'SELECT' : 'EXECUTE';
-  const exists = kind === 'table' ? 'to_regclass' : 'to_regprocedure';
-  const [row] = await read(
-    `SELECT coalesce(has_${kind}_privilege(${exists}('${object}'), '${privilege}'), false) AS yes`,
-  );
+  const named = kind === 'table' ? 'to_regclass' : 'to_regprocedure';
+  // Looking a name up in a schema without the right to is an error; the schema may be missing as well.
+  const [row] = await read(`
+    SELECT CASE WHEN (SELECT has_schema_privilege(n.oid, 'USAGE') FROM pg_namespace n WHERE n.nspname = '${schema}')
+      THEN coalesce(has_${kind}_privilege(${named}('${object}'), '${privilege}'), false) ELSE false END AS yes`);
   return row?.yes === true;
 }

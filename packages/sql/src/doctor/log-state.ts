@@ -13,7 +13,8 @@ export const examineLog: Examiner = async (examination) => {
   const months = await read(`
     SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY_MM') AS month
     FROM generate_series(date_trunc('month', pg_catalog.now(), 'UTC'), pg_catalog.now() + interval '${monthsAhead} months', interval '1 month') m
-    WHERE to_regclass(format('medzen.%I', 'audit_event_' || to_char(m AT TIME ZONE 'UTC', 'YYYY_MM'))) IS NULL ORDER BY 1`);
+    WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = 'medzen' AND c.relname = 'audit_event_' || to_char(m AT TIME ZONE 'UTC', 'YYYY_MM')) ORDER BY 1`);
   let blocked = false;
   if (await may(examination, 'table', 'medzen.audit_event_default')) {
     const [held] = await read(`

@@ -15,8 +15,10 @@ export const examineProtections: Examiner = async ({ read }) => {
       OR t.tgrelid IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'medzen'))
     ORDER BY 2, 1`);
   const unguarded = await read(`
-    SELECT i.inhrelid::regclass::text AS name, c.relname AS bare FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = to_regclass('medzen.audit_event') AND c.relname ~ '_\\d{4}_\\d\\d$' AND NOT EXISTS (
+    SELECT i.inhrelid::regclass::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    JOIN pg_class p ON p.oid = i.inhparent AND p.relname = 'audit_event'
+    JOIN pg_namespace n ON n.oid = p.relnamespace AND n.nspname = 'medzen'
+    WHERE c.relname ~ '_\\d{4}_\\d\\d$' AND NOT EXISTS (
       SELECT FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgname = 'refuse_change') ORDER BY 1`);
   return [
     ...open.map(
