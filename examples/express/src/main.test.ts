@@ -80,9 +80,9 @@ describe('the app as a process', { timeout: 120_000 }, () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('does not start without its settings, and names them', async () => {
+  it.each(['./main.ts', './migrate.ts'])('does not start without its settings, and names them: %s', async (script) => {
     const { TENANT: _, ...rest } = env;
-    const app = run('./main.ts', rest);
+    const app = run(script, rest);
     expect((await app.ended).code).toBe(1);
     expect(app.said()).toBe('invalid_configuration: Missing or malformed in the environment: TENANT\n');
   });
@@ -129,5 +129,12 @@ describe('the app as a process', { timeout: 120_000 }, () => {
     expect(await report.text()).toContain('"consent.give":1');
     app.child.kill('SIGINT');
     expect(await app.ended).toEqual({ code: 0, signal: null });
+  });
+
+  it('says so in one line when its port is taken', async () => {
+    const { port } = new URL(issuer.issuer);
+    const app = run('./main.ts', { ...env, PORT: port });
+    expect((await app.ended).code).toBe(1);
+    expect(app.said()).toBe(`Something else listens on 127.0.0.1:${port} already; set PORT\n`);
   });
 });

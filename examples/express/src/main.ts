@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskObjects } from '@medzen/adapters-local/disk';
 import { createSigner } from '@medzen/audit';
-import { fromHex, isMedzenError, type Logger, reveal, systemClock } from '@medzen/core';
+import { fromHex, type Logger, reveal, systemClock } from '@medzen/core';
 import { twilio } from '@medzen/recording';
 import { checkSql, pgliteWire } from '@medzen/sql';
 import { createApp } from './app.ts';
@@ -13,6 +13,7 @@ import { signIn } from './guard.ts';
 import { startJobs } from './jobs.ts';
 import { visits } from './seed.ts';
 import { listen } from './serve.ts';
+import { startFailure } from './start-failure.ts';
 import { visitsOf } from './visits.ts';
 
 /** Starts the app from the environment, and ends it in order: no request, no batch and no transfer is cut in two. */
@@ -70,6 +71,6 @@ async function main(config: Config, logger: Logger): Promise<void> {
 try {
   await main(readConfig(process.env), console);
 } catch (error) {
-  console.error(isMedzenError(error) ? `${error.code}: ${error.message}` : error);
+  console.error(startFailure(error));
   process.exitCode = 1;
 }
