@@ -677,8 +677,8 @@ export const baseline: Readonly<Record<string, string>> = {
   "trigger medzen.select_permission.refuse_truncate": "1ab87e4a6b5ea993.1e93829bed2023db",
   "trigger medzen.webhook_seen.refuse_truncate": "1ab87e4a6b5ea993.f5bc8866cf9e44df",
   "view medzen.directory": "fd558b9f306f3db2.c095a2ebdc357bde",
-  "view medzen.monthly_phi_access": "fd558b9f306f3db2.16cd64816f9bb275",
-  "view medzen.recordings_pending_deletion": "fd558b9f306f3db2.dfe2d826e4b02878",
+  "view medzen.monthly_phi_access": "fd558b9f306f3db2.d481ed037d79b039",
+  "view medzen.recordings_pending_deletion": "fd558b9f306f3db2.9714f51fcd97afa0",
 };
 
 /** What the migrations for tests add or replace. */
