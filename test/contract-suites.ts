@@ -42,7 +42,8 @@ export type CarrierName =
   | 'Supabase stand-in'
   | 'memory objects'
   | 'disk'
-  | 'S3 stand-in';
+  | 'S3 stand-in'
+  | 'Supabase Storage stand-in';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -89,6 +90,11 @@ export const carriers: readonly Carrier[] = [
   { name: 'memory objects', carries: 'objects', lacks: ['unfinished-uploads'] },
   { name: 'disk', carries: 'objects', lacks: ['object-lock'] },
   { name: 'S3 stand-in', carries: 'objects', lacks: [] },
+  {
+    name: 'Supabase Storage stand-in',
+    carries: 'objects',
+    lacks: ['conditional-put', 'delete-markers', 'link-headers'],
+  },
 ];
 
 /** What the stores over a carrier offer: all that a case may ask for, but what the carrier lacks. */

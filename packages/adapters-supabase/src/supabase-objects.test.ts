@@ -52,8 +52,11 @@ async function context(): Promise<ObjectStoreContext & { dispose(): Promise<void
   };
 }
 
-describe('objects in Supabase Storage, through supabase-js and a stand-in for it', () => {
-  const { skipped } = registerCases(objectStoreCases, { test, capabilities, createContext: context });
+describe('objects in Supabase Storage, through supabase-js and a stand-in for it', {
+  meta: { carrier: 'Supabase Storage stand-in' },
+}, () => {
+  const options = { test, skip: test.skip, capabilities, createContext: context };
+  const { skipped } = registerCases(objectStoreCases, options);
   test('leave out what Storage cannot do, and nothing else', () => {
     expect(skipped.map(({ id }) => id)).toEqual([
       'objects.put.refuse',
@@ -200,6 +203,77 @@ describe('a put', () => {
     expect([...standIn.objects.values()].map(({ cacheControl }) => cacheControl)).toEqual(
       Array(2).fill('private, no-store'),
     );
+    await standIn.close();
+  });
+});
+
+/** A client whose process dies before its nth call of Storage: that one and all after it never reach it. */
+function dyingBefore(n: number, client: SupabaseStorageLike): SupabaseStorageLike {
+  let calls = 0;
+  const alive = <Args extends unknown[], Answer>(call: (...args: Args) => PromiseLike<Answer>) => {
+    return async (...args: Args): Promise<Answer> => {
+      calls += 1;
+      if (calls >= n) throw new Error('dead');
+      return call(...args);
+    };
+  };
+  const api = client.storage.from('recordings');
+  return {
+    storage: {
+      getBucket: (id) => client.storage.getBucket(id),
+      from: () => ({
+        upload: alive((path, body, options) => api.upload(path, body, options)),
+        listV2: alive((options) => api.listV2(options)),
+        remove: alive((paths) => api.remove(paths)),
+        createSignedUrl: alive((path, expiresIn, options) => api.createSignedUrl(path, expiresIn, options)),
+      }),
+    },
+  };
+}
+
+describe('a process that dies', () => {
+  test('in a put at any call leaves a whole version or one that abortUploads finds, and nothing beyond', async () => {
+    const { standIn, client, objects } = await stage();
+    let ended = 0;
+    for (let n = 1; ended === 0; n++) {
+      const key = `p/${n}`;
+      const dying = supabaseObjects(dyingBefore(n, client), { bucket: 'recordings' });
+      await dying.put(key, bytes('whole'), { contentType }).then(
+        () => (ended = n),
+        () => undefined,
+      );
+      const got = await objects.get(key);
+      if (got !== undefined) expect(await new Response(got.body as BodyInit).text()).toBe('whole');
+      const { versions } = await objects.listVersions(key);
+      expect(versions).toHaveLength(got === undefined ? 0 : 1);
+      const unfinished = await objects.abortUploads(key);
+      expect(unfinished + versions.length).toBeLessThanOrEqual(1);
+      await objects.deleteVersions(versions);
+      expect(standIn.objects.size, `died before call ${n}`).toBe(0);
+    }
+    expect(ended).toBe(6); // list, upload, link to read back, mark, list: none was left out
+    await standIn.close();
+  });
+
+  test('in a deletion at any call leaves what a listing shows, until the next one ends it', async () => {
+    const { standIn, client, objects } = await stage();
+    let ended = 0;
+    for (let n = 1; ended === 0; n++) {
+      const heads = [
+        await objects.put('p/a', bytes('1'), { contentType }),
+        await objects.put('p/b', bytes('2'), { contentType }),
+      ];
+      const dying = supabaseObjects(dyingBefore(n, client), { bucket: 'recordings' });
+      await dying.deleteVersions(heads).then(
+        () => (ended = n),
+        () => undefined,
+      );
+      const left = (await objects.listVersions('p/')).versions;
+      expect(left.length > 0).toBe(standIn.objects.size > 0);
+      expect((await objects.deleteVersions(left)).errors).toEqual([]);
+      expect(standIn.objects.size).toBe(0);
+    }
+    expect(ended).toBe(3);
     await standIn.close();
   });
 });
