@@ -1,4 +1,4 @@
-import { type CallContext, draftEvent, type SealedEvent, type Stores, sealEvent } from '@medzen/core';
+import { type CallContext, draftEvent, openEvent, type SealedEvent, type Stores, sealEvent } from '@medzen/core';
 import { actorSettings, pgWire, sqlStores } from '@medzen/sql';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,6 +29,7 @@ let pool: pg.Pool;
 beforeAll(async () => {
   db = await freshDatabase();
   await db.pool.query(hostSql);
+  await db.pool.query("SELECT medzen.audit_table('patient', 'id')");
   // One connection for the host and one for the root: what leaks is found by the next.
   prisma = await hostClient(db.url, 2);
   pool = db.open({ max: 2 });
@@ -69,7 +70,7 @@ function event(patient: string, kind: 'create' | 'read', outcome: 'success' | 'd
   return sealEvent(draftEvent({ action: `patient.${kind}`, kind, outcome, patient }, ctx));
 }
 
-/** What a transaction left: the host's row, the events of the change (by the library, and made in SQL), those of a read and a refusal. */
+/** What a transaction left: the host's row, the events of the change (by the library, and by the table's trigger), those of a read and a refusal. */
 async function left(patient: string): Promise<object> {
   const one = async (text: string): Promise<unknown> => (await db.pool.query(text, [patient])).rows[0]?.n;
   const count = (action: string, outcome = 'success'): Promise<unknown> =>
@@ -85,11 +86,10 @@ async function left(patient: string): Promise<object> {
   };
 }
 
-/** The host's write, its event both ways, and a read and a refusal beside it. */
+/** The host's write, which the table's trigger records, an event of the library's own, and a read and a refusal beside it. */
 async function admit({ stores: { audit }, query }: Inside, patient: string): Promise<void> {
   await query('INSERT INTO patient VALUES ($1, $2)', patient, 'Someone');
   expect(await audit.append(ctx.scope, [event(patient, 'create')])).toEqual({ status: 'pending-commit' });
-  await query("SELECT medzen.record_event('table.write', 'create', p_patient => $1)", patient);
   const alone = { durability: 'independent' } as const;
   expect(await audit.append(ctx.scope, [event(patient, 'read')], alone)).toEqual({ status: 'durable' });
   expect(await audit.append(ctx.scope, [event(patient, 'read', 'denied')], alone)).toEqual({ status: 'durable' });
@@ -104,6 +104,18 @@ describe.each<[string, Transaction]>([
   test('that commits leaves the row and the events of the change, of the read and of the denial', async () => {
     await transaction((inside) => admit(inside, id('commits')));
     expect(await left(id('commits'))).toEqual({ row: 1, change: 1, trigger: 1, read: 1, denial: 1 });
+    const { events } = await prismaStores(prisma).audit.search(ctx.scope, {
+      patient: id('commits'),
+      action: 'table.write',
+    });
+    expect(events.map(({ body }) => openEvent(body))).toMatchObject([
+      {
+        actor: { id: 'dr-1', type: 'user', role: 'provider,admin' },
+        source: { ip: '192.0.2.7' },
+        purpose: 'BTG',
+        reason: 'Unconscious patient',
+      },
+    ]);
   });
 
   test('that rolls back leaves neither row nor change event; those of the read and the denial stay', async () => {
