@@ -5,6 +5,7 @@ export * from './consistency-proof.ts';
 export * from './cosigner.ts';
 export * from './event-page.ts';
 export * from './evidence.ts';
+export * from './http-tiles.ts';
 export * from './inclusion-proof.ts';
 export * from './log-finding.ts';
 export * from './object-tiles.ts';

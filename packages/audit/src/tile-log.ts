@@ -9,8 +9,6 @@ import { hashBytes, tileWidth } from './tree-hasher.ts';
 export interface TileLogOptions {
   /** Whether the entries are looked for. Without them (`absent`) the tree is verified over the leaf hashes alone. */
   readonly entries: 'present' | 'absent';
-  /** Whose entries they are: events of ours, which carry ids, or of any log. */
-  readonly of?: 'events' | 'anything';
 }
 
 /** The part of a log's store that its verification reads. */
@@ -22,6 +20,15 @@ export type ReadableLog = Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'l
  *
  * @returns a log whose `head` throws MedzenError `not_found` where there is no checkpoint
  * @see C2SP tlog-tiles
+ * @example
+ * ```ts
+ * import { httpTiles, tileLog, verifyLog } from '@medzen/audit';
+ * async function fromOutside(verifierKey: string): Promise<boolean> {
+ *   const source = httpTiles('https://log.clinic.example/');
+ *   const verdict = await verifyLog({ store: tileLog(source, { entries: 'absent' }), verifierKeys: [verifierKey] });
+ *   return verdict.ok;
+ * }
+ * ```
  */
 export function tileLog(source: TileSource, options: TileLogOptions): ReadableLog {
   const found = source.read(checkpointPath).then((bytes) => (bytes === undefined ? undefined : textIn(bytes)));
@@ -54,7 +61,7 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
       if (options.entries === 'absent') return { index, eventId: '', purged: true };
       return {
         index,
-        eventId: body === undefined || options.of === 'anything' ? '' : idIn(body),
+        eventId: body === undefined ? '' : idIn(body),
         ...(body && { body }),
       };
     });
@@ -103,11 +110,11 @@ function textIn(bytes: Uint8Array): string {
   }
 }
 
-/** What the entry calls itself, for a finding to name; a text that no event has where it is not one of ours any more. */
+/** What an event calls itself, for a finding to name; nothing where the entry is none of ours. */
 function idIn(body: Uint8Array): string {
   try {
     return openEvent(body).id;
   } catch {
-    return 'unreadable';
+    return '';
   }
 }

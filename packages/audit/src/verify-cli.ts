@@ -1,0 +1,3 @@
+export * from './verify-cli/bucket-tiles.ts';
+export * from './verify-cli/io.ts';
+export * from './verify-cli/run-verify.ts';

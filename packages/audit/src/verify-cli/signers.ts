@@ -1,0 +1,30 @@
+import type { CheckpointSignature } from '../checkpoint.ts';
+import { parseVerifierKey } from '../verifier-key.ts';
+import type { Statement } from './statement.ts';
+
+/** What is said of those who signed. */
+export function ofSigners(
+  origin: string,
+  size: number,
+  signatures: readonly CheckpointSignature[],
+  keys: readonly string[],
+): readonly Statement[] {
+  const cosigned = signatures.flatMap(({ name, cosignedAt }) =>
+    cosignedAt === undefined ? [] : [`${name} at ${cosignedAt.toISOString()}`],
+  );
+  const asked = new Set(keys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
+  return [
+    { is: 'proved', text: `${origin} signed a log of ${size} ${size === 1 ? 'entry' : 'entries'}` },
+    ...cosigned.map(
+      (by): Statement => ({ is: 'proved', text: `cosigned by ${by}: no other history was shown to this witness` }),
+    ),
+    ...(cosigned.length > 0
+      ? []
+      : [
+          {
+            is: 'open',
+            text: `that everybody is shown this same log: ${asked > 0 ? 'no witness whose key was given has cosigned it' : 'no key of a witness was given'}`,
+          } as const,
+        ]),
+  ];
+}
