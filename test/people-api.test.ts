@@ -223,10 +223,24 @@ describe('my consent', () => {
     expect((await provider.call('list_my_consents', { p_session_id: row.sessionId })).data?.consents).toEqual([]);
   });
 
-  test('given again under its id is the same, also twice at once; with other content it is refused', async () => {
+  test('given again under its id is the same, also at the same moment; with other content it is refused', async () => {
     const args = { p_session_id: 'session-retry', ...consentText, p_id: clinic.samples.ids.uuid() };
+    await provider.call('give_consent', { ...args, p_id: clinic.samples.ids.uuid() }); // so that the session is there
+    const { db } = clinic;
+    const holder = await db.connect();
     const bodies = await clinic.eventsOf(async () => {
-      const answers = await Promise.all([patient.call('give_consent', args), patient.call('give_consent', args)]);
+      await holder.query(
+        `BEGIN; SELECT FROM ${clinicSchema}.consent_session WHERE session_id = 'session-retry' FOR UPDATE`,
+      );
+      const calls = Promise.all([1, 2].map(() => patient.call('give_consent', args)));
+      for (let waiting = 0; waiting < 2; await new Promise((next) => setTimeout(next, 10))) {
+        const { rows } = await db.pool.query(
+          "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+        waiting = Number(rows[0]?.n);
+      }
+      await holder.query('COMMIT');
+      const answers = await calls;
       expect(answers.map(({ data }) => data?.status).sort()).toEqual(['recorded', 'repeated']);
       expect(answers[0]?.data?.consent).toEqual(answers[1]?.data?.consent);
     });
