@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +38,11 @@ const running = new Map<string, RunningFunction>();
 
 beforeAll(async () => {
   db = await freshDatabase();
-  project = await supabaseProject(db.url, { jwks: { keys: [jwk] } });
+  // Of the config that hosts copy.
+  const config = await readFile(new URL('../supabase/config.toml', import.meta.url), 'utf8');
+  const schemas = JSON.parse(/^schemas = (\[.*\])$/m.exec(config)?.[1] ?? '') as string[]; // a list of names in JSON's notation too
+  const maxRows = Number(/^max_rows = (\d+)$/m.exec(config)?.[1]);
+  project = await supabaseProject(db.url, { schemas, maxRows, jwks: { keys: [jwk] } });
   const jwtSecret = new TextEncoder().encode('a secret of this test run, of 32 bytes or more');
   storage = await startStorage({ jwtSecret, buckets: { recordings: {} } });
   keyServer = createServer((_, response) => response.end(JSON.stringify({ keys: [jwk] })));

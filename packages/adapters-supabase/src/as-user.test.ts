@@ -4,7 +4,13 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { type SupabaseProject, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
-import { type AsUserOptions, asUser, type PersonClientOptions, type SupabaseClientLike } from './index.ts';
+import {
+  type AsUserOptions,
+  asUser,
+  type PersonClientOptions,
+  type SupabaseClientLike,
+  supabaseWire,
+} from './index.ts';
 
 const issuer = 'https://securetoken.google.com/clinic-prod';
 const firebaseKeys = await generateKeyPair('RS256');
@@ -193,6 +199,19 @@ describe('a token of Firebase', () => {
     expect(failed).toMatchObject({ code: 'invalid_configuration' });
     expect(inspect(failed, { depth: 9 })).not.toMatch(/evil/);
   });
+});
+
+test('people need medzen_api alone to be exposed; a service that comes this way needs medzen as well', async () => {
+  const people = await supabaseProject(db.url, { schemas: ['public', 'medzen_api'] });
+  const user = asUser(carrying(await person({}, people)), await options(people));
+  expect(await user.call('contract_forbidden')).toEqual({ status: 'forbidden' });
+  const exposed = { code: 'invalid_configuration', message: expect.stringContaining('exposed schemas') };
+  await expect(supabaseWire(await people.client('service_role')).call('read_head', {})).rejects.toMatchObject(exposed);
+  await people.close();
+  const services = await supabaseProject(db.url, { schemas: ['public', 'medzen'] });
+  const elsewhere = asUser(carrying(await person({}, services)), await options(services));
+  await expect(elsewhere.call('contract_forbidden')).rejects.toMatchObject(exposed);
+  await services.close();
 });
 
 test('no error holds a token or a key', async () => {

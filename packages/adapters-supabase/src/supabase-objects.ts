@@ -34,7 +34,7 @@ export interface SupabaseObjectsOptions {
  * bytes and nothing else.
  *
  * What it cannot do: `ifExists: 'refuse'` (Storage has no such step), a file name for playback or another type than the object's in
- * a link, `encryption` in a head (Storage encrypts, and does not tell). The bucket must be private, and is looked at before the
+ * a link, `encryption` in a head (Storage does not tell). The bucket must be private, and is looked at before the
  * first call: a public one, or one with Storage's versioning, whose deletions leave the bytes, is refused.
  *
  * @param client - made with a key of `service_role`, which must stay on the server
