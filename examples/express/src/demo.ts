@@ -4,6 +4,8 @@ import { narrator } from './demo/narrator.ts';
 import { serve } from './demo/serve.ts';
 import { tellStory } from './demo/tell-story.ts';
 
+process.stdout.on('error', () => process.exit()); // whoever read it has gone: npm run demo | head
+
 const asked = readArguments(process.argv.slice(2));
 if (typeof asked === 'string') {
   console.error(asked);

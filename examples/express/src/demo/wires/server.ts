@@ -21,7 +21,11 @@ GRANT SELECT, INSERT ON patient TO clinic_service;`;
  * when that is killed.
  */
 export async function openServer(steps: ServerSteps): Promise<DemoDatabase> {
-  const server = await startPostgres();
+  const server = await startPostgres().catch((cause: unknown) => {
+    throw new Error('This wire needs a Postgres, and the one from npm did not start; without --wire none is needed', {
+      cause,
+    });
+  });
   const owner = new pg.Client(server.url);
   owner.on('error', () => undefined); // cut off when the server stops
   try {
