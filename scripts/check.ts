@@ -1,6 +1,6 @@
 import { buildApiReference } from './api-reference.ts';
 import { checkExamples } from './doc-examples.ts';
-import { importFromTarballs, lintTarball, packAll } from './package-shape.ts';
+import { importFromTarballs, lintTarball, packAll, runSqlFromTarball } from './package-shape.ts';
 import { packages } from './packages.ts';
 import { command, runStages, type Stage } from './stage.ts';
 
@@ -31,6 +31,7 @@ const stages: readonly Stage[] = [
   { name: 'build and pack', run: packAll },
   ...packages().map(({ name }) => ({ name: `package shape of ${name}`, run: () => lintTarball(name) })),
   { name: 'every entry imports from the packed tarballs', run: importFromTarballs },
+  { name: 'medzen-sql runs from the packed tarball', run: runSqlFromTarball },
 ];
 
 console.log('check');

@@ -42,6 +42,31 @@ export async function importFromTarballs(): Promise<void> {
   await command('node', ['--input-type=module', '--no-experimental-strip-types', '-e', program], { cwd: dir });
 }
 
+/**
+ * Runs the command line of the packed @medzen/sql in the folder where the tarballs are installed, by the name that npx looks for: it
+ * prints all the SQL, writes the files of every target, and knows them again.
+ */
+export async function runSqlFromTarball(): Promise<void> {
+  const dir = join(root, '.tmp/install');
+  const cli = (...args: readonly string[]): Promise<string> =>
+    command('npx', ['--no-install', 'medzen-sql', ...args], { cwd: dir });
+  const printed = await cli('print');
+  const files = readdirSync(join(root, 'packages/sql/migrations')).filter((name) => name.endsWith('.sql'));
+  for (const file of files)
+    if (!printed.includes(`VALUES ('${file.slice(0, -'.sql'.length)}'`)) throw new Error(`print leaves out ${file}`);
+  await cli('print', '--rollback');
+  for (const target of ['psql', 'supabase', 'prisma']) {
+    await cli('add', '--target', target);
+    await cli('check', '--target', target);
+  }
+  await cli('doctor').then(
+    () => Promise.reject(new Error('doctor needs a database and did not say so')),
+    (error: unknown) => {
+      if (!String(error).includes('DATABASE_URL is not set')) throw error;
+    },
+  );
+}
+
 function tarballOf(name: string): string {
   const prefix = `${name.replace('@', '').replace('/', '-')}-`;
   const file = readdirSync(tarballs).find(
