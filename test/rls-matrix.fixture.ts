@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /** Three calls: `a` and `b` of one tenant, `c` of another one, in which the patient and the provider of `a` take part by the same subjects. */
-export const calls = ['a', 'b', 'c'] as const;
+const calls = ['a', 'b', 'c'] as const;
 
 /**
  * Puts rows about each call into every table that holds any, as the tables' owner.

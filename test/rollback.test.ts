@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
-import { underSchema } from '../packages/sql/src/index.ts';
+import { installSql, underSchema } from '../packages/sql/src/index.ts';
 import { migrations, testMigrations } from '../packages/sql/src/migrations.generated.ts';
 import { schemaText } from '../scripts/schema-text.ts';
 import { type FreshDatabase, freshDatabase } from './postgres.ts';
@@ -48,10 +48,13 @@ describe('rollback', () => {
         before.push(await state(client, schema));
         await client.query(underSchema(sql, schema));
       }
+      const full = await state(client, schema);
       for (const { id } of all.toReversed()) {
         await client.query(`BEGIN; ${underSchema(rollback(id), schema)}; COMMIT`);
         expect(await state(client, schema), id).toBe(before.pop());
       }
+      await installSql(client, { schema, test: true });
+      expect(await state(client, schema), 'installed again').toBe(full);
     },
   );
 
