@@ -1,9 +1,10 @@
 import { openEvent } from '@medzen/core';
 import { fakeClock } from '@medzen/testing';
+import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { type SupabaseProject, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
-import { type AsServiceOptions, asService } from './index.ts';
+import { type AsServiceOptions, asService, supabaseStores } from './index.ts';
 
 const scope = { tenant: 'default' };
 
@@ -52,6 +53,24 @@ test('each call writes one event with its reason, and gives the stores and the w
     source: { requestId: 'r-1' },
     at: clock.now().toISOString(),
   });
+});
+
+test('with stores that were made before, the event is all that is sent', async () => {
+  let requests = 0;
+  const client = createClient(project.standIn.url, await project.key('service_role'), {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: {
+      fetch: (input, init) => {
+        requests += 1;
+        return fetch(input, init);
+      },
+    },
+  });
+  const stores = supabaseStores(client);
+  await asService('why', { ...options, client, stores });
+  expect(requests).toBe(2); // the ledger, once
+  expect((await asService('why', { ...options, client, stores })).stores).toBe(stores);
+  expect(requests).toBe(3);
 });
 
 test('without a reason, or with one past the bounds, there are no stores', async () => {

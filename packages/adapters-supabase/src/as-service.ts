@@ -23,6 +23,8 @@ export interface AsServiceOptions extends SealDeps {
   readonly ctx: AuditContext;
   /** Name of Medzen's schema; `medzen` when absent. */
   readonly schema?: string;
+  /** Made once from the same client, by `supabaseStores`. Absent: made anew, which checks the ledger with a request of its own each time. */
+  readonly stores?: Stores;
 }
 
 /** What a service works with. Each of its operations writes its own event as well. */
@@ -55,11 +57,11 @@ export interface SupabaseService {
  * ```
  */
 export async function asService(reason: string, options: AsServiceOptions): Promise<SupabaseService> {
-  const { client, service, ctx, schema, ...deps } = options;
+  const { client, service, ctx, schema } = options;
   if (reason.trim() === '') throw new MedzenError('invalid_input', 'A service says why it steps in');
   if (service.trim() === '') throw new MedzenError('invalid_input', 'A service has a name');
   const wire = supabaseWire(client, schema === undefined ? {} : { schema });
-  const stores = sqlStores(wire);
+  const stores = options.stores ?? sqlStores(wire);
   const person = ctx.actor?.type === 'user' ? { onBehalfOf: ctx.actor.id } : {};
   const draft = draftEvent(
     {
@@ -71,6 +73,6 @@ export async function asService(reason: string, options: AsServiceOptions): Prom
     },
     ctx,
   );
-  await stores.audit.append(ctx.scope, [sealEvent(draft, deps)]);
+  await stores.audit.append(ctx.scope, [sealEvent(draft, options)]);
   return { stores, wire };
 }

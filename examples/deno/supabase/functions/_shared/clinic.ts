@@ -33,12 +33,12 @@ export function createClinic(settings: Settings): Clinic {
   const session = { persistSession: false, autoRefreshToken: false };
   const service = createClient(url, serviceKey, { auth: session });
   // For denials and counters; what reads PHI goes through asPerson or asService.
-  const { audit, limits } = supabaseStores(service);
+  const stores = supabaseStores(service);
   return {
     settings,
     guard: createGuard({
-      audit,
-      limits,
+      audit: stores.audit,
+      limits: stores.limits,
       limitSecret: settings.limitSecret,
       defaultTenant: settings.tenant,
       publicOrigin: settings.publicOrigin,
@@ -60,6 +60,6 @@ export function createClinic(settings: Settings): Clinic {
         createClient: (...given) => createClient(...given),
         header,
       }),
-    asService: (reason, name, ctx) => asService(reason, { client: service, service: name, ctx }),
+    asService: (reason, name, ctx) => asService(reason, { client: service, service: name, ctx, stores }),
   };
 }
