@@ -2643,6 +2643,13 @@ BEGIN
   RETURN jsonb_build_object('status', 'placed');
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.purpose_of_person(p_patient text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.random_nonce()
  RETURNS text
  LANGUAGE sql
@@ -2802,13 +2809,15 @@ BEGIN
   RETURN jsonb_build_object('status', 'recorded');
 END $function$;
 
-CREATE OR REPLACE FUNCTION medzen.record_event(p_action text, p_kind text, p_outcome text DEFAULT 'success'::text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_detail jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION medzen.record_event(p_action text, p_kind text, p_outcome text DEFAULT 'success'::text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_detail jsonb DEFAULT NULL::jsonb, p_purpose text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
   v_draft jsonb := medzen.current_draft(p_patient IS NOT NULL)
+    || CASE WHEN p_purpose IS NULL OR medzen.text_of(medzen.current_context(), 'purpose') IS NOT NULL THEN '{}'
+      ELSE jsonb_build_object('purpose', p_purpose) END
     || jsonb_build_object('action', p_action, 'kind', p_kind, 'outcome', p_outcome)
     || CASE WHEN p_patient IS NULL THEN '{}' ELSE jsonb_build_object('patient', medzen.index_key(p_patient)) END
     || CASE WHEN p_target_type IS NULL AND p_target_id IS NULL THEN '{}' ELSE jsonb_build_object('target', jsonb_strip_nulls(
@@ -2823,7 +2832,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}'::jsonb, p_purpose text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2835,10 +2844,11 @@ BEGIN
     SELECT r.value ->> 'patient' AS patient, count(*) AS count FROM jsonb_array_elements(p_recordings) r GROUP BY 1 ORDER BY 1
   LOOP
     PERFORM medzen.record_event('recording.list', 'read', p_patient => v_of.patient,
-      p_detail => p_detail || jsonb_build_object('count', v_of.count));
+      p_detail => p_detail || jsonb_build_object('count', v_of.count),
+      p_purpose => coalesce(p_purpose, medzen.purpose_of_person(v_of.patient)));
   END LOOP;
   IF p_recordings = '[]' THEN
-    PERFORM medzen.record_event('recording.list', 'read', p_detail => p_detail || '{"count": 0}');
+    PERFORM medzen.record_event('recording.list', 'read', p_detail => p_detail || '{"count": 0}', p_purpose => p_purpose);
   END IF;
 END
 $function$;
@@ -2918,13 +2928,14 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.refuse_person(p_action text, p_kind text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION medzen.refuse_person(p_action text, p_kind text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}');
+  PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}',
+    p_purpose);
   RETURN '{"status": "forbidden"}';
 END
 $function$;
@@ -3499,7 +3510,7 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM jsonb_array_elements(v_recording -> 'participants') p WHERE p.value ->> 'id' = v_person) THEN
     PERFORM medzen.record_event('recording.status', 'read', 'success', v_recording ->> 'patient', 'recording', p_recording_id::text,
-      NULL, jsonb_build_object('state', v_recording -> 'state'));
+      NULL, jsonb_build_object('state', v_recording -> 'state'), medzen.purpose_of_person(v_recording ->> 'patient'));
     RETURN jsonb_build_object('status', 'ok', 'recording', medzen.recording_for_participant(v_recording));
   END IF;
   RETURN medzen.refuse_person('recording.status', 'read', v_recording ->> 'patient', 'recording', p_recording_id::text);
@@ -3554,7 +3565,7 @@ BEGIN
   PERFORM medzen.current_person();
   v_patient := medzen.current_patient();
   IF v_patient IS NULL THEN
-    RETURN medzen.refuse_person('audit.report', 'read');
+    RETURN medzen.refuse_person('audit.report', 'read', p_purpose => 'PATRQT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
   SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -3573,7 +3584,7 @@ BEGIN
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient => v_patient,
       p_from => p_from::text, p_to => p_to::text) s) f;
   PERFORM medzen.record_event('audit.report', 'read', p_patient => v_patient,
-    p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)));
+    p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)), p_purpose => 'PATRQT');
   RETURN jsonb_build_object('status', 'ok', 'accesses', v_accesses)
     || CASE WHEN v_found > p_limit THEN jsonb_build_object('cursor', v_last) ELSE '{}' END;
 END
@@ -3642,7 +3653,7 @@ DECLARE
 BEGIN
   PERFORM medzen.current_person();
   IF medzen.is_system_admin() IS NOT TRUE THEN
-    RETURN medzen.refuse_person('recording.list', 'read');
+    RETURN medzen.refuse_person('recording.list', 'read', p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'instant,uuid');
   SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -3665,7 +3676,7 @@ BEGIN
     ORDER BY since, q.id
     LIMIT p_limit + 1) r;
   v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
-  PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}');
+  PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}', 'HOPERAT');
   RETURN jsonb_build_object('status', 'ok', 'recordings', v_page)
     || CASE WHEN v_page = v_found THEN '{}'
       ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,pendingSince}', v_page #>> '{-1,id}')) END;
@@ -3686,14 +3697,15 @@ BEGIN
   PERFORM medzen.current_person();
   SELECT r.patient INTO v_patient FROM medzen.recording r WHERE r.tenant = v_tenant AND r.id = p_recording_id;
   IF medzen.is_system_admin() IS NOT TRUE THEN
-    RETURN medzen.refuse_person('hold.list', 'read', v_patient, 'recording', p_recording_id::text);
+    RETURN medzen.refuse_person('hold.list', 'read', v_patient, 'recording', p_recording_id::text, 'HOPERAT');
   ELSIF v_patient IS NULL THEN
-    PERFORM medzen.record_event('hold.list', 'read', 'failed', NULL, 'recording', p_recording_id::text, NULL, '{"code": "not_found"}');
+    PERFORM medzen.record_event('hold.list', 'read', 'failed', NULL, 'recording', p_recording_id::text, NULL, '{"code": "not_found"}',
+      'HOPERAT');
     RETURN '{"status": "not_found"}';
   END IF;
   v_holds := medzen.list_holds(v_tenant, p_recording_id);
   PERFORM medzen.record_event('hold.list', 'read', 'success', v_patient, 'recording', p_recording_id::text, NULL,
-    jsonb_build_object('count', jsonb_array_length(v_holds)));
+    jsonb_build_object('count', jsonb_array_length(v_holds)), 'HOPERAT');
   RETURN jsonb_build_object('status', 'ok', 'holds', v_holds);
 END
 $function$;
@@ -3714,7 +3726,7 @@ DECLARE
 BEGIN
   PERFORM medzen.current_person();
   IF (medzen.is_auditor() OR medzen.is_system_admin()) IS NOT TRUE THEN
-    RETURN medzen.refuse_person('audit.search', 'read', p_patient);
+    RETURN medzen.refuse_person('audit.search', 'read', p_patient, p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
   PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
@@ -3727,7 +3739,7 @@ BEGIN
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
-  PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_detail => jsonb_build_object(
+  PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(
     'count', least(v_found, p_limit), 'filters', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(v_filters) k)));
   RETURN jsonb_strip_nulls(jsonb_build_object('damaged', v_damaged, 'cursor', CASE WHEN v_found > p_limit THEN v_last END))
     || jsonb_build_object('status', 'ok', 'events', v_events);

@@ -342,14 +342,17 @@ $$;
 
 -- Writes one event in the caller's transaction and returns its id. For functions of this schema, which decide what happened; who, from
 -- where and why is never an argument. A patient or target id too long for an index stands as its hash, by which searches find it.
+-- p_purpose holds where the settings say none, for what is not treatment.
 CREATE FUNCTION medzen.record_event(
   p_action text, p_kind text, p_outcome text DEFAULT 'success', p_patient text DEFAULT NULL, p_target_type text DEFAULT NULL,
-  p_target_id text DEFAULT NULL, p_fields text[] DEFAULT NULL, p_detail jsonb DEFAULT NULL
+  p_target_id text DEFAULT NULL, p_fields text[] DEFAULT NULL, p_detail jsonb DEFAULT NULL, p_purpose text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_draft jsonb := medzen.current_draft(p_patient IS NOT NULL)
+    || CASE WHEN p_purpose IS NULL OR medzen.text_of(medzen.current_context(), 'purpose') IS NOT NULL THEN '{}'
+      ELSE jsonb_build_object('purpose', p_purpose) END
     || jsonb_build_object('action', p_action, 'kind', p_kind, 'outcome', p_outcome)
     || CASE WHEN p_patient IS NULL THEN '{}' ELSE jsonb_build_object('patient', medzen.index_key(p_patient)) END
     || CASE WHEN p_target_type IS NULL AND p_target_id IS NULL THEN '{}' ELSE jsonb_build_object('target', jsonb_strip_nulls(
@@ -369,4 +372,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '214bce8827f9f979214eead421692a75430d019bf10c21fae4b89967c84ebc96', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'e8c2c3c6689d6c57705b490bb460bfac1083b4f6927b890706dc028b03b99545', false);

@@ -51,12 +51,14 @@ AS $$
 $$;
 
 CREATE FUNCTION medzen.refuse_person(
-  p_action text, p_kind text, p_patient text DEFAULT NULL, p_target_type text DEFAULT NULL, p_target_id text DEFAULT NULL
+  p_action text, p_kind text, p_patient text DEFAULT NULL, p_target_type text DEFAULT NULL, p_target_id text DEFAULT NULL,
+  p_purpose text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}');
+  PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}',
+    p_purpose);
   RETURN '{"status": "forbidden"}';
 END
 $$;
@@ -86,8 +88,13 @@ BEGIN
 END
 $$;
 
+-- Why a person looks at what is a patient's, when it is not for treatment: they are that patient.
+CREATE FUNCTION medzen.purpose_of_person(p_patient text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $$;
+
 -- One event for each patient on a page, so that the report of any of them finds it; one without a patient for an empty page.
-CREATE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}', p_purpose text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -97,10 +104,11 @@ BEGIN
     SELECT r.value ->> 'patient' AS patient, count(*) AS count FROM jsonb_array_elements(p_recordings) r GROUP BY 1 ORDER BY 1
   LOOP
     PERFORM medzen.record_event('recording.list', 'read', p_patient => v_of.patient,
-      p_detail => p_detail || jsonb_build_object('count', v_of.count));
+      p_detail => p_detail || jsonb_build_object('count', v_of.count),
+      p_purpose => coalesce(p_purpose, medzen.purpose_of_person(v_of.patient)));
   END LOOP;
   IF p_recordings = '[]' THEN
-    PERFORM medzen.record_event('recording.list', 'read', p_detail => p_detail || '{"count": 0}');
+    PERFORM medzen.record_event('recording.list', 'read', p_detail => p_detail || '{"count": 0}', p_purpose => p_purpose);
   END IF;
 END
 $$;
@@ -171,7 +179,7 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM jsonb_array_elements(v_recording -> 'participants') p WHERE p.value ->> 'id' = v_person) THEN
     PERFORM medzen.record_event('recording.status', 'read', 'success', v_recording ->> 'patient', 'recording', p_recording_id::text,
-      NULL, jsonb_build_object('state', v_recording -> 'state'));
+      NULL, jsonb_build_object('state', v_recording -> 'state'), medzen.purpose_of_person(v_recording ->> 'patient'));
     RETURN jsonb_build_object('status', 'ok', 'recording', medzen.recording_for_participant(v_recording));
   END IF;
   RETURN medzen.refuse_person('recording.status', 'read', v_recording ->> 'patient', 'recording', p_recording_id::text);
@@ -335,7 +343,7 @@ BEGIN
   PERFORM medzen.current_person();
   v_patient := medzen.current_patient();
   IF v_patient IS NULL THEN
-    RETURN medzen.refuse_person('audit.report', 'read');
+    RETURN medzen.refuse_person('audit.report', 'read', p_purpose => 'PATRQT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
   SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -354,7 +362,7 @@ BEGIN
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient => v_patient,
       p_from => p_from::text, p_to => p_to::text) s) f;
   PERFORM medzen.record_event('audit.report', 'read', p_patient => v_patient,
-    p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)));
+    p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)), p_purpose => 'PATRQT');
   RETURN jsonb_build_object('status', 'ok', 'accesses', v_accesses)
     || CASE WHEN v_found > p_limit THEN jsonb_build_object('cursor', v_last) ELSE '{}' END;
 END
@@ -378,7 +386,7 @@ DECLARE
 BEGIN
   PERFORM medzen.current_person();
   IF (medzen.is_auditor() OR medzen.is_system_admin()) IS NOT TRUE THEN
-    RETURN medzen.refuse_person('audit.search', 'read', p_patient);
+    RETURN medzen.refuse_person('audit.search', 'read', p_patient, p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
   PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
@@ -391,7 +399,7 @@ BEGIN
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
-  PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_detail => jsonb_build_object(
+  PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(
     'count', least(v_found, p_limit), 'filters', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(v_filters) k)));
   RETURN jsonb_strip_nulls(jsonb_build_object('damaged', v_damaged, 'cursor', CASE WHEN v_found > p_limit THEN v_last END))
     || jsonb_build_object('status', 'ok', 'events', v_events);
@@ -412,14 +420,15 @@ BEGIN
   PERFORM medzen.current_person();
   SELECT r.patient INTO v_patient FROM medzen.recording r WHERE r.tenant = v_tenant AND r.id = p_recording_id;
   IF medzen.is_system_admin() IS NOT TRUE THEN
-    RETURN medzen.refuse_person('hold.list', 'read', v_patient, 'recording', p_recording_id::text);
+    RETURN medzen.refuse_person('hold.list', 'read', v_patient, 'recording', p_recording_id::text, 'HOPERAT');
   ELSIF v_patient IS NULL THEN
-    PERFORM medzen.record_event('hold.list', 'read', 'failed', NULL, 'recording', p_recording_id::text, NULL, '{"code": "not_found"}');
+    PERFORM medzen.record_event('hold.list', 'read', 'failed', NULL, 'recording', p_recording_id::text, NULL, '{"code": "not_found"}',
+      'HOPERAT');
     RETURN '{"status": "not_found"}';
   END IF;
   v_holds := medzen.list_holds(v_tenant, p_recording_id);
   PERFORM medzen.record_event('hold.list', 'read', 'success', v_patient, 'recording', p_recording_id::text, NULL,
-    jsonb_build_object('count', jsonb_array_length(v_holds)));
+    jsonb_build_object('count', jsonb_array_length(v_holds)), 'HOPERAT');
   RETURN jsonb_build_object('status', 'ok', 'holds', v_holds);
 END
 $$;
@@ -440,7 +449,7 @@ DECLARE
 BEGIN
   PERFORM medzen.current_person();
   IF medzen.is_system_admin() IS NOT TRUE THEN
-    RETURN medzen.refuse_person('recording.list', 'read');
+    RETURN medzen.refuse_person('recording.list', 'read', p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'instant,uuid');
   SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -463,7 +472,7 @@ BEGIN
     ORDER BY since, q.id
     LIMIT p_limit + 1) r;
   v_page := CASE WHEN jsonb_array_length(v_found) > p_limit THEN v_found - -1 ELSE v_found END;
-  PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}');
+  PERFORM medzen.record_listing(v_page, '{"list": "pending_deletion"}', 'HOPERAT');
   RETURN jsonb_build_object('status', 'ok', 'recordings', v_page)
     || CASE WHEN v_page = v_found THEN '{}'
       ELSE jsonb_build_object('cursor', concat_ws(',', v_page #>> '{-1,pendingSince}', v_page #>> '{-1,id}')) END;
@@ -476,4 +485,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '709432e27771d8b88ca7a2ca0250bf65702f57d6dca13aadb44162fe294c0d95', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '8103bfaa4477a6424b9c1d7eb6a7dfce59d55ba8e5642554dc8888de5e7cd7fc', false);

@@ -14,6 +14,7 @@ DROP FUNCTION medzen.save_own_consent;
 DROP FUNCTION medzen.open_event;
 DROP FUNCTION medzen.recording_for_participant;
 DROP FUNCTION medzen.record_listing;
+DROP FUNCTION medzen.purpose_of_person;
 DROP FUNCTION medzen.check_page;
 DROP FUNCTION medzen.check_text;
 DROP FUNCTION medzen.refuse_person;
