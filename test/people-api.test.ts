@@ -129,6 +129,11 @@ describe('my recordings', () => {
     expect(event.actor.role?.split(',')).toContain('provider');
     const listed = await eventOf(() => provider.call('list_my_recordings', { p_session_id: row.sessionId }));
     expect(listed).toMatchObject({ action: 'recording.list', patient: ama, detail: { count: 1 }, outcome: 'success' });
+    expect(await eventOf(() => patient.call('get_my_recording', { p_recording_id: row.id }))).toMatchObject({
+      actor: { id: ama },
+      patient: ama,
+      purpose: 'PATRQT',
+    });
     const nothing = await eventOf(() => outsider.call('list_my_recordings'));
     expect(nothing).toMatchObject({ action: 'recording.list', actor: { id: 'dr-esi' }, detail: { count: 0 } });
     expect(nothing.patient).toBeUndefined();
@@ -303,6 +308,7 @@ describe('who saw my record', () => {
     expect(event).toMatchObject({
       action: 'audit.report',
       kind: 'read',
+      purpose: 'PATRQT',
       patient: 'kojo',
       actor: { id: 'kojo' },
       detail: { count: 0 },
@@ -352,6 +358,7 @@ describe('the log', () => {
         kind: 'read',
         outcome: 'success',
         patient: 'yaa',
+        purpose: 'HOPERAT',
         detail: { count: 1, filters: ['action', 'doneBy', 'patient'] },
       });
       expect(['auditor-1', 'admin-1']).toContain(event.actor.id);
@@ -415,7 +422,7 @@ describe('for system admins', () => {
       const { data } = await admin.call('list_recording_holds', { p_recording_id: samples.ids.uuid() });
       expect(data).toEqual({ status: 'not_found' });
     });
-    expect(missing).toMatchObject({ action: 'hold.list', outcome: 'failed' });
+    expect(missing).toMatchObject({ action: 'hold.list', outcome: 'failed', purpose: 'HOPERAT' });
     for (const one of [patient, provider, auditor]) {
       const denied = await eventOf(async () => {
         expect((await one.call('list_recording_holds', { p_recording_id: row.id })).data).toEqual({

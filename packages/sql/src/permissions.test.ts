@@ -84,6 +84,13 @@ test("a host's own role may call what it was permitted, even where the role came
   }
 });
 
+test('a role of the host for people, where it has no authenticated, may be permitted what that one may', async () => {
+  await db.pool.query(`
+    SELECT clinic.permit('${role}', VARIADIC array_agg(p.function)) FROM clinic.permission p WHERE p.role = 'authenticated';
+    SELECT clinic.apply_permissions()`);
+  expect(await callable(role)).toEqual(expect.arrayContaining([...(await callable('authenticated'))]));
+});
+
 test('nobody permits anything to anon or PUBLIC, nor an inner function to authenticated', async () => {
   for (const [who, what] of [
     ['anon', 'clinic_api.anything'],
