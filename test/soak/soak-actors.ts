@@ -5,7 +5,7 @@ import type pg from 'pg';
 import type { SoakLedger } from './soak-ledger.ts';
 
 /** What one worker works with: a connection of its own. */
-export interface SoakWorker {
+interface SoakWorker {
   readonly client: pg.Client;
   readonly stores: Stores;
   readonly ledger: SoakLedger;
