@@ -1,3 +1,4 @@
+import { sha256, toHex } from '@medzen/core';
 import {
   brokenObjectStores,
   fakeClock,
@@ -194,6 +195,18 @@ describe('a put', () => {
     const { standIn, objects } = await stage();
     const put = objects.put('a', bytes('x'), { contentType, ifExists: 'refuse' });
     await expect(put).rejects.toMatchObject({ code: 'invalid_input' });
+    await standIn.close();
+  });
+
+  test('reads nothing back where that is turned off', async () => {
+    const { standIn, client } = await stage();
+    const objects = supabaseObjects(client, {
+      bucket: 'recordings',
+      readBack: false,
+      fetch: () => Promise.reject(new Error('nothing is to be read')),
+    });
+    const head = await objects.put('a', bytes('x'), { contentType });
+    expect(toHex(head.sha256)).toBe(toHex(sha256(bytes('x'))));
     await standIn.close();
   });
 
