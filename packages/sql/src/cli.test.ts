@@ -51,6 +51,13 @@ describe('add', () => {
   test('writes folders for Prisma, and the models beside the datasource under the name of the schema', async () => {
     host.write('prisma/schema/main.prisma', 'datasource db {\n  provider = "postgresql"\n}\n');
     host.write('prisma/migrations/0_init/migration.sql', 'SELECT 1;');
+    expect(await host.run('add', '--target', 'prisma', '--schema', 'clinic')).toBe(0);
+    expect(host.said).toContain('schemas = ["public", "clinic"]'); // without it, the models would be an error to Prisma
+    expect(host.files()).not.toContain('prisma/schema/medzen.prisma');
+    host.write(
+      'prisma/schema/main.prisma',
+      'datasource db {\n  provider = "postgresql"\n  schemas = ["public", "clinic"]\n}\n',
+    );
     host.write('prisma/migrations/migration_lock.toml', 'provider = "postgresql"');
     expect(await host.run('add', '--target', 'prisma', '--schema', 'clinic')).toBe(0);
     expect(order('prisma/migrations').slice(1)).toEqual(ids);

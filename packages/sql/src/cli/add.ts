@@ -54,11 +54,15 @@ export function add(options: AddOptions, known: readonly Migration[], io: CliIo)
     const name = target.stamped ? `${stamps[at]}_medzen_${migration.id}` : migration.id;
     return [join(dir, target.path(name)), fileText(migration, text)];
   });
-  if (models !== undefined && changed === undefined) files.push([models.path, models.text]);
+  if (models?.named === true && changed === undefined) files.push([models.path, models.text]);
   for (const [path, content] of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { flag: 'wx' }); // never over a file that came in the meantime
   }
+  if (models?.named === false)
+    io.complain(
+      `To read these tables with Prisma, put schemas = ["public", "${text.schema}"] into the datasource, and run this again for medzen.prisma.`,
+    );
   return files.map(([path]) => relative(io.cwd, path));
 }
 
