@@ -76,7 +76,7 @@ export type Delegate = Record<
 >;
 
 /** The delegates. */
-export interface ClinicTransaction extends PrismaLike {
+interface ClinicTransaction extends PrismaLike {
   readonly practice: Delegate;
   readonly patient: Delegate;
   readonly note: Delegate;

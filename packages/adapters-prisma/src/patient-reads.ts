@@ -3,7 +3,7 @@ import type { AuditedShape, ModelShape } from './model-shape.ts';
 import type { Hidden } from './widen-selection.ts';
 
 /** What one query read of one patient. */
-export interface PatientRead {
+interface PatientRead {
   /** `Model.field`. */
   readonly fields: Set<string>;
   /** How many rows of each model. */

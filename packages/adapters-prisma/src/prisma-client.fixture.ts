@@ -70,16 +70,23 @@ export async function openClient<Client>(
   });
 }
 
+const require = createRequire(import.meta.url); // their ESM builds do not resolve in Node
+
 /** The packages of one major version. */
 const packagesOf = {
-  7: { client: '@prisma/client', generator: '@prisma/client-generator-ts', internals: '@prisma/internals', block: '' },
-  6: {
+  7: () => ({
+    client: '@prisma/client',
+    about: require('@prisma/client/package.json') as { version: string },
+    generator: require('@prisma/client-generator-ts') as typeof Generator,
+    internals: require('@prisma/internals') as typeof Internals,
+  }),
+  6: () => ({
     client: 'prisma-client-6',
-    generator: 'prisma-client-generator-ts-6',
-    internals: 'prisma-internals-6',
-    block: 'previewFeatures = ["queryCompiler", "driverAdapters"]\n  engineType = "client"',
-  },
-} as const;
+    about: require('prisma-client-6/package.json') as { version: string },
+    generator: require('prisma-client-generator-ts-6') as typeof Generator,
+    internals: require('prisma-internals-6') as typeof Internals,
+  }),
+};
 
 /**
  * The folder of the generated client, which is made when it is not there (by the parts of `prisma generate` that need neither an
@@ -89,16 +96,19 @@ const packagesOf = {
  */
 export async function generatedClient(models: string = hostModels, major: 6 | 7 = 7): Promise<string> {
   const home = fileURLToPath(new URL('../.generated/', import.meta.url));
-  const require = createRequire(import.meta.url); // their ESM builds do not resolve in Node
-  const names = packagesOf[major];
-  const { version } = require(`${names.client}/package.json`) as { version: string };
+  const {
+    client,
+    about: { version },
+    generator: { PrismaClientTsGenerator },
+    internals: { getConfig, getDMMF },
+  } = packagesOf[major]();
   const schema = `
 generator client {
   provider               = "prisma-client"
   output                 = "./client"
   generatedFileExtension = "ts"
   importFileExtension    = "ts"
-  ${names.block}
+  ${major === 6 ? 'engineType = "client"' : ''}
 }
 
 datasource db {
@@ -111,8 +121,6 @@ ${models}`;
   const folder = join(home, digest, 'client');
   if (existsSync(folder)) return folder;
 
-  const { PrismaClientTsGenerator } = require(names.generator) as typeof Generator;
-  const { getConfig, getDMMF } = require(names.internals) as typeof Internals;
   const making = join(home, randomUUID());
   await mkdir(making, { recursive: true });
   const schemaPath = join(making, 'schema.prisma');
@@ -130,7 +138,7 @@ ${models}`;
     version,
     ...(major === 6 ? { binaryPaths: {} } : {}), // none is wanted, but 6 looks
   });
-  if (major === 6) await importFrom(names.client, join(making, 'client'));
+  if (major === 6) await importFrom(client, join(making, 'client'));
   await rename(making, join(home, digest)).catch(async (error: unknown) => {
     await rm(making, { recursive: true });
     if (!existsSync(folder)) throw error; // otherwise another worker was first
