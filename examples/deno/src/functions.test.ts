@@ -170,6 +170,21 @@ describe('my-recordings, in Deno', () => {
     expect(await events('service.access')).toHaveLength(before);
   });
 
+  test('answers the preflight of a browser, with the headers that functions.invoke of supabase-js sends', async () => {
+    const wanted = ['apikey', 'authorization', 'content-type', 'x-client-info', 'x-firebase-token'];
+    const answer = await fetch(`${gateway.url}/functions/v1/my-recordings`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: app,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': wanted.join(','),
+      },
+    });
+    expect(answer.ok).toBe(true);
+    const allowed = answer.headers.get('access-control-allow-headers')?.split(', ');
+    expect(allowed).toEqual(expect.arrayContaining(wanted));
+  });
+
   test('refuses origins that are not listed', async () => {
     const answer = await ask('my-recordings', await tokenOf('ama', ['patient']), { origin: 'https://evil.example' });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();

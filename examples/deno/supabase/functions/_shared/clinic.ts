@@ -51,7 +51,10 @@ export function createClinic(settings: Settings): Clinic {
       header,
       ...(settings.firebaseKeys === undefined ? {} : { jwks: settings.firebaseKeys }),
     }),
-    cors: exactOrigins(...settings.origins),
+    cors: exactOrigins(...settings.origins).with({
+      // What supabase-js sends besides, and the header of tokens.
+      allowHeaders: ['apikey', 'authorization', 'content-type', 'x-client-info', header],
+    }),
     objects: supabaseObjects(service, { bucket: settings.bucket }),
     asPerson: (request) =>
       asUser(request, {
