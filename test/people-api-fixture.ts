@@ -5,7 +5,7 @@ import { type FreshDatabase, freshDatabase } from './postgres.ts';
 import { supabaseProject } from './postgrest-stand-in-contexts.ts';
 
 /** What the functions of people answer, as far as tests look into it. */
-export interface PeopleAnswer {
+interface PeopleAnswer {
   readonly status: string;
   readonly recordings?: readonly Readonly<Record<string, unknown>>[];
   readonly recording?: Readonly<Record<string, unknown>>;
