@@ -5,7 +5,7 @@ export type Selection = Readonly<Record<string, unknown>>;
 
 /** What was added to a selection, and must not be in the answer. */
 export interface Hidden {
-  /** Fields and relations to take out of the row; `kept` when a computed field may still need the value. */
+  /** Fields and relations to take out of the row; `kept`, out of sight only, where a computed field may still need the value. */
   readonly fields: Map<string, 'removed' | 'kept'>;
   /** The same of nested rows, by relation. */
   readonly within: Map<string, Hidden>;
@@ -44,13 +44,8 @@ export function widenSelection(shape: ModelShape, given: Selection): Widened {
   }
   if (shape.audited === undefined) return { args, hidden, phi };
 
-  const select = part === 'select' ? (args.select as Selection) : undefined; // partOf looked
   const certain = shape.audited.phi.some((field) => isReturned(shape, args, field));
-  // A field that the schema does not have is one that another extension computes, perhaps of PHI.
-  const computed =
-    select !== undefined && Object.keys(select).some((key) => select[key] === true && isForeign(shape, key));
-  if (select === undefined || certain || computed)
-    demand(shape, args, shape.audited.patient, hidden, select === undefined || computed ? 'kept' : 'removed');
+  if (certain || mayCompute(shape, args)) demand(shape, args, shape.audited.patient, hidden);
   return { args, hidden, phi: phi || certain };
 }
 
@@ -60,13 +55,12 @@ function demand(
   args: Record<string, unknown>,
   [name, ...rest]: readonly string[],
   hidden: Hidden,
-  how: 'removed' | 'kept',
 ): void {
   if (name === undefined) return;
   const part = partOf(args);
   if (rest.length === 0) {
     if (isReturned(shape, args, name)) return;
-    hidden.fields.set(name, how);
+    hidden.fields.set(name, mayCompute(shape, args) ? 'kept' : 'removed');
     if (part === 'select') args.select = { ...(args.select as Selection), [name]: true };
     else args.omit = { ...(isSelection(args.omit) ? args.omit : {}), [name]: false };
     return;
@@ -78,10 +72,10 @@ function demand(
   const value = chosen[name];
   const loaded = value === true || isSelection(value);
   const nested: Record<string, unknown> = loaded ? (value === true ? {} : { ...value }) : { select: {} };
-  if (!loaded) hidden.fields.set(name, how);
+  if (!loaded) hidden.fields.set(name, 'removed');
   const within = hidden.within.get(name) ?? nothingHidden();
   hidden.within.set(name, within);
-  demand(target, nested, rest, within, how);
+  demand(target, nested, rest, within);
   args[into] = { ...chosen, [name]: Object.keys(nested).length > 0 ? nested : true };
 }
 
@@ -91,8 +85,11 @@ function isReturned(shape: ModelShape, args: Selection, field: string): boolean 
   return (typeof own === 'boolean' ? own : shape.omitted[field]) !== true;
 }
 
-function isForeign(shape: ModelShape, key: string): boolean {
-  return key !== '_count' && !shape.scalars.has(key) && !shape.relations.has(key);
+/** Whether another extension may compute a field of these rows: without `select` any, with it one that the schema does not have. */
+function mayCompute(shape: ModelShape, args: Selection): boolean {
+  if (partOf(args) !== 'select') return true;
+  const foreign = (key: string): boolean => key !== '_count' && !shape.scalars.has(key) && !shape.relations.has(key);
+  return Object.entries(args.select as Selection).some(([key, value]) => value === true && foreign(key)); // partOf looked
 }
 
 function partOf(args: Selection): 'select' | 'include' | undefined {
