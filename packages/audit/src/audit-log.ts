@@ -22,11 +22,17 @@ import type { AccessReport, AccessReportOptions } from './access-report.ts';
 import type { EventPage } from './event-page.ts';
 import { openPage } from './open-page.ts';
 import { reportAccess } from './report-access.ts';
+import type { Spool } from './spool.ts';
 
 /** What an audit log is made of. */
 export interface AuditLogDeps {
   /** Where events go: `sqlStores(wire).audit`, `memoryStores().audit`, or a host's own. */
   readonly store: AuditStore;
+  /**
+   * Where events wait while the store is down. With it, what is `independent` (reads, denials, failures) is accepted once it is durable there; what
+   * belongs to a host's transaction never is, because nobody could tell whether that commits. Without it, nothing is accepted while the store is down.
+   */
+  readonly spool?: Spool;
   /** Gives `event.at`; the machine's own by default. */
   readonly clock?: Clock;
   readonly ids?: Ids;
@@ -43,17 +49,19 @@ export interface RecordOptions {
   readonly durability?: 'joined' | 'independent';
 }
 
+/** Where an event is: `durable`, in the store. `pending-commit`: becomes durable when the host commits. `spooled`: durable beside the store, which was down. */
+export type RecordStatus = AppendResult['status'] | 'spooled';
+
 /** One recorded event. */
 export interface Recorded {
-  /** `durable`: on disk. `pending-commit`: becomes durable when the host commits. */
-  readonly status: AppendResult['status'];
+  readonly status: RecordStatus;
   /** UUIDv7. */
   readonly id: string;
 }
 
 /** Several, recorded together. */
 export interface RecordedMany {
-  readonly status: AppendResult['status'];
+  readonly status: RecordStatus;
   /** In the order of the facts. */
   readonly ids: readonly string[];
 }
@@ -152,18 +160,21 @@ export interface AuditLog {
  * ```
  */
 export function createAuditLog(deps: AuditLogDeps): AuditLog {
-  const { store, clock = systemClock, random = systemRandom } = deps;
+  const { store, spool, clock = systemClock, random = systemRandom } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
 
   const append = async (
     scope: Scope,
     events: readonly SealedEvent[],
     durability: 'joined' | 'independent',
-  ): Promise<AppendResult> => {
+  ): Promise<{ readonly status: RecordStatus }> => {
     try {
       return await store.append(scope, events, { durability });
     } catch (error) {
-      throw storeTrouble(error);
+      const trouble = storeTrouble(error);
+      if (spool === undefined || durability !== 'independent' || trouble.code !== 'store_unavailable') throw trouble;
+      await spool.keep(scope, events);
+      return { status: 'spooled' };
     }
   };
 

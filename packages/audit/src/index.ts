@@ -1,5 +1,6 @@
 export * from './access-report.ts';
 export * from './audit-log.ts';
+export * from './batched-audit-store.ts';
 export * from './checkpoint.ts';
 export * from './consistency-proof.ts';
 export * from './cosigner.ts';
@@ -12,6 +13,8 @@ export * from './object-tiles.ts';
 export * from './publish-log.ts';
 export * from './sequencer.ts';
 export * from './signer.ts';
+export * from './spool.ts';
+export * from './tick-handler.ts';
 export * from './tile-log.ts';
 export * from './tile-storage.ts';
 export * from './tree-hash.ts';

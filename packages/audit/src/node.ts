@@ -1,1 +1,2 @@
+export * from './node/create-spool.ts';
 export * from './node/directory-tiles.ts';

@@ -3,6 +3,7 @@ import { signCheckpoint } from './checkpoint.ts';
 import { createCosigning } from './cosigning.ts';
 import { createLogGuard } from './log-guard.ts';
 import type { Signer } from './signer.ts';
+import { sleepUntil } from './sleep-until.ts';
 import { createTileReader } from './tile-reader.ts';
 import { createTreeHasher } from './tree-hasher.ts';
 import type { WitnessClient } from './witness-client.ts';
@@ -180,16 +181,3 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
 }
 
 const maxPauseMs = 60_000;
-
-function sleepUntil(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
-}

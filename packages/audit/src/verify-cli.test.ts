@@ -164,7 +164,7 @@ describe('medzen-verify', () => {
       const source = directoryTiles(at('whole'));
       for (const path of ['checkpoint', 'tile/0/000', 'tile/0/001', 'tile/0/002.p/88', 'tile/1/000.p/2'])
         await client.send(
-          new PutObjectCommand({ Bucket: 'logs', Key: `audit/${path}`, Body: await source.read(path) }),
+          new PutObjectCommand({ Bucket: 'logs', Key: `audit/${path}`, Body: (await source.read(path)) ?? '' }),
         );
       const { code, out } = await runIn(
         {

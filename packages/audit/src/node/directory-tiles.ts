@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { equalBytes, MedzenError } from '@medzen/core';
 import type { TileTarget } from '../tile-storage.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /**
  * A log's static files in a folder, which any web server can serve as it is.
@@ -61,16 +62,6 @@ async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Only then does the name survive a loss of power. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,0 +1,120 @@
+import { memoryStores } from '@medzen/adapters-local';
+import {
+  type AuditEventDraft,
+  type AuditStore,
+  createIds,
+  MedzenError,
+  type SealedEvent,
+  sealEvent,
+  systemClock,
+  systemRandom,
+} from '@medzen/core';
+import { describe, expect, it } from 'vitest';
+import { batchedAuditStore } from './batched-audit-store.ts';
+
+const scope = { tenant: 'default' };
+const independent = { durability: 'independent' } as const;
+const sealing = { clock: systemClock, random: systemRandom, ids: createIds(systemClock, systemRandom) };
+const draft: AuditEventDraft = {
+  action: 'recording.view',
+  kind: 'read',
+  outcome: 'success',
+  tenant: 'default',
+  actor: { id: 'u1', type: 'user' },
+  source: {},
+};
+const event = (tenant = 'default'): SealedEvent => sealEvent({ ...draft, tenant }, sealing);
+
+/** A store that notes the size of each write, a batch before it, and a clock moved by hand. */
+function setUp(options: { maxEvents?: number } = {}, fail?: MedzenError) {
+  const { audit } = memoryStores();
+  const writes: number[] = [];
+  const store: AuditStore = {
+    ...audit,
+    append: async (to, events, appendOptions) => {
+      writes.push(events.length);
+      if (fail !== undefined) throw fail;
+      return audit.append(to, events, appendOptions);
+    },
+  };
+  const due: (() => void)[] = [];
+  const schedule = (callback: () => void): void => void due.push(callback);
+  const batched = batchedAuditStore(store, { ...options, schedule });
+  const tick = (): void => {
+    for (const callback of due.splice(0)) callback();
+  };
+  return { audit, batched, writes, tick };
+}
+
+describe('a batched store', () => {
+  it('writes what many callers gave within the delay in one go, and tells each when it is durable', async () => {
+    const { batched, writes, tick, audit } = setUp();
+    let told = 0;
+    const calls = Array.from({ length: 30 }, () =>
+      batched.append(scope, [event()], independent).then(({ status }) => {
+        expect(status).toBe('durable');
+        told++;
+      }),
+    );
+    await Promise.resolve();
+    expect([told, writes]).toEqual([0, []]);
+    tick();
+    await Promise.all(calls);
+    expect(writes).toEqual([30]);
+    expect((await audit.search(scope, { limit: 1000 })).events).toHaveLength(30);
+  });
+
+  it('writes a full batch at once, and never one that is too large', async () => {
+    const { batched, writes, tick } = setUp({ maxEvents: 10 });
+    const calls = [4, 4, 4, 2, 12, 6].map((count) =>
+      batched.append(
+        scope,
+        Array.from({ length: count }, () => event()),
+        independent,
+      ),
+    );
+    tick();
+    await Promise.all(calls);
+    expect(writes.toSorted((a, b) => a - b)).toEqual([6, 6, 8, 12]); // 12 came in one call
+  });
+
+  it('keeps tenants apart', async () => {
+    const { batched, writes, tick } = setUp();
+    const calls = ['a', 'b', 'a'].map((tenant) => batched.append({ tenant }, [event(tenant)], independent));
+    tick();
+    await Promise.all(calls);
+    expect(writes.sort()).toEqual([1, 2]);
+  });
+
+  it('lets nobody pay for another’s bad event', async () => {
+    const { batched, tick, audit } = setUp();
+    const [good, foreign] = [event(), event('other')];
+    const calls = [batched.append(scope, [good], independent), batched.append(scope, [foreign], independent)];
+    tick();
+    const [first, second] = await Promise.allSettled(calls);
+    expect(first?.status).toBe('fulfilled');
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'invalid_input' } });
+    expect((await audit.search(scope, {})).events.map(({ id }) => id)).toEqual([good.id]);
+  });
+
+  it('tells all when the store is down, and asks it once', async () => {
+    const { batched, tick, writes } = setUp({}, new MedzenError('store_unavailable', 'down'));
+    const calls = [event(), event()].map((one) => batched.append(scope, [one], independent));
+    tick();
+    for (const result of await Promise.allSettled(calls))
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+    expect(writes).toEqual([2]);
+  });
+
+  it('gathers nothing that belongs to a transaction of the host', async () => {
+    const { batched, writes } = setUp();
+    await batched.append(scope, [event()]);
+    await batched.append(scope, [event()], { durability: 'joined' });
+    expect(writes).toEqual([1, 1]);
+  });
+
+  it('refuses bounds that make no sense', () => {
+    for (const options of [{ maxEvents: 1 }, { maxEvents: 1001 }, { maxDelayMs: -1 }, { maxDelayMs: Number.NaN }])
+      expect(() => batchedAuditStore(memoryStores().audit, options)).toThrow(/batch holds|event waits/);
+  });
+});

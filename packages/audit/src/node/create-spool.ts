@@ -1,0 +1,243 @@
+import { appendFile, mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type AuditStore,
+  isMedzenError,
+  type Logger,
+  MedzenError,
+  type Scope,
+  type SealedEvent,
+  silentLogger,
+} from '@medzen/core';
+import { sleepUntil } from '../sleep-until.ts';
+import type { Drained, Spool } from '../spool.ts';
+import { lockFolder } from './lock-folder.ts';
+import { openSpoolFile, type SpoolFile } from './spool-file.ts';
+import { formatSpoolLine, parseSpoolLine, type SpooledEvent } from './spool-line.ts';
+import { syncFolder } from './sync-folder.ts';
+
+/** Where and how much. */
+export interface CreateSpoolOptions {
+  /** A folder on a disk that outlives the process, of this process's own; made when it is not there. */
+  readonly folder: string;
+  /** Bytes that may wait; past them `keep` refuses. 1 GiB when absent. */
+  readonly maxBytes?: number;
+  readonly logger?: Logger;
+  /** Waits between drains of `run`; ends early, without an error, when the signal is aborted. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** A spool in a folder. */
+export interface FolderSpool extends Spool {
+  /** Drains whenever something waits, until the signal. @param options - `intervalMs` ≥ 1 */
+  run(store: AuditStore, options: { readonly intervalMs: number; readonly signal: AbortSignal }): Promise<void>;
+  /** Gives the folder back. What waits stays, for the next process. */
+  close(): Promise<void>;
+}
+
+/** A new file is begun past this many bytes, so that what was handed over can go. */
+const fileBytes = 8 * 1024 * 1024;
+const batchEvents = 500;
+const active = 'events.spool';
+const aside = 'rejected.spool';
+
+/**
+ * Makes a spool: each event is flushed to the disk (fsync) before it counts as kept, and what a killed process had kept, the next one finds.
+ *
+ * @throws MedzenError `invalid_configuration` when another process has the folder, or it cannot be used
+ * @example
+ * ```ts
+ * import { createAuditLog } from '@medzen/audit';
+ * import { createSpool } from '@medzen/audit/node';
+ * import type { AuditStore } from '@medzen/core';
+ * async function start(store: AuditStore, signal: AbortSignal) {
+ *   const spool = await createSpool({ folder: '/var/lib/clinic/audit-spool' });
+ *   void spool.run(store, { intervalMs: 5000, signal });
+ *   return createAuditLog({ store, spool });
+ * }
+ * ```
+ */
+export async function createSpool(options: CreateSpoolOptions): Promise<FolderSpool> {
+  const { folder, maxBytes = 1024 ** 3, logger = silentLogger, sleep = sleepUntil } = options;
+  const at = (name: string): string => join(folder, name);
+  let file: SpoolFile;
+  let unlock: () => Promise<void>;
+  try {
+    await mkdir(folder, { recursive: true });
+    unlock = await lockFolder(folder, process.pid);
+    file = await openSpoolFile(at(active));
+  } catch (cause) {
+    if (isMedzenError(cause)) throw cause;
+    throw new MedzenError('invalid_configuration', 'The folder of the spool cannot be used', { cause });
+  }
+  let waiting = (await eventsIn(at(active))).length;
+  let bytes = file.length;
+  let sequence = 0;
+  for (const name of await closedFiles(folder)) {
+    const content = await readFile(at(name));
+    waiting += linesOf(content).length;
+    bytes += content.length;
+    sequence = Math.max(sequence, Number.parseInt(name, 10));
+  }
+
+  // One thing at a time is done to the files.
+  let last: Promise<unknown> = Promise.resolve();
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work);
+    last = next.catch(() => {}); // told to its own caller
+    return next;
+  };
+
+  /** Closes the present file under the next number, and begins another. */
+  const rotate = async (): Promise<void> => {
+    if (file.length === 0) return;
+    await file.close();
+    await rename(at(active), at(`${String(++sequence).padStart(12, '0')}.spool`));
+    file = await openSpoolFile(at(active));
+    await syncFolder(folder);
+  };
+
+  let gathered: { readonly lines: string; readonly count: number; readonly done: (error?: unknown) => void }[] = [];
+
+  /** Whatever came while the disk was busy goes in one write. */
+  const writeGathered = async (): Promise<void> => {
+    const mine = gathered;
+    gathered = [];
+    if (mine.length === 0) return;
+    const text = mine.map(({ lines }) => lines).join('');
+    try {
+      if (bytes + Buffer.byteLength(text) > maxBytes) throw new Error('the spool is full');
+      if (file.length > fileBytes) await rotate();
+      await file.add(text);
+    } catch (cause) {
+      const error = new MedzenError('store_unavailable', 'The event could not be kept aside either', { cause });
+      for (const { done } of mine) done(error);
+      return;
+    }
+    bytes += Buffer.byteLength(text);
+    for (const { count, done } of mine) {
+      waiting += count;
+      done();
+    }
+  };
+
+  const setAside = async (line: string, why: string): Promise<void> => {
+    await appendFile(at(aside), `${line}\n`, { flush: true });
+    logger.error('an event of the spool was set aside', { why });
+  };
+
+  /** Hands a run of one tenant's events over; those that the store refuses for good, one by one, are set aside. */
+  const handOver = async (store: AuditStore, events: readonly SpooledEvent[]): Promise<number> => {
+    const [first] = events;
+    if (first === undefined) return 0;
+    const { tenant } = first;
+    const sealed = events.map(({ id, body }) => ({ id, body }));
+    try {
+      await store.append({ tenant }, sealed, { durability: 'independent' });
+      return 0;
+    } catch (error) {
+      if (!isMedzenError(error) || !(error.code === 'audit_conflict' || error.code === 'invalid_input'))
+        throw isMedzenError(error)
+          ? error
+          : new MedzenError('store_unavailable', 'The audit store did not answer', { cause: error });
+      if (events.length === 1) {
+        await setAside(formatSpoolLine(tenant, first).trimEnd(), error.code);
+        return 1;
+      }
+      let rejected = 0;
+      for (const event of events) rejected += await handOver(store, [event]);
+      return rejected;
+    }
+  };
+
+  const drainFile = async (store: AuditStore, name: string): Promise<{ drained: number; rejected: number }> => {
+    const content = await readFile(at(name));
+    const lines = linesOf(content);
+    let rejected = 0;
+    let run: SpooledEvent[] = [];
+    for (const line of lines) {
+      const event = parseSpoolLine(line);
+      if (event === undefined) {
+        await setAside(line, 'damaged');
+        rejected++;
+        continue;
+      }
+      if (run.length === batchEvents || (run[0] !== undefined && run[0].tenant !== event.tenant)) {
+        rejected += await handOver(store, run);
+        run = [];
+      }
+      run.push(event);
+    }
+    rejected += await handOver(store, run);
+    await unlink(at(name));
+    await syncFolder(folder);
+    bytes -= content.length;
+    waiting -= lines.length;
+    return { drained: lines.length - rejected, rejected };
+  };
+
+  const drainAll = async (store: AuditStore): Promise<Drained> => {
+    let [drained, rejected] = [0, 0];
+    await exclusively(rotate);
+    for (const name of await closedFiles(folder)) {
+      // File by file, so that what comes meanwhile is kept without waiting for all of them.
+      const done = await exclusively(() => drainFile(store, name));
+      drained += done.drained;
+      rejected += done.rejected;
+    }
+    return { drained, rejected, left: waiting };
+  };
+
+  let lastDrain: Promise<unknown> = Promise.resolve();
+  const drain: Spool['drain'] = (store) => {
+    const next = lastDrain.then(() => drainAll(store));
+    lastDrain = next.catch(() => {}); // told to its own caller
+    return next;
+  };
+
+  return {
+    keep: (scope: Scope, events: readonly SealedEvent[]) =>
+      new Promise((resolve, reject) => {
+        const lines = events.map((event) => formatSpoolLine(scope.tenant, event)).join('');
+        const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+        gathered.push({ lines, count: events.length, done });
+        void exclusively(writeGathered);
+      }),
+    drain,
+    size: async () => waiting,
+    run: async (store, { intervalMs, signal }) => {
+      while (!signal.aborted) {
+        try {
+          if (waiting > 0) await drain(store);
+        } catch (error) {
+          logger.warn('the spool could not be drained', {
+            code: isMedzenError(error) ? error.code : 'internal',
+            waiting,
+          });
+        }
+        await sleep(intervalMs, signal);
+      }
+    },
+    close: () =>
+      exclusively(async () => {
+        await writeGathered();
+        await file.close();
+        await unlock();
+      }),
+  };
+}
+
+async function closedFiles(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder)).filter((name) => /^\d{12}\.spool$/.test(name)).sort();
+}
+
+async function eventsIn(path: string): Promise<readonly string[]> {
+  return linesOf(await readFile(path));
+}
+
+function linesOf(content: Buffer): readonly string[] {
+  return content
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+}
