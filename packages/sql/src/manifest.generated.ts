@@ -14,7 +14,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000008_legal_hold', checksum: '09fc779d7ed385ebdef98005c7fe71df2f996ead10a629015a1e68722edbb354', breaking: false },
   { id: '000009_deletion', checksum: '2a32ab65e5c34c7c1d1ca5215d5666b0603a9a33ab293985b4091fd70aec7711', breaking: false },
   { id: '000010_identity', checksum: 'e8c2c3c6689d6c57705b490bb460bfac1083b4f6927b890706dc028b03b99545', breaking: false },
-  { id: '000011_audit_table', checksum: '8520f2fa652f4269028a856588d4d61f4c6a9ed685cb2c1720c66e23fbfea6c3', breaking: false },
+  { id: '000011_audit_table', checksum: '25c6bc65d6c65ac0e822439c9c5b28ed95a33eae737284785400f95bb6e3ca47', breaking: false },
   { id: '000012_people_api', checksum: '8103bfaa4477a6424b9c1d7eb6a7dfce59d55ba8e5642554dc8888de5e7cd7fc', breaking: false },
   { id: '000013_access', checksum: 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', breaking: false },
   { id: '000014_jobs', checksum: 'c38d7990bf721850ee7b69acfe4ca56f18fcbc787995a6073ad4d69cddd9679b', breaking: false },
