@@ -43,8 +43,8 @@ export interface HostClient extends HostTransactionClient {
 }
 
 /** A client of the generated class on its own pool. */
-export function hostClient(connectionString: string, max = 12): Promise<HostClient> {
-  return openClient<HostClient>(hostModels, connectionString, { max });
+export function hostClient(connectionString: string, max = 12, major: 6 | 7 = 7): Promise<HostClient> {
+  return openClient<HostClient>(hostModels, connectionString, { max, major });
 }
 
 /**

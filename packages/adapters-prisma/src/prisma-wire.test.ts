@@ -23,37 +23,56 @@ const functions: Readonly<Record<string, SqlFunction>> = Object.fromEntries(
 
 let db: FreshDatabase;
 let prisma: HostClient;
+let prisma6: HostClient;
 beforeAll(async () => {
   db = await freshDatabase();
   await db.pool.query(wireEchoSql('medzen'));
   prisma = await hostClient(db.url);
+  prisma6 = await hostClient(db.url, 12, 6);
 }, 120_000);
 afterAll(async () => {
   await prisma.$disconnect();
+  await prisma6.$disconnect();
   await db.drop();
 });
 
+/** What the cases are put to. */
+const options = (client: () => HostClient) => ({
+  test,
+  skip: test.skip,
+  capabilities: ['host-transaction', 'concurrency'] as const,
+  async createContext(): Promise<WireContext> {
+    await db.pool.query('TRUNCATE medzen.contract_note');
+    const wire = prismaWire(client(), { functions });
+    return {
+      wire,
+      sqlstateOf: (code) => sqlstates[code],
+      async transaction() {
+        const { tx, commit, rollback } = await openTransaction(client());
+        return { wire: prismaWire(tx, { root: wire, functions }), commit, rollback };
+      },
+    };
+  },
+});
+
 describe('prismaWire', { meta: { carrier: 'Prisma' } }, () => {
-  const options = {
-    test,
-    skip: test.skip,
-    capabilities: ['host-transaction', 'concurrency'] as const,
-    async createContext(): Promise<WireContext> {
-      await db.pool.query('TRUNCATE medzen.contract_note');
-      const wire = prismaWire(prisma, { functions });
-      return {
-        wire,
-        sqlstateOf: (code) => sqlstates[code],
-        async transaction() {
-          const { tx, commit, rollback } = await openTransaction(prisma);
-          return { wire: prismaWire(tx, { root: wire, functions }), commit, rollback };
-        },
-      };
-    },
-  };
-  registerCases(wireCases, options);
-  const unseen = registerBroken(wireCases, brokenWires, options);
+  registerCases(
+    wireCases,
+    options(() => prisma),
+  );
+  const unseen = registerBroken(
+    wireCases,
+    brokenWires,
+    options(() => prisma),
+  );
   test('leaves no broken wire unnoticed', () => expect(unseen).toEqual([]));
+});
+
+describe('prismaWire over Prisma 6', () => {
+  registerCases(
+    wireCases,
+    options(() => prisma6),
+  );
 });
 
 describe('a call', () => {

@@ -49,6 +49,7 @@ export type AuditAction =
   | 'message.send'
   | 'message.read'
   | 'message.delete'
+  | 'table.read'
   | 'table.write'
   | 'table.delete'
   | 'webhook.reject'
