@@ -8,6 +8,16 @@ export interface Gateway {
   close(): void;
 }
 
+/** Of one connection, or of the body as it came on it: not handed on. */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'host',
+  'keep-alive',
+  'transfer-encoding',
+]);
+
 /**
  * A STAND-IN for Supabase's gateway: it hands requests on by the beginning of their path, and wants a key in `apikey` (or, of a function,
  * `authorization`) from whoever brings no link and is no provider. It knows of no other rule of the real one's.
@@ -25,11 +35,13 @@ export async function startGateway(
       if (path.startsWith('/rest/') && request.headers.apikey === undefined)
         return void response.writeHead(401).end('{"message":"No API key found in request"}');
       const { method = 'GET' } = request;
-      const { host: _, connection: __, 'content-length': ___, ...headers } = request.headers;
+      const headers = Object.fromEntries(
+        Object.entries(request.headers).filter(([name]) => !hopByHop.has(name)),
+      ) as Record<string, string>; // those that are lists are not sent here
       const body = method === 'GET' || method === 'HEAD' ? null : await buffer(request);
-      const init = { method, headers: headers as Record<string, string>, body, redirect: 'manual' as const }; // none is repeated
+      const init = { method, headers, body, redirect: 'manual' as const };
       const answer = await fetch(route.to + path.slice(route.strip.length), init);
-      const { 'content-encoding': ____, 'transfer-encoding': _____, ...kept } = Object.fromEntries(answer.headers);
+      const kept = Object.fromEntries([...answer.headers].filter(([name]) => !hopByHop.has(name)));
       response.writeHead(answer.status, kept).end(Buffer.from(await answer.arrayBuffer()));
     };
     pass().catch(() => response.destroy());
