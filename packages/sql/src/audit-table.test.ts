@@ -420,6 +420,38 @@ test.each([
   await expect(db.pool.query(`SELECT medzen.audit_table(${args})`)).rejects.toMatchObject({ code });
 });
 
+test('a role that the host names audits its own tables, and no others', async () => {
+  await db.pool.query(`CREATE ROLE audit_table_migrator LOGIN; GRANT USAGE, CREATE ON SCHEMA host TO audit_table_migrator;
+    CREATE TABLE host.others (id int PRIMARY KEY, patient text);
+    SELECT medzen.permit('audit_table_migrator', 'audit_table', 'unaudit_table', 'audit_change', 'note_audited', 'table_name', 'fail');
+    SELECT medzen.apply_permissions()`);
+  const url = new URL(db.url);
+  url.username = 'audit_table_migrator';
+  const migrator = db.open({ connectionString: url.href, max: 1 });
+  try {
+    await migrator.query(
+      `CREATE TABLE host.own (id int PRIMARY KEY, patient text); SELECT medzen.audit_table('host.own', 'patient')`,
+    );
+    await expect(migrator.query(`SELECT medzen.audit_table('host.others', 'patient')`)).rejects.toMatchObject({
+      code: '42501',
+    });
+    await expect(migrator.query(`SELECT medzen.audit_table('host.own', 'none')`)).rejects.toMatchObject({
+      code: 'MZ001',
+    });
+    expect(await eventsOf(`INSERT INTO host.own VALUES (1, 'p1')`)).toHaveLength(1);
+    await migrator.query(`SELECT medzen.unaudit_table('host.own')`);
+    const { rows } = await db.pool.query(
+      `SELECT actor FROM medzen.audit_event WHERE action = 'config.change' ORDER BY xid DESC LIMIT 1`,
+    );
+    expect(rows).toEqual([{ actor: 'audit_table_migrator' }]);
+  } finally {
+    await migrator.end();
+    await db.pool.query(
+      `DELETE FROM medzen.permission WHERE role = 'audit_table_migrator'; DROP OWNED BY audit_table_migrator; DROP ROLE audit_table_migrator`,
+    );
+  }
+});
+
 test('a table without patients is audited too', async () => {
   await db.pool.query(`CREATE TABLE host.setting (id int PRIMARY KEY)`);
   await audit('host.setting', null);
