@@ -8,6 +8,7 @@ import { strictEqual as equal, deepStrictEqual as same } from 'node:assert';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { examineSql, type Finding } from '../packages/sql/src/doctor.ts';
 import { installSql } from '../packages/sql/src/index.ts';
 import { startPostgres } from '../test/start-postgres.ts';
 
@@ -99,6 +100,19 @@ try {
       same(changes, [['unchanged']]);
     }
     same(await rows(admin, 'SELECT c::text FROM cron.job c ORDER BY jobid'), before);
+  });
+
+  await check('the doctor names what is not on the list, and its remedy puts it there', async () => {
+    await keeper.query("SELECT cron.unschedule('medzen_cleanup_rate_limits')");
+    const ofJobs = async (): Promise<readonly Finding[]> =>
+      (await examineSql(keeper)).findings.filter(({ id }) => id.startsWith('jobs.'));
+    const found = await ofJobs();
+    same(
+      found.map(({ id, message }) => [id, message]),
+      [['jobs.unscheduled', 'pg_cron does not run cleanup_rate_limits']],
+    );
+    await keeper.query(found[0]?.remedy ?? '');
+    same(await ofJobs(), []);
   });
 
   await check('a changed timetable is updated in place; a job that is switched off goes, and comes back', async () => {
