@@ -115,6 +115,16 @@ try {
     same(await ofJobs(), []);
   });
 
+  await check('on this Postgres the definitions are those of the baseline, which was made on a later one', async () => {
+    for (const [client, options] of [
+      [keeper, {}],
+      [clinic, { schema: 'clinic_log' }],
+    ] as const) {
+      const { findings, unexamined } = await examineSql(client, options);
+      same([findings.filter(({ id }) => /^(drift|grant|rls|trigger)\./.test(id)), unexamined], [[], []]);
+    }
+  });
+
   await check('a changed timetable is updated in place; a job that is switched off goes, and comes back', async () => {
     const ids = "SELECT jobid FROM cron.job WHERE jobname = 'medzen_cleanup_rate_limits'";
     const before = await rows(admin, ids);
