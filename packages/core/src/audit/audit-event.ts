@@ -105,7 +105,8 @@ export interface AuditEvent {
   readonly actor: AuditActor;
   /** Whose PHI it is: the host's id of the patient. */
   readonly patient?: string;
-  readonly target?: { readonly type: string; readonly id: string };
+  /** What was touched. Without an id when it was several at once: rows of a table by one statement. */
+  readonly target?: { readonly type: string; readonly id?: string };
   /** Names of the fields touched. Never values. */
   readonly fields?: readonly string[];
   readonly purpose?: PurposeOfUse;
