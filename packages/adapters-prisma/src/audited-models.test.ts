@@ -32,6 +32,7 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
     return {
       ...audit,
       async append(...call) {
+        expect(call[2]).toEqual({ durability: 'independent' });
         if (down !== undefined) throw down;
         calls.push(call[1].length);
         return audit.append(...call);
@@ -328,6 +329,14 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
       await plain.note.delete?.({ where: { id: 11 } });
     });
 
+    test('does not name a key that is PHI itself where the caller did not ask for it', async () => {
+      const client = audited(plain, { models: { Patient: { patient: 'mrn', phi: ['mrn', 'name'] } } });
+      expect(await client.patient.findUnique?.({ where: { id: 'p1' }, select: { name: true } })).toStrictEqual({
+        name: 'Ada',
+      });
+      expect(await reads()).toEqual({ 101: ['Patient.name'] });
+    });
+
     test('of thousands of rows is one event a patient, a thousand a call', async () => {
       await db.pool.query(`
       INSERT INTO patient SELECT 'many-' || i, 'n', 10000 + i, 50, NULL FROM generate_series(1, 2500) i;
@@ -440,13 +449,14 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
       expect(await events()).toEqual([]);
     });
 
-    test('without a caller, in a sequential transaction, for all of it, and without hanging', async () => {
+    test('without a caller, in a sequential transaction, for all of it: nothing in it is done', async () => {
       asking = undefined;
       const together = prisma.$transaction([
+        prisma.practice.updateMany?.({ data: { title: 'South' } }) ?? Promise.resolve(),
         prisma.patient.findUnique?.(one) ?? Promise.resolve(),
-        prisma.practice.findMany?.() ?? Promise.resolve(),
       ]);
       await expect(together).rejects.toMatchObject({ code: 'unauthenticated' });
+      expect(await plain.practice.findMany?.()).toEqual([{ id: 1, title: 'North' }]);
     });
 
     test('when the store is down, whatever it throws', async () => {
@@ -468,6 +478,10 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
         retryable: false,
         message: /change was made/,
       });
+      const together = prisma.$transaction([
+        prisma.patient.update?.({ where: { id: 'p2' }, data: { weight: 71 } }) ?? Promise.resolve(),
+      ]);
+      await expect(together).rejects.toMatchObject({ code: 'store_unavailable', retryable: false });
       const inside = prisma.$transaction(async (tx) =>
         tx.patient.update?.({ where: { id: 'p2' }, data: { weight: 99 } }),
       );

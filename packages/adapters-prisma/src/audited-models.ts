@@ -39,7 +39,6 @@ interface Operation {
   readonly args: unknown;
   readonly query: (args: unknown) => PromiseLike<unknown>;
   readonly __internalParams?: {
-    args?: unknown;
     readonly dataPath?: readonly string[];
     readonly transaction?: { readonly kind: string };
   };
@@ -59,7 +58,7 @@ const changes = /^(create|update|upsert|delete)/;
  * Fails closed: without a caller, or without a durable event, the query rejects and returns nothing. What finds nothing, or returns no PHI
  * field, is no event. Outside are raw queries, counts, and what a filter tells by matching.
  *
- * A change whose rows are returned has been made by the time its event is written. Outside a transaction it stands even if the event cannot
+ * A change whose rows are returned has been made by the time its event is written. Outside an interactive transaction it stands even if the event cannot
  * be written; the error says so, and is not `retryable`.
  *
  * @param options - models, store and caller
@@ -104,14 +103,9 @@ export function auditedModels(options: AuditedModelsOptions): AuditedModelsExten
     const args = isSelection(call.args) ? call.args : {};
     const rows = operation !== 'aggregate' && operation !== 'groupBy';
     const widened = rows ? widenSelection(shape, args) : { args, hidden: nothingHidden(), phi: false };
-    // Queries of a sequential transaction wait for one another: one that stopped here would leave the others waiting for ever.
-    const early = widened.phi && internal?.transaction?.kind !== 'batch';
-    const known = early ? await caller() : undefined;
+    const known = widened.phi ? await caller() : undefined;
 
-    const asked = internal?.args;
     const answer = await query(widened.args);
-    if (internal !== undefined) internal.args = asked; // by what was asked, Prisma trims what it computed
-
     const reads: PatientReads = new Map();
     if (rows) {
       const [end, hidden] = follow(shape, widened.hidden, internal?.dataPath ?? []);
@@ -124,7 +118,7 @@ export function auditedModels(options: AuditedModelsOptions): AuditedModelsExten
     try {
       await recordReads(audit, ctx, reads, target, sealing);
     } catch (error) {
-      throw unrecorded(error, changes.test(operation) && internal?.transaction === undefined);
+      throw unrecorded(error, changes.test(operation) && internal?.transaction?.kind !== 'itx');
     }
     return answer;
   };
