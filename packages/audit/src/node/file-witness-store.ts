@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MedzenError, sha256, toHex } from '@medzen/core';
+import { readTreeHead } from '../checkpoint.ts';
+import type { WitnessStore } from '../witness-store.ts';
+import { lockFolder } from './lock-folder.ts';
+import { syncFolder } from './sync-folder.ts';
+
+/** A witness's memory in a folder: one file a log, the last checkpoint it cosigned. */
+export interface FileWitnessStore extends WitnessStore {
+  /** Gives the folder back. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the memory of a witness in a folder. It is all that the witness's promise rests on: keep it on a disk that is not restored from copies.
+ *
+ * @param folder - of this process's own; made when it is not there
+ * @throws MedzenError `invalid_configuration` when another process has it
+ * @example
+ * ```ts
+ * import { createCosigner, createWitness } from '@medzen/audit';
+ * import { fileWitnessStore } from '@medzen/audit/node';
+ * async function witness(privateKey: Uint8Array, verifierKey: string) {
+ *   const cosigner = createCosigner({ name: 'compliance.example/w1', privateKey });
+ *   const logs = [{ origin: 'clinic.example/audit', verifierKeys: [verifierKey] }];
+ *   return createWitness({ cosigner, logs, store: await fileWitnessStore('/var/lib/witness') });
+ * }
+ * ```
+ */
+export async function fileWitnessStore(folder: string): Promise<FileWitnessStore> {
+  await mkdir(folder, { recursive: true });
+  const unlock = await lockFolder(folder, process.pid);
+  // An origin may hold what no file name may.
+  const fileOf = (origin: string): string =>
+    join(folder, `${toHex(sha256(new TextEncoder().encode(origin)))}.checkpoint`);
+
+  const read: WitnessStore['read'] = async (origin) => {
+    let checkpoint: string;
+    try {
+      checkpoint = await readFile(fileOf(origin), 'utf8');
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+      throw new MedzenError('store_unavailable', 'The memory of the witness cannot be read', { cause });
+    }
+    const head = readTreeHead(checkpoint);
+    // To take a damaged memory for none would be to cosign a second history.
+    if (head === undefined || head.origin !== origin)
+      throw new MedzenError('store_unavailable', 'The memory of the witness is damaged');
+    return { size: head.size, root: head.root, checkpoint };
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    read,
+    replace: (origin, expectedSize, { checkpoint }) => {
+      const next = last.then(async () => {
+        if (((await read(origin))?.size ?? 0) !== expectedSize) return false;
+        await writeWhole(folder, fileOf(origin), checkpoint);
+        return true;
+      });
+      last = next.catch(() => {}); // told to its own caller
+      return next;
+    },
+    close: unlock,
+  };
+}
+
+async function writeWhole(folder: string, file: string, text: string): Promise<void> {
+  const making = join(folder, `.${randomUUID()}`);
+  try {
+    const handle = await open(making, 'wx');
+    await handle.writeFile(text);
+    await handle.sync();
+    await handle.close();
+    await rename(making, file);
+    await syncFolder(folder);
+  } catch (cause) {
+    throw new MedzenError('store_unavailable', 'The memory of the witness cannot be written', { cause });
+  }
+}
