@@ -117,12 +117,12 @@ async function writeData(db: FreshDatabase, has: ReadonlySet<string>): Promise<W
   return { events, ...(has.has('000005_recording') ? { recording: row.id } : {}) };
 }
 
-/** Every table's rows; the ledger, the permissions and the jobs are the migrations' own. */
+/** Every table's rows; the ledger, what roles may do and the jobs are the migrations' own. */
 async function rowsOf(db: FreshDatabase, like?: Record<string, unknown[]>): Promise<Record<string, unknown[]>> {
   const { rows: tables } = await db.pool.query<{ name: string }>(`
     SELECT relname AS name FROM pg_class
     WHERE relnamespace = 'medzen'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-      AND relname NOT IN ('migration', 'permission', 'job') ORDER BY 1`);
+      AND relname NOT IN ('migration', 'permission', 'select_permission', 'job') ORDER BY 1`);
   const all: Record<string, unknown[]> = {};
   for (const { name } of tables) {
     if (like !== undefined && like[name] === undefined) continue; // a table that came later

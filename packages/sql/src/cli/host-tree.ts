@@ -6,7 +6,7 @@ import type { Target } from './target.ts';
 import { readTrailers } from './trailer.ts';
 
 /** A migration of ours in the host's tree. */
-export interface OurFile {
+interface OurFile {
   readonly id: string;
   /** Below the folder of migrations. */
   readonly path: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MedzenError } from '@medzen/core';
 
 /** Which tool applies the files. */
-export type TargetName = 'supabase' | 'prisma' | 'psql';
+type TargetName = 'supabase' | 'prisma' | 'psql';
 
 /** How a tool lays out its migrations. All of them apply in the byte order of the names. */
 export interface Target {
@@ -21,7 +21,7 @@ export interface Target {
 const plain = { path: (name: string) => `${name}.sql`, nameOf: sqlName };
 
 /** The three layouts. */
-export const targets: Readonly<Record<TargetName, Target>> = {
+const targets: Readonly<Record<TargetName, Target>> = {
   supabase: { name: 'supabase', dir: 'supabase/migrations', stamped: true, ...plain },
   prisma: {
     name: 'prisma',

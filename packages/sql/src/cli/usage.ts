@@ -1,5 +1,5 @@
 /** An option of a command: `parseArgs`' own shape and what the help says of it. */
-export interface OptionHelp {
+interface OptionHelp {
   readonly type: 'string' | 'boolean';
   /** Placeholder of the value. */
   readonly value?: string;

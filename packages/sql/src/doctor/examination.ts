@@ -22,7 +22,7 @@ export interface Examination {
 }
 
 /** A row of a query of ours. */
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 /** Looks at one matter. */
 export type Examiner = (examination: Examination) => Promise<readonly Finding[]>;

@@ -2,7 +2,7 @@ import type { Examination, Examiner } from './examination.ts';
 import type { Finding } from './finding.ts';
 
 /** The groups that the schema grants to. */
-export const groups: readonly string[] = ['medzen_app', 'medzen_sequencer', 'medzen_auditor'];
+const groups: readonly string[] = ['medzen_app', 'medzen_sequencer', 'medzen_auditor'];
 
 const memberships = `
 WITH RECURSIVE edge AS (
