@@ -18,10 +18,9 @@ import {
   systemClock,
   systemRandom,
 } from '@medzen/core';
-import type { AccessReport, AccessReportOptions } from './access-report.ts';
+import { type AccessReport, type AccessReportOptions, accessReport } from './access-report.ts';
 import type { EventPage } from './event-page.ts';
 import { openPage } from './open-page.ts';
-import { reportAccess } from './report-access.ts';
 import type { Spool } from './spool.ts';
 
 /** What an audit log is made of. */
@@ -233,7 +232,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
     },
     search,
     pages,
-    accessReport: (scope, patient, options) => reportAccess(pages, scope, patient, options ?? {}, clock),
+    accessReport: (scope, patient, options) => accessReport({ pages }, scope, patient, { clock, ...options }),
   };
 }
 

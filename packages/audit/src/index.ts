@@ -1,4 +1,7 @@
 export * from './access-report.ts';
+export * from './accounting-of-disclosures.ts';
+export * from './accounting-suspension.ts';
+export * from './accounting-text.ts';
 export * from './audit-log.ts';
 export * from './batched-audit-store.ts';
 export * from './checkpoint.ts';
@@ -6,6 +9,7 @@ export * from './consistency-proof.ts';
 export * from './cosigner.ts';
 export * from './event-page.ts';
 export * from './evidence.ts';
+export * from './exempt-disclosure.ts';
 export * from './http-tiles.ts';
 export * from './inclusion-proof.ts';
 export * from './log-finding.ts';
