@@ -27,5 +27,6 @@ export function gatherAggregates(reads: PatientReads, shape: ModelShape, args: S
 function onlyPatient(where: unknown, key: string): string | undefined {
   if (!isSelection(where)) return undefined;
   const wanted = where[key];
-  return patientId(isSelection(wanted) ? wanted.equals : wanted);
+  if (!isSelection(wanted)) return patientId(wanted);
+  return wanted.mode === 'insensitive' ? undefined : patientId(wanted.equals);
 }

@@ -11,6 +11,7 @@ const models: Record<string, AuditedModel> = {
   Patient: { patient: 'id', phi: ['name', 'weight'] },
   Note: { patient: 'patientId', phi: ['text'] },
   Finding: { patient: 'appointment.patientId', phi: ['code'] },
+  Relative: { patient: 'id', phi: ['name'] },
 };
 const ctx: CallContext = {
   scope,
@@ -266,6 +267,12 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
         { p1: ['Patient.weight'] },
       ],
       [
+        'a sum of patients whose keys differ by case only',
+        (c) => c.patient.aggregate?.({ where: { id: { equals: 'P1', mode: 'insensitive' } }, _sum: { weight: true } }),
+        { _sum: { weight: 60 } },
+        { nobody: ['Patient.weight'] },
+      ],
+      [
         'groups by PHI',
         (c) => c.note.groupBy?.({ by: ['text'], where: { topic: 'skin' }, _count: true }),
         [{ text: 'rash', _count: 1 }],
@@ -327,6 +334,13 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
       expect(await prisma.note.delete?.({ where: { id: 10 } })).toEqual(data);
       expect(await reads()).toEqual({ p2: ['Note.text'] });
       await plain.note.delete?.({ where: { id: 11 } });
+    });
+
+    test('counts whom a create reaches by a fluent call, of its own model too', async () => {
+      const created = prisma.relative.create?.({ data: { id: 2, name: 'new', ofId: 1 } });
+      expect(await fluent(created).of?.()).toEqual({ id: 1, name: 'Eve', ofId: null });
+      expect(await reads()).toEqual({ 1: ['Relative.name'] });
+      await plain.relative.delete?.({ where: { id: 2 } });
     });
 
     test('does not name a key that is PHI itself where the caller did not ask for it', async () => {
@@ -482,6 +496,11 @@ describe.each([7, 6] as const)('over Prisma %i', (major) => {
         prisma.patient.update?.({ where: { id: 'p2' }, data: { weight: 71 } }) ?? Promise.resolve(),
       ]);
       await expect(together).rejects.toMatchObject({ code: 'store_unavailable', retryable: false });
+      const beside = prisma.$transaction([
+        prisma.practice.updateMany?.({ data: { title: 'North' } }) ?? Promise.resolve(),
+        prisma.patient.findUnique?.(one) ?? Promise.resolve(),
+      ]);
+      await expect(beside).rejects.toMatchObject({ code: 'store_unavailable', retryable: false, message: /stands/ });
       const inside = prisma.$transaction(async (tx) =>
         tx.patient.update?.({ where: { id: 'p2' }, data: { weight: 99 } }),
       );

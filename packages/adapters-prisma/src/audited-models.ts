@@ -59,7 +59,7 @@ const changes = /^(create|update|upsert|delete)/;
  * field, is no event. Outside are raw queries, counts, and what a filter tells by matching.
  *
  * A change whose rows are returned has been made by the time its event is written. Outside an interactive transaction it stands even if the event cannot
- * be written; the error says so, and is not `retryable`.
+ * be written, and so does all of a sequential transaction; the error says so, and is not `retryable`.
  *
  * @param options - models, store and caller
  * @returns for `prisma.$extends`, which throws MedzenError `invalid_configuration` for a model, field or path that is not in the Prisma
@@ -108,8 +108,9 @@ export function auditedModels(options: AuditedModelsOptions): AuditedModelsExten
     const answer = await query(widened.args);
     const reads: PatientReads = new Map();
     if (rows) {
-      const [end, hidden] = follow(shape, widened.hidden, internal?.dataPath ?? []);
-      gatherReads(reads, end, answer, hidden, end !== shape || !creations.has(operation));
+      const path = internal?.dataPath ?? [];
+      const [end, hidden] = follow(shape, widened.hidden, path);
+      gatherReads(reads, end, answer, hidden, path.length > 0 || !creations.has(operation));
       hideAdded(answer, hidden);
     } else gatherAggregates(reads, shape, args, answer);
     if (reads.size === 0) return answer;
@@ -118,7 +119,7 @@ export function auditedModels(options: AuditedModelsOptions): AuditedModelsExten
     try {
       await recordReads(audit, ctx, reads, target, sealing);
     } catch (error) {
-      throw unrecorded(error, changes.test(operation) && internal?.transaction?.kind !== 'itx');
+      throw unrecorded(error, standing(operation, internal?.transaction?.kind));
     }
     return answer;
   };
@@ -156,12 +157,19 @@ function follow(
   return [end, within];
 }
 
-/** The event may be missing, so the rows are not handed over; a change may stand none the less. */
-function unrecorded(error: unknown, changed: boolean): MedzenError {
+/** What stands although the event is missing; undefined where nothing does, or the host's transaction will say. */
+function standing(operation: string, transaction: string | undefined): string | undefined {
+  if (transaction === 'itx') return undefined;
+  if (transaction === 'batch') return 'What the transaction changed stands';
+  return changes.test(operation) ? 'The change was made' : undefined;
+}
+
+/** The event may be missing, so the rows are not handed over. */
+function unrecorded(error: unknown, stands: string | undefined): MedzenError {
   const trouble = isMedzenError(error)
     ? error
     : new MedzenError('store_unavailable', 'The audit store did not answer', { cause: error });
-  if (!changed) return trouble;
-  const message = 'The change was made, but its answer is withheld: that it was read could not be recorded';
+  if (stands === undefined) return trouble;
+  const message = `${stands}, but its answer is withheld: that it was read could not be recorded`;
   return new MedzenError(trouble.code, message, { cause: trouble, retryable: false });
 }

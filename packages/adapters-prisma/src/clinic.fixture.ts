@@ -51,6 +51,16 @@ model Finding {
 
   @@map("finding")
 }
+
+model Relative {
+  id        Int        @id
+  name      String
+  ofId      Int?       @map("of_id")
+  of        Relative?  @relation("of", fields: [ofId], references: [id])
+  relatives Relative[] @relation("of")
+
+  @@map("relative")
+}
 `;
 
 /** Its tables, which Prisma does not create here. */
@@ -62,11 +72,13 @@ CREATE TABLE patient (
 CREATE TABLE note (id int PRIMARY KEY, text text NOT NULL, topic text NOT NULL, patient_id text REFERENCES patient);
 CREATE TABLE appointment (id int PRIMARY KEY, room text NOT NULL, patient_id text REFERENCES patient);
 CREATE TABLE finding (id int PRIMARY KEY, code text NOT NULL, appointment_id int NOT NULL REFERENCES appointment);
+CREATE TABLE relative (id int PRIMARY KEY, name text NOT NULL, of_id int REFERENCES relative);
 INSERT INTO practice VALUES (1, 'North');
 INSERT INTO patient VALUES ('p1', 'Ada', 101, 60, 1), ('p2', 'Bo', 102, 70, 1), ('p3', 'Cy', 103, NULL, NULL);
 INSERT INTO note VALUES (1, 'cough', 'lungs', 'p1'), (2, 'rash', 'skin', 'p1'), (3, 'fever', 'lungs', 'p2'), (4, 'test', 'none', NULL);
 INSERT INTO appointment VALUES (1, 'A', 'p1'), (2, 'B', 'p2'), (3, 'C', NULL);
 INSERT INTO finding VALUES (1, 'R05', 1), (2, 'R50', 2), (3, 'Z00', 3);
+INSERT INTO relative VALUES (1, 'Eve', NULL);
 `;
 
 /** A delegate, as loose as tests need: what a host's types are is put to the compiler in `prisma-types.test.ts`. */
@@ -82,6 +94,7 @@ interface ClinicTransaction extends PrismaLike {
   readonly note: Delegate;
   readonly appointment: Delegate;
   readonly finding: Delegate;
+  readonly relative: Delegate;
 }
 
 /** The client. */
