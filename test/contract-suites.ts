@@ -2,15 +2,19 @@ import {
   auditStoreCases,
   brokenAuditStores,
   brokenConsentStores,
+  brokenCursorStores,
   brokenLogStores,
   brokenRateLimitStores,
   brokenRecordingStores,
+  brokenReviewStores,
   brokenWires,
   consentStoreCases,
+  cursorStoreCases,
   logStoreCases,
   objectStoreCases,
   rateLimitStoreCases,
   recordingStoreCases,
+  reviewStoreCases,
   wireCases,
 } from '@medzen/testing';
 
@@ -55,6 +59,8 @@ declare module 'vitest' {
 export const storeSuites: readonly ContractSuite[] = [
   { name: 'audit', cases: auditStoreCases, broken: brokenAuditStores },
   { name: 'log', cases: logStoreCases, broken: brokenLogStores },
+  { name: 'cursors', cases: cursorStoreCases, broken: brokenCursorStores },
+  { name: 'reviews', cases: reviewStoreCases, broken: brokenReviewStores },
   { name: 'consents', cases: consentStoreCases, broken: brokenConsentStores },
   { name: 'recordings', cases: recordingStoreCases, broken: brokenRecordingStores },
   { name: 'limits', cases: rateLimitStoreCases, broken: brokenRateLimitStores },

@@ -322,6 +322,30 @@ CREATE TABLE medzen.retention_warning (
   CONSTRAINT retention_warning_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
 );
 ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.review (
+  tenant text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  rule text COLLATE "C" NOT NULL,
+  event_id uuid NOT NULL,
+  leaf_index bigint NOT NULL,
+  at timestamp with time zone NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  patient text COLLATE "C",
+  detail jsonb,
+  queued_at timestamp with time zone NOT NULL,
+  signed_at timestamp with time zone,
+  signed_by text COLLATE "C",
+  outcome text COLLATE "C",
+  note text,
+  sign_event uuid,
+  CONSTRAINT review_check CHECK ((num_nulls(signed_at, signed_by, outcome, sign_event) = ANY (ARRAY[0, 4]))),
+  CONSTRAINT review_check1 CHECK (((note IS NULL) OR (signed_at IS NOT NULL))),
+  CONSTRAINT review_id_check CHECK ((id ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT review_leaf_index_check CHECK ((leaf_index >= 0)),
+  CONSTRAINT review_outcome_check CHECK ((outcome = ANY (ARRAY['appropriate'::text, 'violation'::text, 'inconclusive'::text]))),
+  CONSTRAINT review_pkey PRIMARY KEY (tenant, id)
+);
+ALTER TABLE medzen.review ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.select_permission (
   role text NOT NULL,
   relation text NOT NULL,
@@ -329,6 +353,15 @@ CREATE TABLE medzen.select_permission (
   CONSTRAINT select_permission_pkey PRIMARY KEY (role, relation)
 );
 ALTER TABLE medzen.select_permission ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.tail_cursor (
+  name text COLLATE "C" NOT NULL,
+  leaf_index bigint NOT NULL,
+  moved_at timestamp with time zone NOT NULL,
+  CONSTRAINT tail_cursor_leaf_index_check CHECK ((leaf_index >= 0)),
+  CONSTRAINT tail_cursor_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,127}$'::text)),
+  CONSTRAINT tail_cursor_pkey PRIMARY KEY (name)
+);
+ALTER TABLE medzen.tail_cursor ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.webhook_seen (
   tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
@@ -376,6 +409,8 @@ CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(r
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT warned));
+CREATE INDEX review_open ON medzen.review USING btree (tenant, leaf_index, id) WHERE (signed_at IS NULL);
+CREATE INDEX review_order ON medzen.review USING btree (tenant, leaf_index, id);
 
 -- ---- Triggers
 
@@ -407,7 +442,10 @@ CREATE TRIGGER recording_participant_append_only BEFORE DELETE OR UPDATE OR TRUN
 CREATE TRIGGER retention_fact_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_fact FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.retention_subject FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_warning_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_warning FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.review FOR EACH ROW EXECUTE FUNCTION medzen.refuse_review_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.review FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.select_permission FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.tail_cursor FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
 -- ---- Policies
@@ -441,6 +479,10 @@ CREATE POLICY visible ON medzen.recording_participant FOR SELECT TO {public} USI
 CREATE POLICY admins ON medzen.retention_fact FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.retention_subject FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.retention_warning FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
+CREATE POLICY auditors ON medzen.review FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.auditor_tenant() AS auditor_tenant))) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.review FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY auditors ON medzen.tail_cursor FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.tail_cursor FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 
 -- ---- Views
 
@@ -2330,6 +2372,32 @@ BEGIN
   RETURN v_result;
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.list_reviews(p_tenant text, p_limit integer, p_state text DEFAULT 'open'::text, p_rule text DEFAULT NULL::text, p_after text DEFAULT NULL::text, p_after_id text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_found jsonb;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 OR p_state IS NULL OR p_state NOT IN ('open', 'signed', 'all') THEN
+    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 that are open, signed or either');
+  END IF;
+  -- Written out for each call, so that the planner sees whether the index of what is open will do.
+  EXECUTE format(
+    'SELECT coalesce(jsonb_agg(medzen.review_json(q) ORDER BY q.leaf_index, q.id), ''[]'') FROM (
+      SELECT r.* FROM medzen.review r WHERE r.tenant = $1 %s %s %s ORDER BY r.leaf_index, r.id LIMIT $2) q',
+    CASE p_state WHEN 'open' THEN 'AND r.signed_at IS NULL' WHEN 'signed' THEN 'AND r.signed_at IS NOT NULL' ELSE '' END,
+    CASE WHEN p_rule IS NULL THEN '' ELSE 'AND r.rule = $3' END,
+    CASE WHEN p_after IS NULL THEN '' ELSE 'AND (r.leaf_index, r.id) > ($4, $5)' END)
+  INTO v_found
+  USING p_tenant, p_limit, p_rule, p_after::bigint, p_after_id;
+  RETURN v_found;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.list_stale_decisions(p_tenant text, p_rules_version text, p_limit integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2438,6 +2506,26 @@ BEGIN
     v_month := v_next;
   END LOOP;
   RETURN v_made;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.move_cursor(p_name text, p_from text, p_to text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_name IS NULL OR p_name !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
+    PERFORM medzen.fail('invalid_input', 'Not the name of a cursor');
+  END IF;
+  IF p_to::bigint NOT BETWEEN 0 AND (SELECT h.size FROM medzen.audit_head h) THEN
+    PERFORM medzen.fail('invalid_input', 'A cursor stays within the log');
+  END IF;
+  INSERT INTO medzen.tail_cursor (name, leaf_index, moved_at) VALUES (p_name, 0, medzen.now()) ON CONFLICT DO NOTHING;
+  UPDATE medzen.tail_cursor c SET leaf_index = p_to::bigint, moved_at = medzen.now()
+  WHERE c.name = p_name AND c.leaf_index = p_from::bigint;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'moved' ELSE 'conflict' END);
 END
 $function$;
 
@@ -2653,6 +2741,33 @@ CREATE OR REPLACE FUNCTION medzen.purpose_of_person(p_patient text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.queue_reviews(p_tenant text, p_findings jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_added int;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF jsonb_typeof(p_findings) IS DISTINCT FROM 'array' OR jsonb_array_length(p_findings) NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'Between 1 and 1000 findings are queued at a time');
+  END IF;
+  INSERT INTO medzen.review (tenant, id, rule, event_id, leaf_index, at, actor, patient, detail, queued_at)
+  SELECT p_tenant, f.value ->> 'id', f.value ->> 'rule', (f.value ->> 'eventId')::uuid, (f.value ->> 'leafIndex')::bigint,
+    (f.value ->> 'at')::timestamptz, f.value ->> 'actor', f.value ->> 'patient', f.value -> 'detail', medzen.now()
+  FROM jsonb_array_elements(p_findings) f
+  ORDER BY f.value ->> 'id'
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS v_added = ROW_COUNT;
+  RETURN jsonb_build_object('queued', v_added);
+EXCEPTION
+  WHEN check_violation OR not_null_violation OR data_exception THEN
+    PERFORM medzen.fail('invalid_input', 'Not a finding');
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.random_nonce()
  RETURNS text
  LANGUAGE sql
@@ -2705,6 +2820,15 @@ CREATE OR REPLACE FUNCTION medzen.read_clock()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 RETURN to_jsonb(medzen.format_instant(medzen.now()));
+
+CREATE OR REPLACE FUNCTION medzen.read_cursor(p_name text)
+ RETURNS TABLE(leaf_index text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT coalesce((SELECT c.leaf_index FROM medzen.tail_cursor c WHERE c.name = p_name), 0)::text
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_head()
  RETURNS TABLE(size text, root bytea, checkpoint text)
@@ -2943,6 +3067,21 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.refuse_review_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.signed_at IS NULL AND (NEW.tenant, NEW.id, NEW.rule, NEW.event_id, NEW.leaf_index, NEW.at, NEW.actor,
+      NEW.patient, NEW.detail, NEW.queued_at) IS NOT DISTINCT FROM (OLD.tenant, OLD.id, OLD.rule, OLD.event_id, OLD.leaf_index,
+      OLD.at, OLD.actor, OLD.patient, OLD.detail, OLD.queued_at) THEN
+    RETURN NEW;
+  END IF;
+  PERFORM medzen.fail('forbidden', format('%s of review is not allowed but to sign off', TG_OP));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.refuse_tile_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3041,6 +3180,13 @@ AS $function$
   )
   SELECT count(*) FROM queued
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.review_json(r medzen.review)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN (jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'rule', (r).rule, 'eventId', (r).event_id, 'leafIndex', ((r).leaf_index)::text, 'at', medzen.format_instant((r).at), 'actor', (r).actor, 'patient', (r).patient, 'queuedAt', medzen.format_instant((r).queued_at), 'signed', CASE WHEN ((r).signed_at IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).signed_at), 'by', (r).signed_by, 'outcome', (r).outcome, 'note', (r).note) ELSE NULL::jsonb END)) || CASE WHEN ((r).detail IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('detail', (r).detail) END);
 
 CREATE OR REPLACE FUNCTION medzen.role_names(p_claim jsonb)
  RETURNS text[]
@@ -3244,6 +3390,47 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.sign_review(p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_review medzen.review;
+  v_event jsonb := medzen.open_event(p_event_body);
+BEGIN
+  IF v_event #>> '{target,type}' IS DISTINCT FROM 'review' OR v_event #>> '{target,id}' IS DISTINCT FROM p_id THEN
+    PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
+  END IF;
+  IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
+    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+  END IF;
+  SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'missing');
+  END IF;
+  IF v_review.signed_at IS NOT NULL THEN
+    RETURN jsonb_build_object(
+      'status', CASE WHEN v_review.sign_event::text = p_event_id THEN 'repeated' ELSE 'taken' END,
+      'review', medzen.review_json(v_review));
+  END IF;
+  IF v_event #>> '{actor,id}' = v_review.actor AND p_own IS NOT TRUE THEN
+    RETURN jsonb_build_object('status', 'own');
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  UPDATE medzen.review r SET
+    signed_at = medzen.now(),
+    signed_by = v_event #>> '{actor,id}',
+    outcome = p_outcome,
+    note = p_note,
+    sign_event = p_event_id::uuid
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING * INTO v_review;
+  RETURN jsonb_build_object('status', 'signed', 'review', medzen.review_json(v_review));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3297,6 +3484,45 @@ BEGIN
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'started', 'recording', medzen.recording_json(v_row));
 END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamp with time zone, p_to timestamp with time zone, p_limit integer)
+ RETURNS TABLE(month text, actor text, accesses text, patients text, target_types text, refused text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
+    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+  END IF;
+  -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids. Counted by
+  -- patient first, so that what is distinct is counted among few.
+  RETURN QUERY EXECUTE $query$
+    WITH access AS (
+      SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
+      WHERE e.tenant = $1 AND e.id >= $5 AND e.id <= $6
+        AND NOT e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+      UNION ALL
+      SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
+      WHERE e.tenant = $1 AND e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+    ), cell AS (
+      SELECT date_trunc('month', a.at AT TIME ZONE 'UTC') AS month, a.actor, a.patient, a.target_type,
+        count(*) FILTER (WHERE a.outcome = 'success') AS accesses, count(*) FILTER (WHERE a.outcome <> 'success') AS refused
+      FROM access a
+      GROUP BY 1, 2, 3, 4
+    )
+    SELECT to_char(c.month, 'YYYY-MM'), c.actor, sum(c.accesses)::text,
+      (count(DISTINCT c.patient) FILTER (WHERE c.accesses > 0))::text,
+      (count(DISTINCT c.target_type) FILTER (WHERE c.accesses > 0))::text, sum(c.refused)::text
+    FROM cell c
+    GROUP BY c.month, c.actor
+    ORDER BY c.month DESC, sum(c.accesses) DESC, c.actor
+    LIMIT $4
+  $query$
+  USING p_tenant, p_from, p_to, p_limit, medzen.uuid_floor(p_from - interval '1 minute'), medzen.uuid_floor(p_to + interval '1 minute');
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.table_name(p_table oid)
  RETURNS text
@@ -3836,10 +4062,15 @@ GRANT EXECUTE ON FUNCTION medzen.list_holds TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_holds TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_recordings TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_recordings TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.list_reviews TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_reviews TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.list_reviews TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stuck TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_stuck TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.move_cursor TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.move_cursor TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
@@ -3847,6 +4078,8 @@ GRANT EXECUTE ON FUNCTION medzen.note_fact TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.now TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_auditor;
@@ -3854,6 +4087,9 @@ GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_clock TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.read_clock TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.read_cursor TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_cursor TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_cursor TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO service_role;
@@ -3880,8 +4116,13 @@ GRANT EXECUTE ON FUNCTION medzen.save_decision TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.sign_review TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.sign_review TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.start_recording TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.summarize_access TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.summarize_access TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.summarize_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.uuid_floor TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.visible_consents TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.visible_recordings TO medzen_auditor;
@@ -3932,3 +4173,5 @@ GRANT SELECT (subject_revision) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (tenant) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (warned) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.recordings_pending_deletion TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.review TO medzen_auditor;
+GRANT SELECT ON TABLE medzen.tail_cursor TO medzen_auditor;

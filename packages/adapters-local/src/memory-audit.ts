@@ -1,4 +1,5 @@
 import {
+  type AccessSummary,
   type AppendResult,
   type AuditEvent,
   type AuditPage,
@@ -9,7 +10,9 @@ import {
   openSealedEvent,
   type Scope,
   type SealedEvent,
+  type SummaryQuery,
 } from '@medzen/core';
+import { summarizeAccess } from './summarize-access.ts';
 
 /** One stored event, with the members that searches look at. */
 interface EventRow {
@@ -35,6 +38,7 @@ export interface EventTable {
    */
   plan(scope: Scope, events: readonly SealedEvent[]): () => number;
   search(scope: Scope, query: AuditQuery): AuditPage;
+  summarize(scope: Scope, query: SummaryQuery): AccessSummary;
   damage(id: string, body: Uint8Array | undefined): void;
 }
 
@@ -79,6 +83,13 @@ export function createEventTable(now: () => number): EventTable {
       };
     },
     search: (scope, query) => search(byTenant.get(scope.tenant) ?? [], scope, query),
+    summarize: (scope, query) => {
+      const events = (byTenant.get(scope.tenant) ?? []).filter(({ body }) => body !== undefined);
+      return summarizeAccess(
+        events.map(({ event }) => event),
+        query,
+      );
+    },
     damage: (id, body) => {
       const row = rows.get(id);
       if (row !== undefined) row.body = body;
@@ -138,5 +149,6 @@ export function memoryAudit(table: EventTable): AuditStore {
       return { status: 'durable' };
     },
     search: async (scope, query) => table.search(scope, query),
+    summarize: async (scope, query) => table.summarize(scope, query),
   };
 }

@@ -1,9 +1,13 @@
 import { type Clock, type Stores, systemClock } from '@medzen/core';
+import { createLeafTable, memoryArchive } from './memory-archive.ts';
 import { createEventTable, memoryAudit } from './memory-audit.ts';
 import { createConsentTable } from './memory-consents.ts';
+import { memoryCursors } from './memory-cursors.ts';
 import { type MemoryLimitsOptions, memoryLimits } from './memory-limits.ts';
 import { memoryLog } from './memory-log.ts';
+import { createRecordingTables, isHeld } from './memory-recordings/table.ts';
 import { memoryRecordings } from './memory-recordings.ts';
+import { memoryReviews } from './memory-reviews.ts';
 
 /** What {@link memoryStores} takes. */
 export interface MemoryStoresOptions {
@@ -50,11 +54,17 @@ export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
   const now = (): number => clock.now().getTime();
   const events = createEventTable(now);
   const consents = createConsentTable(events);
+  const leaves = createLeafTable();
+  const recordings = createRecordingTables(events, consents, now);
+  const log = memoryLog(events, now, leaves);
   return {
     audit: memoryAudit(events),
-    log: memoryLog(events, now),
+    log,
+    archive: memoryArchive({ leaves, events, now, isHeld: (...about) => isHeld(recordings, ...about) }),
+    cursors: memoryCursors(log),
+    reviews: memoryReviews(events, clock),
     consents: consents.port,
-    recordings: memoryRecordings(events, consents, now),
+    recordings: memoryRecordings(recordings),
     limits: memoryLimits({ ...options.limits, clock }),
     inspect: {
       countEvents: () => {

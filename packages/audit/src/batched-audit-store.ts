@@ -85,5 +85,6 @@ export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreO
       });
     },
     search: (scope, query) => store.search(scope, query),
+    summarize: (scope, query) => store.summarize(scope, query),
   };
 }

@@ -19,6 +19,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000013_access', checksum: 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', breaking: false },
   { id: '000014_jobs', checksum: 'c38d7990bf721850ee7b69acfe4ca56f18fcbc787995a6073ad4d69cddd9679b', breaking: false },
   { id: '000015_cosignature', checksum: 'e84ded09dcdd6f4502761f1f172d06b70ffd4f01f01a10f211fc537534793b06', breaking: false },
+  { id: '000017_audit_reads', checksum: '4e3dafd31e45b2c14f3dc0c9bcb060180179d2b3b4eb4fb1c5ae1b2e57592c5d', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
@@ -45,14 +46,18 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   list_facts: { migration: '000007_retention', args: { tenant: 'text', patient: 'text' }, returns: 'jsonb' },
   list_holds: { migration: '000008_legal_hold', args: { tenant: 'text', recording_id: 'uuid' }, returns: 'jsonb' },
   list_recordings: { migration: '000005_recording', args: { tenant: 'text', limit: 'integer', session_id: 'text', patient: 'text', state: 'text', participant: 'text', failure_code: 'text', before: 'timestamp with time zone', before_id: 'uuid' }, returns: 'jsonb' },
+  list_reviews: { migration: '000017_audit_reads', args: { tenant: 'text', limit: 'integer', state: 'text', rule: 'text', after: 'text', after_id: 'text' }, returns: 'jsonb' },
   list_stale_decisions: { migration: '000007_retention', args: { tenant: 'text', rules_version: 'text', limit: 'integer' }, returns: 'jsonb' },
   list_stuck: { migration: '000006_claims', args: { tenant: 'text', before: 'timestamp with time zone', limit: 'integer' }, returns: 'jsonb' },
+  move_cursor: { migration: '000017_audit_reads', args: { name: 'text', from: 'text', to: 'text' }, returns: 'jsonb' },
   note_access: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', kind: 'text', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   note_fact: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', patient: 'text', type: 'text', date: 'date', zone: 'text', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   place_hold: { migration: '000008_legal_hold', args: { tenant: 'text', id: 'text', matter: 'text', reason: 'text', placed_by: 'text', placed_at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', recording_id: 'uuid', patient: 'text' }, returns: 'jsonb' },
+  queue_reviews: { migration: '000017_audit_reads', args: { tenant: 'text', findings: 'jsonb' }, returns: 'jsonb' },
   read_batch: { migration: '000002_audit', args: { limit: 'integer' }, returns: { id: 'text', body: 'bytea' } },
   read_checkpoints: { migration: '000015_cosignature', args: { after_size: 'text', limit: 'integer' }, returns: { size: 'text', checkpoint: 'text' } },
   read_clock: { migration: '000006_claims', args: {}, returns: 'jsonb' },
+  read_cursor: { migration: '000017_audit_reads', args: { name: 'text' }, returns: { leaf_index: 'text' } },
   read_head: { migration: '000015_cosignature', args: {}, returns: { size: 'text', root: 'bytea', checkpoint: 'text' } },
   read_leaves: { migration: '000002_audit', args: { from: 'text', limit: 'integer' }, returns: { leaf_index: 'text', event_id: 'text', body: 'bytea', misfiled: 'boolean' } },
   read_migrations: { migration: '000001_foundation', args: {}, returns: { id: 'text', checksum: 'text', breaking: 'boolean' } },
@@ -64,7 +69,9 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   save_decision: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', rules_version: 'text', facts_revision: 'integer', decided_at: 'timestamp with time zone', rule_ids: 'text[]', event_id: 'text', event_body: 'bytea', retain_until: 'timestamp with time zone', warn_at: 'timestamp with time zone', grace_until: 'timestamp with time zone' }, returns: 'jsonb' },
   search_events: { migration: '000002_audit', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea' } },
   set_test_clock: { migration: 'medzen_test', args: { at: 'text', frozen: 'boolean' }, returns: 'jsonb' },
+  sign_review: { migration: '000017_audit_reads', args: { tenant: 'text', id: 'text', outcome: 'text', note: 'text', own: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   start_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', session_id: 'text', patient: 'text', participants: 'jsonb', provider: 'text', provider_ref: 'text', started_at: 'timestamp with time zone', object_prefix: 'text', jurisdiction: 'text', provider_class: 'text', zone: 'text', consent_of: 'text[]', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
+  summarize_access: { migration: '000017_audit_reads', args: { tenant: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone', limit: 'integer' }, returns: { month: 'text', actor: 'text', accesses: 'text', patients: 'text', target_types: 'text', refused: 'text' } },
 };
 
 /** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */

@@ -2,9 +2,11 @@ import type { Stores, Wire } from '@medzen/core';
 import { checkedWire } from './check-sql.ts';
 import { auditStore } from './stores/audit.ts';
 import { consentStore } from './stores/consents.ts';
+import { cursorStore } from './stores/cursors.ts';
 import { rateLimitStore } from './stores/limits.ts';
 import { logStore } from './stores/log.ts';
 import { recordingStore } from './stores/recordings.ts';
+import { reviewStore } from './stores/reviews.ts';
 
 /**
  * Every store, over one wire. The ledger is checked once, before the first call.
@@ -23,6 +25,8 @@ export function sqlStores(wire: Wire): Stores {
   return {
     audit: auditStore(checked),
     log: logStore(checked),
+    cursors: cursorStore(checked),
+    reviews: reviewStore(checked),
     consents: consentStore(checked),
     recordings: recordingStore(checked),
     limits: rateLimitStore(checked),

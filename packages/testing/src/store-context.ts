@@ -47,6 +47,10 @@ export interface StoreContext<Need extends keyof Stores> {
 export type AuditStoreContext = StoreContext<'audit'>;
 /** For `logStoreCases`. */
 export type LogStoreContext = StoreContext<'audit' | 'log'>;
+/** For `cursorStoreCases`. */
+export type CursorStoreContext = StoreContext<'audit' | 'log' | 'cursors'>;
+/** For `reviewStoreCases`. */
+export type ReviewStoreContext = StoreContext<'audit' | 'reviews'>;
 /** For `consentStoreCases`. */
 export type ConsentStoreContext = StoreContext<'audit' | 'consents'>;
 /** For `recordingStoreCases`. */

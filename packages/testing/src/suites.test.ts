@@ -3,24 +3,39 @@ import {
   auditStoreCases,
   brokenAuditStores,
   brokenConsentStores,
+  brokenCursorStores,
   brokenLogStores,
   brokenRateLimitStores,
   brokenRecordingStores,
+  brokenReviewStores,
   brokenWires,
   consentStoreCases,
+  cursorStoreCases,
   logStoreCases,
   rateLimitStoreCases,
   recordingStoreCases,
+  reviewStoreCases,
   wireCases,
 } from './index.ts';
 
-const suites = [auditStoreCases, consentStoreCases, logStoreCases, rateLimitStoreCases, recordingStoreCases, wireCases];
+const suites = [
+  auditStoreCases,
+  consentStoreCases,
+  cursorStoreCases,
+  logStoreCases,
+  rateLimitStoreCases,
+  recordingStoreCases,
+  reviewStoreCases,
+  wireCases,
+];
 const brokenStores = [
   brokenAuditStores,
   brokenConsentStores,
+  brokenCursorStores,
   brokenLogStores,
   brokenRateLimitStores,
   brokenRecordingStores,
+  brokenReviewStores,
   brokenWires,
 ];
 

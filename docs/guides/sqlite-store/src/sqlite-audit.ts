@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import {
+  type AccessSummary,
   type AuditPage,
   type AuditQuery,
   type AuditStore,
@@ -8,6 +9,7 @@ import {
   openSealedEvent,
   type Scope,
   type SealedEvent,
+  type SummaryQuery,
 } from '@medzen/core';
 import { asMedzenError, inTransaction } from './in-transaction.ts';
 
@@ -48,6 +50,7 @@ export function sqliteAudit(db: DatabaseSync): AuditStore {
       return { status: inside ? 'pending-commit' : 'durable' };
     },
     search: async (scope, query) => asMedzenError(() => search(db, scope, query)),
+    summarize: async (scope, query) => asMedzenError(() => summarize(db, scope, query)),
   };
 }
 
@@ -78,6 +81,29 @@ function search(db: DatabaseSync, scope: Scope, query: AuditQuery): AuditPage {
   const events = rows.slice(0, limit).map(({ id, body }) => ({ id: String(id), body: bytes(body) }));
   const last = events.at(-1);
   return rows.length > limit && last !== undefined ? { events, cursor: `${scope.tenant}:${last.id}` } : { events };
+}
+
+function summarize(db: DatabaseSync, scope: Scope, { from, to, limit = 10_000 }: SummaryQuery): AccessSummary {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
+    throw new MedzenError('invalid_input', 'A summary has 1 to 100000 lines', { pointers: ['/limit'] });
+  const rows = db
+    .prepare(
+      `SELECT strftime('%Y-%m', at_ms / 1000, 'unixepoch') AS month, actor, sum(outcome = 'success') AS accesses,
+         count(DISTINCT CASE WHEN outcome = 'success' THEN patient END) AS patients,
+         count(DISTINCT CASE WHEN outcome = 'success' THEN target_type END) AS types, sum(outcome <> 'success') AS refused
+       FROM audit_event WHERE tenant = ? AND patient IS NOT NULL AND at_ms >= ? AND at_ms < ?
+       GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC, 2 LIMIT ?`,
+    )
+    .all(scope.tenant, instant(from, '/from') ?? 0, instant(to, '/to') ?? 0, limit + 1);
+  const lines = rows.slice(0, limit).map(({ month, actor, accesses, patients, types, refused }) => ({
+    month: String(month),
+    actor: String(actor),
+    accesses: Number(accesses),
+    patients: Number(patients),
+    targetTypes: Number(types),
+    refused: Number(refused),
+  }));
+  return { lines, more: rows.length > limit };
 }
 
 /** A cursor is the place after an event. It names its tenant, and another tenant's is refused. */

@@ -37,6 +37,7 @@ export type AuditAction =
   | 'consent.view'
   | 'audit.search'
   | 'audit.report'
+  | 'audit.review'
   | 'audit.verify'
   | 'audit.purge'
   | 'session.start'

@@ -43,6 +43,37 @@ export interface AuditPage {
   readonly cursor?: string;
 }
 
+/** Over which span access is summarised. */
+export interface SummaryQuery {
+  /** Inclusive. */
+  readonly from: Date;
+  /** Exclusive. */
+  readonly to: Date;
+  /** Lines to give at most, 1–100 000; 10 000 when absent. */
+  readonly limit?: number;
+}
+
+/** What one actor did in one month (UTC), of what concerns patients. */
+export interface MonthlyAccess {
+  /** `YYYY-MM`. */
+  readonly month: string;
+  readonly actor: string;
+  /** Events that succeeded. */
+  readonly accesses: number;
+  /** Distinct patients, and types of target (tables), among these. */
+  readonly patients: number;
+  readonly targetTypes: number;
+  /** Events that were denied or failed. */
+  readonly refused: number;
+}
+
+/** The latest month first; in a month, who has the most accesses. */
+export interface AccessSummary {
+  readonly lines: readonly MonthlyAccess[];
+  /** Whether there are more than the limit: the months at the end are not whole, and a shorter span shows them. */
+  readonly more: boolean;
+}
+
 /**
  * Where audit events are written and searched. Events are never changed or removed through this port.
  */
@@ -64,4 +95,11 @@ export interface AuditStore {
    * @throws MedzenError `invalid_input` for a bad limit or a foreign cursor; `store_unavailable`
    */
   search(scope: Scope, query: AuditQuery): Promise<AuditPage>;
+
+  /**
+   * Counts one tenant's events that name a patient, by month and actor, in one call.
+   *
+   * @throws MedzenError `invalid_input` for a bad span or limit; `store_unavailable`
+   */
+  summarize(scope: Scope, query: SummaryQuery): Promise<AccessSummary>;
 }

@@ -1,14 +1,20 @@
 import type { AuditStore } from './audit-store.ts';
 import type { ConsentStore } from './consent-store.ts';
+import type { CursorStore } from './cursor-store.ts';
 import type { LogStore } from './log-store.ts';
 import type { RateLimitStore } from './rate-limit-store.ts';
 import type { RecordingStore } from './recording-store.ts';
+import type { ReviewStore } from './review-store.ts';
 
 /** Every store that one database (or one process's memory) offers. */
 export interface Stores {
   readonly audit: AuditStore;
   /** The sequencer's side of the audit log. */
   readonly log: LogStore;
+  /** How far those who follow the log have come. */
+  readonly cursors: CursorStore;
+  /** What somebody has to look at. */
+  readonly reviews: ReviewStore;
   readonly consents: ConsentStore;
   readonly recordings: RecordingStore;
   readonly limits: RateLimitStore;

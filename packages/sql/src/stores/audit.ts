@@ -1,4 +1,5 @@
 import {
+  type AccessSummary,
   type AppendOptions,
   type AppendResult,
   type AuditPage,
@@ -8,10 +9,11 @@ import {
   MedzenError,
   type Scope,
   type SealedEvent,
+  type SummaryQuery,
   type Wire,
   type WireValue,
 } from '@medzen/core';
-import { bytesIn, textIn } from '../row.ts';
+import { bytesIn, integerIn, textIn } from '../row.ts';
 
 /** The audit log's writing and searching side, over `append_events` and `search_events`. */
 export function auditStore(wire: Wire): AuditStore {
@@ -41,6 +43,27 @@ export function auditStore(wire: Wire): AuditStore {
       const events = rows.slice(0, limit).map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
       const last = events.at(-1);
       return rows.length > limit && last !== undefined ? { events, cursor: `${scope.tenant}:${last.id}` } : { events };
+    },
+
+    async summarize(scope: Scope, query: SummaryQuery): Promise<AccessSummary> {
+      const limit = query.limit ?? 10_000;
+      if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
+        throw new MedzenError('invalid_input', 'A summary has 1 to 100000 lines', { pointers: ['/limit'] });
+      const rows = await wire.call('summarize_access', {
+        tenant: scope.tenant,
+        from: instantOf(query.from, '/from') ?? null,
+        to: instantOf(query.to, '/to') ?? null,
+        limit: limit + 1,
+      });
+      const lines = rows.slice(0, limit).map((row) => ({
+        month: textIn(row, 'month'),
+        actor: textIn(row, 'actor'),
+        accesses: integerIn(row, 'accesses'),
+        patients: integerIn(row, 'patients'),
+        targetTypes: integerIn(row, 'target_types'),
+        refused: integerIn(row, 'refused'),
+      }));
+      return { lines, more: rows.length > limit };
     },
   };
 }
