@@ -7,7 +7,7 @@ import type pg from 'pg';
 export const scope = { tenant: 'clinic-a' } as const;
 export const rules = 'rules-1';
 /** The instant at which everything is due. */
-export const late = new Date('2040-01-01T00:00:00.000Z');
+export const late: Date = new Date('2040-01-01T00:00:00.000Z');
 export const limit = { key: 'login', rate: 2, periodMs: 86_400_000, burst: 2, cost: 1 } as const;
 export const signer: ReturnType<typeof createSigner> = createSigner({
   origin: 'restored.example.org/audit',

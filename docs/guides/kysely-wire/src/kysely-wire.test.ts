@@ -9,7 +9,6 @@ import {
   wireEchoSql,
 } from '@medzen/testing';
 import { type ControlledTransaction, Kysely, PostgresDialect } from 'kysely';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freshDatabase } from '../../../../test/postgres.ts';
 import { sharedContext } from '../../../../test/sql-contexts.ts';
@@ -30,7 +29,7 @@ const functions: Readonly<Record<string, SqlFunction>> = Object.fromEntries(
 
 const database = await freshDatabase({ test: true }); // migrated by installSql, on a real Postgres
 const kysely = new Kysely<Tables>({
-  dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.url }) }),
+  dialect: new PostgresDialect({ pool: database.open({ max: 10 }) }), // ended by drop,
 });
 const owner = await database.connect();
 beforeAll(async () => {
@@ -38,7 +37,6 @@ beforeAll(async () => {
   await owner.query('CREATE TABLE patient (id text PRIMARY KEY)');
 });
 afterAll(async () => {
-  await kysely.destroy();
   await database.drop();
 });
 
