@@ -92,6 +92,24 @@ test('when the event cannot be written, there are no stores', async () => {
   expect((await asService('why', options)).stores).toBeDefined();
 });
 
+test('stores inside a transaction, whose event may be rolled back, are not handed out', async () => {
+  const own = supabaseStores(options.client);
+  const joined = (status: 'durable' | 'pending-commit') => ({
+    ...own,
+    audit: {
+      ...own.audit,
+      append: async (...call: Parameters<typeof own.audit.append>) => {
+        expect(call[2]).toEqual({ durability: 'independent' });
+        return { status };
+      },
+    },
+  });
+  await expect(asService('why', { ...options, stores: joined('pending-commit') })).rejects.toMatchObject({
+    code: 'invalid_configuration',
+  });
+  expect((await asService('why', { ...options, stores: joined('durable') })).stores).toBeDefined();
+});
+
 test("a person's client gets no stores, nor does one with the key of anon", async () => {
   for (const role of ['anon', 'authenticated']) {
     const client = await project.client(role, { sub: 'patient-ama' });

@@ -73,6 +73,8 @@ export async function asService(reason: string, options: AsServiceOptions): Prom
     },
     ctx,
   );
-  await stores.audit.append(ctx.scope, [sealEvent(draft, options)]);
+  const { status } = await stores.audit.append(ctx.scope, [sealEvent(draft, options)], { durability: 'independent' });
+  if (status !== 'durable')
+    throw new MedzenError('invalid_configuration', 'asService: the stores are inside a transaction that may roll back');
   return { stores, wire };
 }

@@ -124,6 +124,13 @@ describe('without a token of a person', () => {
       carrying(given.key),
       carrying('not.a.token'),
       carrying('x'.repeat(9000)),
+      new Request('http://function.test/', {
+        headers: [
+          ['authorization', `Bearer ${await person()}`],
+          ['authorization', `Bearer ${await project.key('service_role')}`],
+        ],
+      }),
+      carrying(`${await person()}, ${await project.key('service_role')}`, 'x-other'),
       carrying(`${'a'.repeat(9000)}.e30.c`),
       carrying(await project.key('authenticated')), // nobody's
       new Request('http://function.test/', { headers: { authorization: `Basic ${await person()}` } }),
@@ -139,7 +146,8 @@ describe('without a token of a person', () => {
     for (const token of ['sb_secret_abc', service, await project.key('supabase_admin', { sub: 'x' })])
       expect(() => asUser(carrying(token), given)).toThrow(expect.objectContaining({ code: 'forbidden' }));
     const request = carrying(await person());
-    for (const key of ['', 'sb_secret_abc', service])
+    const keys = ['', 'sb_secret_abc', ' sb_secret_abc', service, `${service}\n`, await person(), 'eyJ0'];
+    for (const key of keys)
       expect(() => asUser(request, { ...given, key })).toThrow(
         expect.objectContaining({ code: 'invalid_configuration' }),
       );

@@ -51,7 +51,7 @@ export interface SupabaseUser<C extends SupabaseClientLike> {
  * @param request - carries the token
  * @param options - project, key, and how a client is made
  * @throws MedzenError `unauthenticated` without a person's token; `forbidden` for a service's key or an anonymous sign-in;
- * `invalid_configuration` for a service's key in `key`, or a token that lacks the claim `role`
+ * `invalid_configuration` for any other key in `key`, or a token that lacks the claim `role`
  * @see https://supabase.com/docs/guides/auth/third-party/overview
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export function asUser<C extends SupabaseClientLike>(
 ): SupabaseUser<C> {
   const { url, key, createClient, header = 'authorization' } = options;
   const schema = peopleSchema(checkedSchema(options.schema ?? 'medzen'));
-  if (key === '' || key.startsWith('sb_secret_') || (claimsOf(key)?.role ?? 'anon') !== 'anon')
+  if (!/^sb_publishable_\S+$/.test(key) && claimsOf(key)?.role !== 'anon')
     throw new MedzenError('invalid_configuration', 'A person is bound with the anon or publishable key, and no other');
   const { token, issuer } = personToken(request, header.toLowerCase());
   const client = createClient(url, key, { accessToken: async () => token });
