@@ -1,3 +1,15 @@
+/** A basis that exempts. */
+export type ExemptBasis =
+  | 'exempt:treatment-payment-operations'
+  | 'exempt:individual'
+  | 'exempt:incidental'
+  | 'exempt:authorization'
+  | 'exempt:directory-or-care'
+  | 'exempt:national-security'
+  | 'exempt:custody'
+  | 'exempt:limited-data-set'
+  | 'exempt:before-compliance';
+
 /**
  * How the `disclosure.basis` of an event says, word for word, that 45 CFR 164.528(a)(1) exempts it from an accounting; each with its paragraph.
  * Nothing else exempts an event: not its `purpose`, which is `TREAT` wherever nobody gave one, and no free text.
@@ -10,7 +22,7 @@
  * ```
  * @see 45 CFR 164.528(a)(1)(i)–(ix), https://www.ecfr.gov/current/title-45/section-164.528
  */
-export const exemptDisclosures = {
+export const exemptDisclosures: Readonly<Record<ExemptBasis, string>> = {
   /** Treatment, payment and health care operations, as provided in 164.506. */
   'exempt:treatment-payment-operations': '45 CFR 164.528(a)(1)(i)',
   /** To individuals, of what is about them, as provided in 164.502. */
@@ -29,7 +41,4 @@ export const exemptDisclosures = {
   'exempt:limited-data-set': '45 CFR 164.528(a)(1)(viii)',
   /** Before the compliance date of the covered entity. */
   'exempt:before-compliance': '45 CFR 164.528(a)(1)(ix)',
-} as const satisfies Readonly<Record<string, string>>;
-
-/** A basis that exempts. */
-export type ExemptBasis = keyof typeof exemptDisclosures;
+};
