@@ -28,5 +28,7 @@ test('supabaseStores takes the client of supabase-js, with and without the types
   const plain: SupabaseClientLike = createClient('http://project.test', 'key');
   const typed: SupabaseClientLike = createClient<Database>('http://project.test', 'key');
   for (const client of [plain, typed])
-    expect(Object.keys(supabaseStores(client)).sort()).toEqual(['audit', 'consents', 'limits', 'log', 'recordings']);
+    expect(Object.keys(supabaseStores(client))).toEqual(
+      expect.arrayContaining(['audit', 'consents', 'limits', 'log', 'recordings']),
+    );
 });
