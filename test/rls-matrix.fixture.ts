@@ -47,6 +47,7 @@ export async function fillTables(owner: pg.Client): Promise<void> {
   }
   await owner.query(`
     INSERT INTO medzen.audit_tile VALUES (0, 0, sha256(''));
+    INSERT INTO medzen.archive_manifest VALUES (0, 1, now(), gen_random_uuid(), now());
     INSERT INTO medzen.audit_checkpoint VALUES (1, sha256(''), 'checkpoint', now());
     INSERT INTO medzen.audit_cosignature VALUES (1, 'witness', '\\x00000000', 'line', now())`);
 }

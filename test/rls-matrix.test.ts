@@ -56,6 +56,7 @@ const byRecording = 'right(recording_id::text, 1)';
 
 /** Every table and view: which call a row is about, whose rows people see who were granted it, and what medzen_auditor sees. */
 const expected: Readonly<Record<string, { label: string; kind: keyof typeof kinds; auditorRole?: string }>> = {
+  archive_manifest: { label: "'*'", kind: 'tree', auditorRole: '*' },
   audit_checkpoint: { label: "'*'", kind: 'tree', auditorRole: '*' },
   audit_cosignature: { label: "'*'", kind: 'tree', auditorRole: '*' },
   audit_event: { label: byPatient, kind: 'log', auditorRole: 'a b c' },

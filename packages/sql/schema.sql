@@ -2,6 +2,27 @@
 
 -- ---- Tables
 
+CREATE TABLE medzen.archive_manifest (
+  first_leaf bigint NOT NULL,
+  end_leaf bigint NOT NULL,
+  newest_at timestamp with time zone NOT NULL,
+  greatest_id uuid NOT NULL,
+  begun_at timestamp with time zone NOT NULL,
+  manifest_sha256 bytea,
+  archived_at timestamp with time zone,
+  purge_event uuid,
+  purged_at timestamp with time zone,
+  purged_by xid8,
+  CONSTRAINT archive_manifest_check CHECK ((end_leaf > first_leaf)),
+  CONSTRAINT archive_manifest_check1 CHECK ((num_nulls(manifest_sha256, archived_at) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT archive_manifest_check2 CHECK ((num_nulls(purge_event, purged_at, purged_by) = ANY (ARRAY[0, 3]))),
+  CONSTRAINT archive_manifest_check3 CHECK (((purged_at IS NULL) OR (archived_at IS NOT NULL))),
+  CONSTRAINT archive_manifest_end_leaf_key UNIQUE (end_leaf),
+  CONSTRAINT archive_manifest_first_leaf_check CHECK ((first_leaf >= 0)),
+  CONSTRAINT archive_manifest_manifest_sha256_check CHECK ((octet_length(manifest_sha256) = 32)),
+  CONSTRAINT archive_manifest_pkey PRIMARY KEY (first_leaf)
+);
+ALTER TABLE medzen.archive_manifest ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.audit_checkpoint (
   size bigint NOT NULL,
   root bytea NOT NULL,
@@ -375,6 +396,8 @@ ALTER TABLE medzen.webhook_seen ENABLE ROW LEVEL SECURITY;
 
 -- ---- Indexes
 
+CREATE UNIQUE INDEX archive_manifest_begun ON medzen.archive_manifest USING btree ((true)) WHERE (archived_at IS NULL);
+CREATE INDEX archive_manifest_purged ON medzen.archive_manifest USING btree (greatest_id) WHERE (purged_at IS NOT NULL);
 CREATE INDEX audit_event_action ON ONLY medzen.audit_event USING btree (action, id);
 CREATE INDEX audit_event_actor ON ONLY medzen.audit_event USING btree (actor, id);
 CREATE INDEX audit_event_patient ON ONLY medzen.audit_event USING btree (patient, id) WHERE (patient IS NOT NULL);
@@ -414,6 +437,8 @@ CREATE INDEX review_order ON medzen.review USING btree (tenant, leaf_index, id);
 
 -- ---- Triggers
 
+CREATE TRIGGER guard_archive BEFORE UPDATE ON medzen.archive_manifest FOR EACH ROW EXECUTE FUNCTION medzen.guard_archive();
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.archive_manifest FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_checkpoint FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_cosignature FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -450,6 +475,8 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH S
 
 -- ---- Policies
 
+CREATE POLICY auditors ON medzen.archive_manifest FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
+CREATE POLICY medzen_auditor ON medzen.archive_manifest FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_checkpoint FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.audit_checkpoint FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_cosignature FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
@@ -652,6 +679,7 @@ BEGIN
         PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
       END IF;
       INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
+      PERFORM medzen.refuse_purged(p_ids);
       RETURN jsonb_build_object('added', v_count);
     EXCEPTION
       WHEN unique_violation THEN NULL; -- one of them is there already
@@ -683,6 +711,7 @@ BEGIN
       PERFORM medzen.fail('audit_conflict', 'An audit event with this id and other content exists');
     END IF;
   END IF;
+  PERFORM medzen.refuse_purged(p_ids);
   RETURN jsonb_build_object('added', v_added);
 END
 $function$;
@@ -764,6 +793,17 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', v_grant.signature, v_grant.role);
   END LOOP;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.archive_rows()
+ RETURNS TABLE(first_leaf text, end_leaf text, newest_at text, manifest_sha256 bytea, purge_event text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT m.first_leaf::text, m.end_leaf::text, to_char(m.newest_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    m.manifest_sha256, m.purge_event::text
+  FROM medzen.archive_manifest m
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.audit_change()
@@ -872,16 +912,29 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.audit_lag()
- RETURNS TABLE(pending text, lost text, oldest_ms text)
+CREATE OR REPLACE FUNCTION medzen.audit_kept_until(p_at timestamp with time zone, p_years integer)
+ RETURNS timestamp with time zone
  LANGUAGE sql
- STABLE SECURITY DEFINER
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((((p_at AT TIME ZONE 'UTC'::text) + make_interval(years => p_years)) + CASE WHEN (EXTRACT(day FROM ((p_at AT TIME ZONE 'UTC'::text) + make_interval(years => p_years))) = EXTRACT(day FROM (p_at AT TIME ZONE 'UTC'::text))) THEN '00:00:00'::interval ELSE '1 day'::interval END) AT TIME ZONE 'UTC'::text);
+
+CREATE OR REPLACE FUNCTION medzen.audit_lag()
+ RETURNS TABLE(pending text, lost text, oldest_ms text, writer boolean, writer_pid integer, writer_since text, writer_ms text, writer_prepared boolean)
+ LANGUAGE sql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT count(*)::text,
-    count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id))::text,
-    coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text
-  FROM medzen.audit_pending p
+  SELECT q.pending, q.lost, q.oldest_ms, w.prepared IS NOT NULL, w.pid,
+    to_char(w.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    CASE WHEN w.since IS NOT NULL THEN greatest(0, round(extract(epoch FROM clock_timestamp() - w.since) * 1000))::bigint::text END,
+    w.prepared
+  FROM (
+    SELECT count(*)::text AS pending,
+      (count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id)))::text AS lost,
+      coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text AS oldest_ms
+    FROM medzen.audit_pending p
+  ) q
+  LEFT JOIN medzen.oldest_writer() w ON true
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.audit_query(p_table oid, p_op text, p_patient text, p_granularity text, p_paired boolean, p_moved boolean)
@@ -1772,6 +1825,32 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.drop_purged_partitions()
+ RETURNS TABLE(partition text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_empty boolean;
+BEGIN
+  FOR partition IN
+    SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'medzen.audit_event'::regclass AND c.relname ~ '^audit_event_\d{4}_\d\d$'
+      AND medzen.audit_kept_until(make_timestamptz(left(right(c.relname, 7), 4)::int, right(c.relname, 2)::int, 1, 0, 0, 0, 'UTC')
+        + interval '32 days', 6) < medzen.now()
+    ORDER BY 1
+  LOOP
+    EXECUTE format('LOCK TABLE ONLY medzen.audit_event, ONLY medzen.%I IN ACCESS EXCLUSIVE MODE', partition);
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM medzen.%I)', partition) INTO v_empty;
+    IF v_empty THEN
+      EXECUTE format('DROP TABLE medzen.%I', partition);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.event_id_text(p_id text)
  RETURNS text
  LANGUAGE sql
@@ -1815,6 +1894,31 @@ BEGIN ATOMIC
    ORDER BY r.started_at DESC, r.id DESC
   LIMIT 1;
 END;
+
+CREATE OR REPLACE FUNCTION medzen.finish_archive(p_first text, p_end text, p_manifest_sha256 bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.archive_manifest%ROWTYPE;
+BEGIN
+  IF octet_length(p_manifest_sha256) IS DISTINCT FROM 32 THEN
+    PERFORM medzen.fail('invalid_input', 'A SHA-256 has 32 bytes');
+  END IF;
+  SELECT * INTO v_row FROM medzen.archive_manifest m
+  WHERE m.first_leaf = p_first::bigint AND m.end_leaf = p_end::bigint FOR UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'conflict');
+  ELSIF v_row.archived_at IS NOT NULL THEN
+    RETURN jsonb_build_object('status', CASE WHEN v_row.manifest_sha256 = p_manifest_sha256 THEN 'repeated' ELSE 'conflict' END);
+  END IF;
+  UPDATE medzen.archive_manifest m SET manifest_sha256 = p_manifest_sha256, archived_at = medzen.now()
+  WHERE m.first_leaf = v_row.first_leaf;
+  RETURN jsonb_build_object('status', 'archived');
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.finish_deletion(p_tenant text, p_id uuid, p_token text, p_tombstone jsonb, p_event_id text, p_event_body bytea)
  RETURNS jsonb
@@ -1899,6 +2003,23 @@ BEGIN ATOMIC
    WHERE ((r.tenant = get_recording.p_tenant) AND (r.id = get_recording.p_id));
 END;
 
+CREATE OR REPLACE FUNCTION medzen.guard_archive()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF (NEW.first_leaf, NEW.end_leaf, NEW.newest_at, NEW.greatest_id, NEW.begun_at)
+      IS DISTINCT FROM (OLD.first_leaf, OLD.end_leaf, OLD.newest_at, OLD.greatest_id, OLD.begun_at)
+    OR OLD.archived_at IS NOT NULL AND (NEW.manifest_sha256, NEW.archived_at) IS DISTINCT FROM (OLD.manifest_sha256, OLD.archived_at)
+    OR OLD.purged_at IS NOT NULL
+    OR NEW.purged_at IS NOT NULL AND medzen.audit_kept_until(NEW.newest_at, 6) > medzen.now() THEN
+    PERFORM medzen.fail('forbidden', 'A range of the archive cannot change');
+  END IF;
+  RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.guard_audit_partition(p_partition text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1952,6 +2073,20 @@ CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
+
+CREATE OR REPLACE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT EXISTS (
+    SELECT FROM medzen.legal_hold h
+    WHERE h.released_at IS NULL AND EXISTS (
+      SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id
+      WHERE e.tenant = h.tenant AND l.leaf_index >= p_first AND l.leaf_index < p_end
+        AND (e.patient = medzen.index_key(h.patient) OR e.target_id = h.recording_id::text)))
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.is_auditor()
  RETURNS boolean
@@ -2629,6 +2764,72 @@ CREATE OR REPLACE FUNCTION medzen.now_ns()
  PARALLEL SAFE
 RETURN (((EXTRACT(epoch FROM medzen.now()) * (1000000)::numeric))::bigint * 1000);
 
+CREATE OR REPLACE FUNCTION medzen.oldest_writer()
+ RETURNS TABLE(pid integer, since timestamp with time zone, prepared boolean)
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT l.pid, coalesce(a.xact_start, x.prepared), l.pid IS NULL
+  FROM pg_locks l
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  -- A prepared transaction has no process; it is named by its id.
+  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND x.transaction::text = split_part(l.virtualtransaction, '/', 2)
+  LEFT JOIN LATERAL (
+    SELECT max(age(t.transactionid)) AS age FROM pg_locks t
+    WHERE t.locktype = 'transactionid' AND t.granted AND t.virtualtransaction = l.virtualtransaction AND t.pid IS NOT DISTINCT FROM l.pid
+  ) t ON true
+  WHERE l.locktype = 'relation' AND l.relation = 'medzen.audit_pending'::regclass AND l.mode = 'RowExclusiveLock' AND l.granted
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.pid IS DISTINCT FROM pg_backend_pid()
+  ORDER BY t.age DESC NULLS LAST
+  LIMIT 1
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.open_archive(p_max_leaves integer)
+ RETURNS TABLE(first_leaf text, end_leaf text, newest_at text, manifest_sha256 bytea, purge_event text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  v_first bigint;
+  v_end bigint;
+  v_month timestamptz;
+BEGIN
+  IF p_max_leaves IS NULL OR p_max_leaves NOT BETWEEN 1 AND 1000000 THEN
+    PERFORM medzen.fail('invalid_input', 'A range of the archive holds 1 to 1000000 leaves');
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.open_archive', 0));
+  IF NOT EXISTS (SELECT FROM medzen.archive_manifest m WHERE m.archived_at IS NULL) THEN
+    SELECT coalesce(max(m.end_leaf), 0) INTO v_first FROM medzen.archive_manifest m;
+    IF v_first >= (SELECT h.size FROM medzen.audit_head h) THEN
+      RETURN;
+    END IF;
+    SELECT date_trunc('month', e.written_at, 'UTC') INTO v_month
+    FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id WHERE l.leaf_index = v_first;
+    IF v_month IS NULL THEN
+      PERFORM medzen.fail('checkpoint_inconsistent', 'An event that should be archived is missing');
+    ELSIF v_month >= date_trunc('month', medzen.now(), 'UTC') THEN
+      RETURN;
+    END IF;
+    SELECT coalesce(
+      (SELECT l.leaf_index FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+       WHERE l.leaf_index BETWEEN v_first AND v_first + p_max_leaves - 1
+         AND e.written_at >= date_trunc('month', v_month + interval '32 days', 'UTC')
+       ORDER BY l.leaf_index LIMIT 1),
+      least(v_first + p_max_leaves, (SELECT h.size FROM medzen.audit_head h))) INTO v_end;
+    INSERT INTO medzen.archive_manifest (first_leaf, end_leaf, newest_at, greatest_id, begun_at)
+    SELECT v_first, v_end, max(greatest(e.at, e.written_at)), (array_agg(e.id ORDER BY e.id DESC))[1], medzen.now()
+    FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+    WHERE l.leaf_index BETWEEN v_first AND v_end - 1;
+  END IF;
+  RETURN QUERY SELECT * FROM medzen.archive_rows() r WHERE r.manifest_sha256 IS NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.open_event(p_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2734,6 +2935,54 @@ BEGIN
   RETURN jsonb_build_object('status', 'placed');
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.purge_archive(p_tenant text, p_first text, p_end text, p_manifest_sha256 bytea, p_years integer, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+DECLARE
+  v_row medzen.archive_manifest%ROWTYPE;
+  v_purged bigint;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF p_years IS NULL OR p_years NOT BETWEEN 6 AND 100 THEN
+    PERFORM medzen.fail('invalid_input', 'Audit events are kept for 6 to 100 years');
+  END IF;
+  SELECT * INTO v_row FROM medzen.archive_manifest m
+  WHERE m.first_leaf = p_first::bigint AND m.end_leaf = p_end::bigint FOR UPDATE;
+  IF v_row.archived_at IS NULL OR v_row.manifest_sha256 IS DISTINCT FROM p_manifest_sha256 THEN
+    RETURN jsonb_build_object('status', 'not_archived');
+  ELSIF v_row.purged_at IS NOT NULL THEN
+    RETURN jsonb_build_object('status', 'repeated');
+  ELSIF medzen.audit_kept_until(v_row.newest_at, p_years) > medzen.now() THEN
+    RETURN jsonb_build_object('status', 'too_young');
+  END IF;
+  -- Nobody places a hold between the look and the purge.
+  LOCK TABLE medzen.legal_hold IN SHARE MODE;
+  IF medzen.is_archive_held(v_row.first_leaf, v_row.end_leaf) THEN
+    RETURN jsonb_build_object('status', 'held');
+  END IF;
+  IF convert_from(p_event_body, 'UTF8')::jsonb ->> 'action' IS DISTINCT FROM 'audit.purge' THEN
+    PERFORM medzen.fail('invalid_input', 'A purge is recorded by an event of action audit.purge');
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  UPDATE medzen.archive_manifest m
+  SET purge_event = p_event_id::uuid, purged_at = medzen.now(), purged_by = pg_current_xact_id()
+  WHERE m.first_leaf = v_row.first_leaf;
+  DELETE FROM medzen.audit_rows r USING medzen.audit_leaf l
+  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND r.event_id = l.event_id;
+  DELETE FROM medzen.audit_event e USING medzen.audit_leaf l
+  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND e.id = l.event_id;
+  GET DIAGNOSTICS v_purged = ROW_COUNT;
+  IF v_purged <> v_row.end_leaf - v_row.first_leaf THEN
+    PERFORM medzen.fail('checkpoint_inconsistent', 'An event that should be purged is missing already');
+  END IF;
+  RETURN jsonb_build_object('status', 'purged');
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.purpose_of_person(p_patient text)
  RETURNS text
  LANGUAGE sql
@@ -2773,6 +3022,21 @@ CREATE OR REPLACE FUNCTION medzen.random_nonce()
  LANGUAGE sql
  PARALLEL SAFE
 RETURN (("right"((gen_random_uuid())::text, 12) || "right"((gen_random_uuid())::text, 12)) || "left"((gen_random_uuid())::text, 8));
+
+CREATE OR REPLACE FUNCTION medzen.read_archives(p_from text, p_limit integer)
+ RETURNS TABLE(first_leaf text, end_leaf text, newest_at text, manifest_sha256 bytea, purge_event text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'Ranges of the archive are read 1 to 1000 at a time');
+  END IF;
+  RETURN QUERY
+    SELECT * FROM medzen.archive_rows() r WHERE r.first_leaf::bigint >= p_from::bigint ORDER BY r.first_leaf::bigint LIMIT p_limit;
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_batch(p_limit integer)
  RETURNS TABLE(id text, body bytea)
@@ -2840,7 +3104,7 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
- RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean)
+ RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2852,7 +3116,14 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Leaves are read 1 to 10000 at a time, from 0 on');
   END IF;
   RETURN QUERY
-    SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e)
+    WITH gone AS MATERIALIZED (
+      SELECT m.first_leaf, m.end_leaf FROM medzen.archive_manifest m
+      WHERE m.end_leaf > p_from::bigint AND m.first_leaf < p_from::bigint + p_limit AND m.purged_at IS NOT NULL
+        AND (EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = m.purge_event AND e.action = 'audit.purge')
+          OR EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = m.purge_event))
+    )
+    SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e),
+      e.id IS NULL AND EXISTS (SELECT FROM gone g WHERE g.first_leaf <= l.leaf_index AND l.leaf_index < g.end_leaf)
     FROM (
       SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
       WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit
@@ -3050,7 +3321,27 @@ CREATE OR REPLACE FUNCTION medzen.refuse_change()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+  v_event uuid;
 BEGIN
+  IF TG_OP = 'DELETE' AND (TG_TABLE_NAME = 'audit_rows' OR TG_TABLE_NAME ~ '^audit_event(_default|_\d{4}_\d\d)?$') THEN
+    IF TG_LEVEL = 'STATEMENT' THEN
+      IF EXISTS (SELECT FROM medzen.archive_manifest m WHERE m.purged_by = pg_current_xact_id_if_assigned()) THEN
+        RETURN NULL;
+      END IF;
+    ELSE
+      v_event := CASE WHEN TG_TABLE_NAME = 'audit_rows' THEN to_jsonb(OLD) ->> 'event_id' ELSE to_jsonb(OLD) ->> 'id' END;
+      IF EXISTS (
+          SELECT FROM medzen.audit_leaf l
+          JOIN medzen.archive_manifest m ON m.first_leaf <= l.leaf_index AND l.leaf_index < m.end_leaf
+          WHERE l.event_id = v_event AND m.purged_by = pg_current_xact_id_if_assigned())
+        AND NOT EXISTS (
+          SELECT FROM medzen.audit_event e
+          WHERE e.id = v_event AND medzen.audit_kept_until(greatest(e.at, e.written_at), 6) > medzen.now()) THEN
+        RETURN OLD;
+      END IF;
+    END IF;
+  END IF;
   PERFORM medzen.fail('forbidden', format('%s of %s is not allowed: it is only ever added to', TG_OP, TG_TABLE_NAME));
 END
 $function$;
@@ -3064,6 +3355,23 @@ BEGIN
   PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}',
     p_purpose);
   RETURN '{"status": "forbidden"}';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.refuse_purged(p_ids text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM medzen.archive_manifest m
+      WHERE m.purged_at IS NOT NULL AND m.greatest_id >= (SELECT i::uuid FROM unnest(p_ids) i ORDER BY 1 LIMIT 1))
+    AND EXISTS (
+      SELECT FROM unnest(p_ids) i JOIN medzen.audit_leaf l ON l.event_id = i::uuid
+      JOIN medzen.archive_manifest m ON m.first_leaf <= l.leaf_index AND l.leaf_index < m.end_leaf
+      WHERE m.purged_at IS NOT NULL) THEN
+    PERFORM medzen.fail('audit_conflict', 'An audit event with this id was purged');
+  END IF;
 END
 $function$;
 
@@ -4043,6 +4351,8 @@ GRANT EXECUTE ON FUNCTION medzen.current_tenant TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.current_tenant TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.finish_archive TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.finish_archive TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.finish_deletion TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.get_recording TO medzen_app;
@@ -4076,10 +4386,15 @@ GRANT EXECUTE ON FUNCTION medzen.note_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.now TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.open_archive TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.open_archive TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.read_archives TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_archives TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_archives TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_batch TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_checkpoints TO medzen_auditor;
@@ -4140,6 +4455,7 @@ GRANT USAGE ON SCHEMA medzen TO medzen_auditor;
 GRANT USAGE ON SCHEMA medzen TO medzen_sequencer;
 GRANT USAGE ON SCHEMA medzen TO service_role;
 GRANT USAGE ON SCHEMA medzen_api TO authenticated;
+GRANT SELECT ON TABLE medzen.archive_manifest TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_checkpoint TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_cosignature TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.audit_event TO medzen_auditor;

@@ -8,13 +8,14 @@ import {
   sha256,
   toHex,
 } from '@medzen/core';
+import type { LeafTable } from './memory-archive.ts';
 import type { EventTable } from './memory-audit.ts';
 
 const leafPrefix = Uint8Array.of(0);
 
 /** The sequencer's side of the events in memory. @param now - milliseconds of the store's clock */
-export function memoryLog(events: EventTable, now: () => number): LogStore {
-  const leaves: string[] = [];
+export function memoryLog(events: EventTable, now: () => number, table: LeafTable): LogStore {
+  const leaves = table.ids;
   const indexOf = new Map<string, number>();
   const tiles = new Map<string, LogTile>();
   const checkpoints: {
@@ -90,7 +91,9 @@ export function memoryLog(events: EventTable, now: () => number): LogStore {
       bound(limit, 10_000);
       return leaves.slice(from, from + limit).map((eventId, i) => {
         const body = events.rows.get(eventId)?.body;
-        return { index: from + i, eventId, ...(body === undefined ? {} : { body: body.slice() }) };
+        const index = from + i;
+        if (body === undefined) return { index, eventId, ...(table.isPurged(index) && { purged: true as const }) };
+        return { index, eventId, body: body.slice() };
       });
     },
 

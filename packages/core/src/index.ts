@@ -10,6 +10,7 @@ export * from './hash.ts';
 export * from './hex.ts';
 export * from './ids.ts';
 export * from './logger.ts';
+export * from './ports/archive-store.ts';
 export * from './ports/audit-store.ts';
 export * from './ports/consent-store.ts';
 export * from './ports/cursor-store.ts';

@@ -27,3 +27,11 @@ export function resultIn(rows: readonly WireRow[]): WireRow[string] {
   const [row] = rows;
   return row?.result ?? wrong('result');
 }
+
+/** The `status` of a verdict, which must be one of these. */
+export function statusIn<S extends string>(rows: readonly WireRow[], known: readonly S[]): { readonly status: S } {
+  const result = resultIn(rows);
+  const said = typeof result === 'object' && result !== null && 'status' in result ? result.status : undefined;
+  const status = known.find((one) => one === said);
+  return status === undefined ? wrong('status') : { status };
+}

@@ -1,5 +1,6 @@
 import type { Stores, Wire } from '@medzen/core';
 import { checkedWire } from './check-sql.ts';
+import { archiveStore } from './stores/archive.ts';
 import { auditStore } from './stores/audit.ts';
 import { consentStore } from './stores/consents.ts';
 import { cursorStore } from './stores/cursors.ts';
@@ -25,6 +26,7 @@ export function sqlStores(wire: Wire): Stores {
   return {
     audit: auditStore(checked),
     log: logStore(checked),
+    archive: archiveStore(checked),
     cursors: cursorStore(checked),
     reviews: reviewStore(checked),
     consents: consentStore(checked),

@@ -90,6 +90,20 @@ export function holdsOn(tables: RecordingTables, entry: Entry): LegalHold[] {
   return found;
 }
 
+/** Whether a hold that stands is on this patient, or on the recording of this id. */
+export function isHeld(
+  tables: RecordingTables,
+  tenant: string,
+  patient: string | undefined,
+  recordingId: string | undefined,
+): boolean {
+  for (const [key, { target, releasedAt }] of tables.holds) {
+    if (!key.startsWith(`${tenant}:`) || releasedAt !== undefined) continue;
+    if ('patient' in target ? target.patient === patient : target.recordingId === recordingId) return true;
+  }
+  return false;
+}
+
 export function activeHolds(tables: RecordingTables, entry: Entry): number {
   return holdsOn(tables, entry).filter((hold) => hold.releasedAt === undefined).length;
 }

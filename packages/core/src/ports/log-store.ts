@@ -50,6 +50,18 @@ export interface LogLeaf {
   readonly misfiled?: true;
 }
 
+/** A transaction that has written events and has not ended. Until it does, nobody sees them, and the tree cannot hold them. */
+export interface OpenWriter {
+  /** Whether it is prepared (`PREPARE TRANSACTION`): then it outlives every connection, until somebody commits it or rolls it back. */
+  readonly prepared: boolean;
+  /** Its process on the database server; absent of a prepared one. */
+  readonly pid?: number;
+  /** When it began (or was prepared), RFC 3339; absent where the database does not show that to the owner of the schema. */
+  readonly since?: string;
+  /** Milliseconds since then. */
+  readonly openMs?: number;
+}
+
 /** How far the tree lags behind the writers. */
 export interface LogLag {
   /** Committed events without a leaf. */
@@ -58,6 +70,8 @@ export interface LogLag {
   readonly lost: number;
   /** Milliseconds since the oldest of them was written; 0 when there is none. */
   readonly oldestMs: number;
+  /** The oldest transaction that still holds events back; absent when none does, and of stores without transactions. */
+  readonly openWriter?: OpenWriter;
 }
 
 /**
@@ -115,6 +129,6 @@ export interface LogStore {
     limit: number,
   ): Promise<readonly { readonly size: number; readonly checkpoint: string }[]>;
 
-  /** How far the tree lags. */
+  /** How far the tree lags, and which open transaction holds events back. @throws MedzenError `store_unavailable` */
   lag(): Promise<LogLag>;
 }

@@ -1,3 +1,4 @@
+import type { ArchiveStore } from './archive-store.ts';
 import type { AuditStore } from './audit-store.ts';
 import type { ConsentStore } from './consent-store.ts';
 import type { CursorStore } from './cursor-store.ts';
@@ -11,6 +12,8 @@ export interface Stores {
   readonly audit: AuditStore;
   /** The sequencer's side of the audit log. */
   readonly log: LogStore;
+  /** What of the log is in an object store, and the purge. */
+  readonly archive: ArchiveStore;
   /** How far those who follow the log have come. */
   readonly cursors: CursorStore;
   /** What somebody has to look at. */

@@ -1,5 +1,13 @@
-import { isUuid, type LogCommit, type LogStore, MedzenError, type Wire, type WireRow } from '@medzen/core';
-import { bytesIn, integerIn, resultIn, textIn } from '../row.ts';
+import {
+  isUuid,
+  type LogCommit,
+  type LogStore,
+  MedzenError,
+  type OpenWriter,
+  type Wire,
+  type WireRow,
+} from '@medzen/core';
+import { bytesIn, integerIn, statusIn, textIn } from '../row.ts';
 
 /** The sequencer's side of the audit log. Always on the root wire: its work is never part of a host's transaction. */
 export function logStore(wire: Wire): LogStore {
@@ -31,7 +39,7 @@ export function logStore(wire: Wire): LogStore {
         root: commit.root,
         checkpoint: commit.checkpoint,
       });
-      return answered(rows, ['committed', 'conflict']);
+      return statusIn(rows, ['committed', 'conflict']);
     },
 
     async readTile(level, index) {
@@ -46,6 +54,7 @@ export function logStore(wire: Wire): LogStore {
         eventId: textIn(row, 'event_id'),
         ...(row.body instanceof Uint8Array ? { body: row.body } : {}),
         ...(row.misfiled === true ? { misfiled: true } : {}),
+        ...(row.purged === true ? { purged: true } : {}),
       }));
     },
 
@@ -56,7 +65,7 @@ export function logStore(wire: Wire): LogStore {
     },
 
     async addCosignature(size, line) {
-      return answered(await root.call('add_cosignature', { size: String(whole(size)), line }), [
+      return statusIn(await root.call('add_cosignature', { size: String(whole(size)), line }), [
         'added',
         'repeated',
         'unknown',
@@ -74,18 +83,19 @@ export function logStore(wire: Wire): LogStore {
         pending: integerIn(row, 'pending'),
         lost: integerIn(row, 'lost'),
         oldestMs: integerIn(row, 'oldest_ms'),
+        ...(row?.writer === true && { openWriter: openWriter(row) }),
       };
     },
   };
 }
 
-function answered<S extends string>(rows: readonly WireRow[], known: readonly S[]): { readonly status: S } {
-  const result = resultIn(rows);
-  const said = typeof result === 'object' && result !== null && 'status' in result ? result.status : undefined;
-  const status = known.find((one) => one === said);
-  if (status === undefined)
-    throw new MedzenError('internal', 'The database answered with another status than expected');
-  return { status };
+function openWriter(row: WireRow): OpenWriter {
+  const { writer_pid: pid, writer_since: since } = row;
+  return {
+    prepared: row.writer_prepared === true,
+    ...(typeof pid === 'number' && { pid }),
+    ...(typeof since === 'string' && { since, openMs: integerIn(row, 'writer_ms') }),
+  };
 }
 
 function whole(value: number): number {
