@@ -53,7 +53,7 @@ const options: fc.Arbitrary<FhirOptions> = fc.record(
   { requiredKeys: [] },
 );
 
-const runs = 60;
+const runs = 40;
 const success = { outcome: 'success' } as const;
 const base = 'https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.';
 const target = fc.record({ type: fc.constant('recording'), id: fc.uuid() });

@@ -5,6 +5,7 @@ import type { FhirOptions } from './fhir-options.ts';
 import type { FhirParty } from './fhir-parties.ts';
 import type { FhirThing } from './fhir-things.ts';
 import { absent } from './fhir-values.ts';
+import { isIpAddress } from './ip-address.ts';
 
 /**
  * An R4 AuditEvent, as far as it is filled here.
@@ -88,7 +89,7 @@ function agent({ type, who, requestor, network, roles, purpose }: FhirParty): Fh
 /** @see http://hl7.org/fhir/network-type */
 function addressOf(address: string): { readonly address: string; readonly type: '1' | '2' | '5' } {
   if (address.includes('://')) return { address, type: '5' };
-  return { address, type: /^[\d.]+$|^[\da-f:.]*:[\da-f:.]*(%\w+)?$/i.test(address) ? '2' : '1' };
+  return { address, type: isIpAddress(address) ? '2' : '1' };
 }
 
 function entity({ what, type, role, query, detail }: FhirThing): NonNullable<FhirAuditEventR4['entity']>[number] {
