@@ -37,6 +37,7 @@ export type AuditAction =
   | 'consent.view'
   | 'audit.search'
   | 'audit.report'
+  | 'audit.export'
   | 'audit.review'
   | 'audit.verify'
   | 'audit.purge'
