@@ -1,6 +1,6 @@
 import { buildApiReference } from './api-reference.ts';
 import { checkExamples } from './doc-examples.ts';
-import { importFromTarballs, lintTarball, packAll, runSqlFromTarball } from './package-shape.ts';
+import { importFromTarballs, lintTarball, packAll, runSqlFromTarball, runVerifyFromTarball } from './package-shape.ts';
 import { packages } from './packages.ts';
 import { command, runStages, type Stage } from './stage.ts';
 
@@ -32,6 +32,7 @@ const stages: readonly Stage[] = [
   ...packages().map(({ name }) => ({ name: `package shape of ${name}`, run: () => lintTarball(name) })),
   { name: 'every entry imports from the packed tarballs', run: importFromTarballs },
   { name: 'medzen-sql runs from the packed tarball', run: runSqlFromTarball },
+  { name: 'medzen-verify runs from the packed tarball', run: runVerifyFromTarball },
 ];
 
 console.log('check');

@@ -67,6 +67,27 @@ export async function runSqlFromTarball(): Promise<void> {
   );
 }
 
+/** Publishes a log with the packed @medzen/audit, and verifies its files with the packed `medzen-verify`. */
+export async function runVerifyFromTarball(): Promise<void> {
+  const dir = join(root, '.tmp/install');
+  const program = `
+    import { memoryStores } from '@medzen/adapters-local';
+    import { createAuditLog, createSequencer, createSigner, publishLog } from '@medzen/audit';
+    import { directoryTiles } from '@medzen/audit/node';
+    const { audit: store, log } = memoryStores();
+    const facts = { action: 'config.change', kind: 'update', outcome: 'success', actor: { id: 'ci', type: 'service' }, source: {} };
+    await createAuditLog({ store }).record(facts, { scope: { tenant: 'default' } });
+    const signer = createSigner({ origin: 'ci.example/audit', privateKey: new Uint8Array(32).fill(5) });
+    await createSequencer({ store: log, signer }).tick();
+    await publishLog({ store: log, target: directoryTiles('published'), entries: true });
+    process.stdout.write(signer.verifierKey);`;
+  const key = await command('node', ['--input-type=module', '--no-experimental-strip-types', '-e', program], {
+    cwd: dir,
+  });
+  const said = await command('npx', ['--no-install', 'medzen-verify', '--key', key.trim(), 'published'], { cwd: dir });
+  if (!said.includes('the one entry is the one that was signed')) throw new Error(`medzen-verify says: ${said}`);
+}
+
 function tarballOf(name: string): string {
   const prefix = `${name.replace('@', '').replace('/', '-')}-`;
   const file = readdirSync(tarballs).find(

@@ -39,7 +39,10 @@ export async function judgeLog(
       : []),
     { is: 'proved', text: 'every stored hash is one that was signed: no tile was changed' },
     entries === 'present'
-      ? { is: 'proved', text: `all ${verdict.size} entries are the ones that were signed, none is missing` }
+      ? {
+          is: 'proved',
+          text: `${verdict.size === 1 ? 'the one entry is the one that was' : `all ${verdict.size} entries are the ones that were`} signed, none is missing`,
+        }
       : { is: 'open', text: 'what the entries are: they are not among the files' },
     earlier === undefined
       ? {
