@@ -25,6 +25,8 @@ function migrationsIn(folder: string): Migration[] {
     const path = join(folder, name);
     const template = `${(readFileSync(path, 'utf8').split(marker)[0] ?? '').trimEnd()}\n\n`;
     const id = basename(name, '.sql');
+    if (!/^(?:--[^\n]*\n)+\n(?:--[^\n]*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/.test(template))
+      throw new Error(`${path} does not set the search path behind its first comment (migrations/README.md)`);
     const checksum = createHash('sha256').update(template).digest('hex');
     const breaking = template.startsWith('-- breaking\n');
     const trailer = [

@@ -255,6 +255,20 @@ describe('my consent', () => {
     const withdrawal = { p_session_id: 'session-retry', p_id: clinic.samples.ids.uuid() };
     expect((await patient.call('withdraw_consent', withdrawal)).data?.status).toBe('recorded');
     expect((await patient.call('withdraw_consent', withdrawal)).data?.status).toBe('repeated');
+    const later = { ...args, p_id: clinic.samples.ids.uuid(), p_text_version: 'later' };
+    expect((await patient.call('give_consent', later)).data?.status).toBe('recorded');
+    expect((await patient.call('withdraw_consent', withdrawal)).data?.consent).toMatchObject({
+      textVersion: consentText.p_text_version,
+    });
+  });
+
+  test('is refused to a subject too long for a participant', async () => {
+    const long = await clinic.person('x'.repeat(257));
+    const bodies = await clinic.eventsOf(async () => {
+      const answer = await long.call('give_consent', { p_session_id: 'session-long', ...consentText });
+      expect(answer).toMatchObject({ data: null, code: 'MZ001' });
+    });
+    expect(bodies).toEqual([]);
   });
 
   test.each([
@@ -375,6 +389,14 @@ describe('the log', () => {
       });
       expect(event).toMatchObject({ action: 'audit.search', outcome: 'denied', actor: { id }, patient: 'yaa' });
     }
+  });
+
+  test.each(['', 'x'.repeat(257), 'typed\ninto the log'])('is not searched for a patient %j', async (p_patient) => {
+    const bodies = await clinic.eventsOf(async () => {
+      for (const one of [patient, auditor])
+        expect(await one.call('search_audit', { p_patient })).toMatchObject({ data: null, code: 'MZ001' });
+    });
+    expect(bodies).toEqual([]);
   });
 
   test('is paged without a gap while others write, and says which events are damaged', async () => {

@@ -524,7 +524,7 @@ CREATE VIEW medzen.monthly_phi_access WITH (security_invoker=true) AS
  WITH since AS (
          SELECT m.at,
             medzen.uuid_floor((m.at - '00:01:00'::interval)) AS id
-           FROM ( SELECT (date_trunc('month'::text, medzen.now(), 'UTC'::text) - '1 year'::interval) AS at) m
+           FROM ( SELECT ((date_trunc('month'::text, (medzen.now() AT TIME ZONE 'UTC'::text)) - '1 year'::interval) AT TIME ZONE 'UTC'::text) AS at) m
         ), access AS (
          SELECT e.tenant,
             e.at,
@@ -831,6 +831,15 @@ DECLARE
   v_rows record;
   v_event record;
 BEGIN
+  -- Only in a trigger as audit_table makes it: in one that somebody made otherwise, who may call this, new_rows is what they call so,
+  -- a view say, whose functions would run with the rights of this one.
+  IF TG_LEVEL <> 'STATEMENT' OR NOT EXISTS (
+    SELECT FROM pg_trigger t
+    WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME
+      AND t.tgoldtable IS NOT DISTINCT FROM CASE WHEN TG_OP IN ('UPDATE', 'DELETE') THEN name 'old_rows' END
+      AND t.tgnewtable IS NOT DISTINCT FROM CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN name 'new_rows' END) THEN
+    PERFORM medzen.fail('forbidden', format('The trigger %I is none that audit_table makes', TG_NAME));
+  END IF;
   -- A statement that touched no row is no event.
   IF TG_OP = 'INSERT' THEN
     IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
@@ -1011,9 +1020,10 @@ BEGIN
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
       CASE WHEN p_patient = '' THEN 'SELECT NULL WHERE false' ELSE v_whose END, v_fields,
       CASE WHEN v_key = 'NULL::text' THEN '''{}''::text[]' ELSE format('array_agg(%s)', v_key) END,
-      v_all, v_or, v_rows || format(v_source, v_columns, ' LIMIT 200'));
+      v_all, v_or, v_rows || format(v_source, v_columns, ' LIMIT 200') || ' OFFSET 0');
   END IF;
-  v_rows := v_rows || format(v_source, v_columns, '');
+  -- OFFSET 0: the columns of both sides, which may be more than a row can have, go no further.
+  v_rows := v_rows || format(v_source, v_columns, '') || ' OFFSET 0';
   IF p_moved THEN
     -- A row that went from one patient to another touched both.
     v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
@@ -2613,10 +2623,22 @@ BEGIN ATOMIC
           LIMIT list_stuck.p_limit) r;
 END;
 
+CREATE OR REPLACE FUNCTION medzen.lock_consent_session(p_tenant text, p_session_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (p_tenant, p_session_id) ON CONFLICT DO NOTHING;
+  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR NO KEY UPDATE;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.make_audit_partitions(p_months integer DEFAULT 6)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '1min'
 AS $function$
 DECLARE
   v_month timestamptz := date_trunc('month', medzen.now(), 'UTC');
@@ -2625,6 +2647,7 @@ DECLARE
   v_made int := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('medzen.make_audit_partitions', 0));
+  PERFORM set_config('lock_timeout', '2s', true); -- until the function ends, which has a setting of its own
   FOR v_at IN 0 .. p_months LOOP
     v_next := date_trunc('month', v_month + interval '32 days', 'UTC');
     v_name := 'audit_event_' || to_char(v_month AT TIME ZONE 'UTC', 'YYYY_MM');
@@ -2636,6 +2659,11 @@ BEGIN
         v_made := v_made + 1;
       EXCEPTION
         WHEN check_violation THEN NULL; -- the default partition holds events of that month
+        WHEN lock_not_available THEN
+          IF v_at <= 1 THEN
+            RAISE;
+          END IF;
+          RETURN v_made;
       END;
     END IF;
     v_month := v_next;
@@ -2877,7 +2905,9 @@ BEGIN
   IF p_role IN ('public', 'anon', 'authenticated') THEN
     PERFORM medzen.fail('invalid_configuration', 'People read through functions of medzen_api, and nobody unknown reads');
   END IF;
-  INSERT INTO medzen.select_permission (role, relation, columns) VALUES (p_role, p_relation, p_columns) ON CONFLICT DO NOTHING;
+  INSERT INTO medzen.select_permission AS p (role, relation, columns) VALUES (p_role, p_relation, p_columns)
+  ON CONFLICT (role, relation) DO UPDATE SET columns = CASE WHEN '{}' IN (p.columns, excluded.columns) THEN '{}'
+    ELSE ARRAY(SELECT DISTINCT c FROM unnest(p.columns || excluded.columns) c ORDER BY 1) END;
 END
 $function$;
 
@@ -3574,9 +3604,7 @@ BEGIN
   v_new.ip := left(v_source ->> 'ip', 64);
   v_new.user_agent := v_source ->> 'userAgent';
 
-  -- As record_consent does, so that of two retries at once the second sees the first.
-  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (v_new.tenant, v_new.session_id) ON CONFLICT DO NOTHING;
-  PERFORM FROM medzen.consent_session s WHERE s.tenant = v_new.tenant AND s.session_id = v_new.session_id FOR NO KEY UPDATE;
+  PERFORM medzen.check_text(v_new.participant, 'The subject'), medzen.lock_consent_session(v_new.tenant, v_new.session_id);
   SELECT * INTO v_old FROM medzen.consent c WHERE c.tenant = v_new.tenant AND c.id = v_new.id;
   IF found THEN
     v_new.ordinal := v_old.ordinal;
@@ -4262,11 +4290,12 @@ DECLARE
   v_last text;
 BEGIN
   PERFORM medzen.current_person();
+  -- First, since the patient goes into the event of a refusal too.
+  PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
   IF (medzen.is_auditor() OR medzen.is_system_admin()) IS NOT TRUE THEN
     RETURN medzen.refuse_person('audit.search', 'read', p_patient, p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
-  PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
   SELECT coalesce(jsonb_agg(f.event ORDER BY f.id DESC) FILTER (WHERE f.event IS NOT NULL AND f.place <= p_limit), '[]'),
     jsonb_agg(f.id ORDER BY f.id DESC) FILTER (WHERE f.event IS NULL AND f.place <= p_limit),
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
@@ -4294,9 +4323,12 @@ DECLARE
   v_new medzen.consent;
 BEGIN
   PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
-  -- What is taken back is the last text agreed to, as it was before this very withdrawal.
+  PERFORM medzen.lock_consent_session(medzen.current_tenant(), p_session_id);
+  -- What is taken back is the last text agreed to; for a retry, the last one before the withdrawal that it repeats.
   SELECT * INTO v_new FROM medzen.consent c
-  WHERE c.tenant = medzen.current_tenant() AND c.session_id = p_session_id AND c.participant = v_person AND c.id IS DISTINCT FROM p_id
+  WHERE c.tenant = medzen.current_tenant() AND c.session_id = p_session_id AND c.participant = v_person
+    AND NOT EXISTS (SELECT FROM medzen.consent w WHERE w.tenant = c.tenant AND w.id = p_id AND w.session_id = p_session_id
+      AND w.ordinal <= c.ordinal)
   ORDER BY c.ordinal DESC LIMIT 1;
   v_new.id := p_id;
   v_new.session_id := p_session_id;

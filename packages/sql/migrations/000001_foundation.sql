@@ -4,7 +4,25 @@
 -- name replaces it in both. This file is real SQL and can be run as it is. Its last lines write its id and checksum to the ledger,
 -- whoever runs it.
 
+-- Expressions bind their operators when they are made: to those of Postgres only, whoever may make others in another schema.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE SCHEMA IF NOT EXISTS medzen;
+
+-- Whoever owns a schema may drop what stands in it and put something else in its place.
+DO $$
+DECLARE
+  v_schema text;
+BEGIN
+  FOR v_schema IN
+    SELECT n.nspname FROM pg_namespace n
+    WHERE n.oid IN (to_regnamespace('medzen'), to_regnamespace('medzen_api')) AND pg_get_userbyid(n.nspowner) <> current_user
+  LOOP
+    RAISE EXCEPTION USING ERRCODE = 'MZ002', MESSAGE = format('The schema %I is there already, and of another owner', v_schema),
+      HINT = format('Drop it, or ALTER SCHEMA %I OWNER TO %I', v_schema, current_user);
+  END LOOP;
+END
+$$;
 
 -- What people call, and nothing else, ever: a schema of somebody else would be shut to PUBLIC.
 DO $$
@@ -234,4 +252,4 @@ SELECT medzen.permit('medzen_auditor', 'read_migrations', 'current_subject');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'abd681c84bdf022eddf342844f4ae82a5d1e08d9df25625f21e83b53e115aa91', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'f02f19507987358d05766baaf9bfb72d6e34a4ffa2c197d23fae4e1b09f0841d', false);

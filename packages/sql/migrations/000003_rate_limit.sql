@@ -1,5 +1,7 @@
 -- Rate limits: the generic cell rate algorithm (ITU-T I.371, virtual scheduling), one timestamp a key.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- UNLOGGED: a crash of the server forgives everybody once, and nobody waits for the disk. Room in the pages, and no index on
 -- `tat`, so that an update stays in its page and touches no index.
 CREATE UNLOGGED TABLE medzen.rate_limit (
@@ -174,4 +176,4 @@ SELECT medzen.permit('medzen_app', 'consume_limits', 'cleanup_rate_limits');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', 'e12ad722a0bad170641649e894dd3c19b732c6651f4583cf5735d355bcecd182', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', 'c06e3d03be8b875f43002f08097fc861c30cd365032bebfa0904e0fc23af761e', false);

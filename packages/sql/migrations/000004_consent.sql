@@ -4,6 +4,8 @@
 -- record updates it, a start reads it FOR SHARE. So a start sees every consent committed before it, or waits; and under
 -- REPEATABLE READ, where waiting would still show an old snapshot, Postgres refuses with a serialisation failure.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- for all tables from here on
 
 -- Whether the current subject may see every row of the tables below, where the host lets people read them at all.
@@ -160,4 +162,4 @@ SELECT medzen.permit('medzen_app', 'record_consent', 'list_consents');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', 'e445b431f5a21db894b0ea711e1ef5e6218a9bb3f336e42fc6284c6db6b257f3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', '011c0bebcf65a615deff3bf3f0f29aef4f307c72373f9ef847b9d6925572c201', false);

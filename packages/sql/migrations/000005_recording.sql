@@ -2,6 +2,8 @@
 --
 -- Lock order, everywhere: consent_session, retention_subject, recording (by id), legal_hold, then the audit event.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- One row a patient: what its recordings' retention depends on besides themselves. Every start, fact and patient-wide hold
 -- updates it, so that none of them can pass another, not even under REPEATABLE READ.
 CREATE TABLE medzen.retention_subject (
@@ -479,4 +481,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'a7c18360f201165695650315f839eb58ccc46bd28d3211a3ae151a9a4d65ff35', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '1a5b9d107414557b11da3391daa43772c9d96e62293f2d6dff95cb9880b40cff', false);

@@ -1,6 +1,8 @@
 -- Claims: which worker works on which recording. A claim is a lease on the database's clock and a fencing token from a
 -- sequence; only the holder of the newest token can finish. What failed waits longer each time, so that it starves nobody.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE FUNCTION medzen.claim_backoff(p_attempts integer) RETURNS INTERVAL
 LANGUAGE sql IMMUTABLE
 RETURN least(make_interval(mins => least(p_attempts, 38) * least(p_attempts, 38)), INTERVAL '1 day');
@@ -118,4 +120,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'release_cla
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'e193104287edcde2ffe7702f79291222be788a1c31f1b38fd48afe7fc046c857', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'ee32c477f054315284c882ac3db337042f2df9224875e36fea8fd64b7e82e5b3', false);

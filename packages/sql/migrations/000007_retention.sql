@@ -1,5 +1,7 @@
 -- Retention: facts about a patient from which rules count, and the decisions made from them.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE medzen.retention_fact (
   tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
@@ -245,4 +247,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '4e0066c46c30b0530a5de3d7d75552e2df3cac999f075d4e63a61a6472199226', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '684da07f6506829686078ba347b961c7be4566b42e95f7334938035895fcd95d', false);

@@ -3,6 +3,8 @@
 -- A hold and the beginning of a deletion both lock the recording's row; whichever comes second sees the first. So either the
 -- hold stands and nothing is deleted, or the hold is told that it came too late.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE medzen.legal_hold (
   tenant text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL CHECK (length(id) BETWEEN 1 AND 128),
@@ -193,4 +195,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '09fc779d7ed385ebdef98005c7fe71df2f996ead10a629015a1e68722edbb354', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', false);

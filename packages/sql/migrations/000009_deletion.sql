@@ -1,5 +1,7 @@
 -- Deletion: claim what is due, commit the intent, and after the objects are gone and that is proved, the tombstone.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE FUNCTION medzen.claim_expired(
   p_tenant text, p_now timestamptz, p_rules_version text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL
 ) RETURNS jsonb
@@ -130,4 +132,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'finish_de
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '2a32ab65e5c34c7c1d1ca5215d5666b0603a9a33ab293985b4091fd70aec7711', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '2af26e3684c1e1ffd7adbbde8c54eb91d82128f3fd7cc4b4de8d0940dbd15ea0', false);

@@ -8,6 +8,8 @@
 --
 -- What is too long for an event is cut (names, reasons, user agents) or stands as its hash (ids): a write of the host does not fail on it.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE FUNCTION medzen.current_context() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT medzen.read_setting('medzen.context') $$;
@@ -372,4 +374,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'e8c2c3c6689d6c57705b490bb460bfac1083b4f6927b890706dc028b03b99545', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'd7850d6c9e02576895028a6159cc4795650a2f2b003177f1601bedd35a3cac9b', false);

@@ -1,6 +1,8 @@
 -- Writes to the host's own tables, recorded by the database: by statement triggers, because a trigger for each row multiplies the
 -- time of a bulk change. Names of fields, never values. The event commits with the write or the write does not happen.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- which rows a statement touched
 -- With an event for each statement, what it touched stands here, and in the event its hash: of array_send(row_ids) and
 -- array_send(patients), one behind the other.
@@ -117,9 +119,10 @@ BEGIN
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
       CASE WHEN p_patient = '' THEN 'SELECT NULL WHERE false' ELSE v_whose END, v_fields,
       CASE WHEN v_key = 'NULL::text' THEN '''{}''::text[]' ELSE format('array_agg(%s)', v_key) END,
-      v_all, v_or, v_rows || format(v_source, v_columns, ' LIMIT 200'));
+      v_all, v_or, v_rows || format(v_source, v_columns, ' LIMIT 200') || ' OFFSET 0');
   END IF;
-  v_rows := v_rows || format(v_source, v_columns, '');
+  -- OFFSET 0: the columns of both sides, which may be more than a row can have, go no further.
+  v_rows := v_rows || format(v_source, v_columns, '') || ' OFFSET 0';
   IF p_moved THEN
     -- A row that went from one patient to another touched both.
     v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
@@ -154,6 +157,15 @@ DECLARE
   v_rows record;
   v_event record;
 BEGIN
+  -- Only in a trigger as audit_table makes it: in one that somebody made otherwise, who may call this, new_rows is what they call so,
+  -- a view say, whose functions would run with the rights of this one.
+  IF TG_LEVEL <> 'STATEMENT' OR NOT EXISTS (
+    SELECT FROM pg_trigger t
+    WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME
+      AND t.tgoldtable IS NOT DISTINCT FROM CASE WHEN TG_OP IN ('UPDATE', 'DELETE') THEN name 'old_rows' END
+      AND t.tgnewtable IS NOT DISTINCT FROM CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN name 'new_rows' END) THEN
+    PERFORM medzen.fail('forbidden', format('The trigger %I is none that audit_table makes', TG_NAME));
+  END IF;
   -- A statement that touched no row is no event.
   IF TG_OP = 'INSERT' THEN
     IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
@@ -331,4 +343,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '25c6bc65d6c65ac0e822439c9c5b28ed95a33eae737284785400f95bb6e3ca47', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '6fe7f209e74a7a569944492e2eb5f8b82586b743453c7eac7a43492299a6dea3', false);

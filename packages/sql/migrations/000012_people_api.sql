@@ -5,6 +5,8 @@
 -- of them are VOLATILE, and PostgREST, which runs GET in a read-only transaction, answers that with 405. A refusal is an answer
 -- too, {"status": "forbidden"}: raised, it would take its own event back.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- what a host may replace
 
 -- The host's id of the patient that the current subject is; NULL for whoever is none.
@@ -209,6 +211,16 @@ BEGIN
 END
 $$;
 
+-- As record_consent does: who comes second sees what the first has said.
+CREATE FUNCTION medzen.lock_consent_session(p_tenant text, p_session_id text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (p_tenant, p_session_id) ON CONFLICT DO NOTHING;
+  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR NO KEY UPDATE;
+END
+$$;
+
 -- Records what the current person said, through record_consent. The same word under the same id is a retry, although it comes later
 -- and from elsewhere: the first record stands.
 CREATE FUNCTION medzen.save_own_consent(p_new medzen.consent) RETURNS jsonb
@@ -228,9 +240,7 @@ BEGIN
   v_new.ip := left(v_source ->> 'ip', 64);
   v_new.user_agent := v_source ->> 'userAgent';
 
-  -- As record_consent does, so that of two retries at once the second sees the first.
-  INSERT INTO medzen.consent_session (tenant, session_id) VALUES (v_new.tenant, v_new.session_id) ON CONFLICT DO NOTHING;
-  PERFORM FROM medzen.consent_session s WHERE s.tenant = v_new.tenant AND s.session_id = v_new.session_id FOR NO KEY UPDATE;
+  PERFORM medzen.check_text(v_new.participant, 'The subject'), medzen.lock_consent_session(v_new.tenant, v_new.session_id);
   SELECT * INTO v_old FROM medzen.consent c WHERE c.tenant = v_new.tenant AND c.id = v_new.id;
   IF found THEN
     v_new.ordinal := v_old.ordinal;
@@ -303,9 +313,12 @@ DECLARE
   v_new medzen.consent;
 BEGIN
   PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
-  -- What is taken back is the last text agreed to, as it was before this very withdrawal.
+  PERFORM medzen.lock_consent_session(medzen.current_tenant(), p_session_id);
+  -- What is taken back is the last text agreed to; for a retry, the last one before the withdrawal that it repeats.
   SELECT * INTO v_new FROM medzen.consent c
-  WHERE c.tenant = medzen.current_tenant() AND c.session_id = p_session_id AND c.participant = v_person AND c.id IS DISTINCT FROM p_id
+  WHERE c.tenant = medzen.current_tenant() AND c.session_id = p_session_id AND c.participant = v_person
+    AND NOT EXISTS (SELECT FROM medzen.consent w WHERE w.tenant = c.tenant AND w.id = p_id AND w.session_id = p_session_id
+      AND w.ordinal <= c.ordinal)
   ORDER BY c.ordinal DESC LIMIT 1;
   v_new.id := p_id;
   v_new.session_id := p_session_id;
@@ -385,11 +398,12 @@ DECLARE
   v_last text;
 BEGIN
   PERFORM medzen.current_person();
+  -- First, since the patient goes into the event of a refusal too.
+  PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
   IF (medzen.is_auditor() OR medzen.is_system_admin()) IS NOT TRUE THEN
     RETURN medzen.refuse_person('audit.search', 'read', p_patient, p_purpose => 'HOPERAT');
   END IF;
   PERFORM medzen.check_page(p_limit, p_cursor, 'uuid');
-  PERFORM medzen.check_text(f.value, f.key) FROM jsonb_each_text(v_filters) f;
   SELECT coalesce(jsonb_agg(f.event ORDER BY f.id DESC) FILTER (WHERE f.event IS NOT NULL AND f.place <= p_limit), '[]'),
     jsonb_agg(f.id ORDER BY f.id DESC) FILTER (WHERE f.event IS NULL AND f.place <= p_limit),
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
@@ -485,4 +499,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '8103bfaa4477a6424b9c1d7eb6a7dfce59d55ba8e5642554dc8888de5e7cd7fc', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'efc1f10c2f942006704e0e75aad80c0c60c69ad46d89b12cb404a7af6b67369d', false);

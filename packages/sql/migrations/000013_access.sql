@@ -5,6 +5,8 @@
 -- compares a column with what a function says once a query, so that a person's rows are looked up in an index and not searched
 -- for. Each function says NULL when the connection speaks for nobody, and nothing equals NULL.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- whose rows
 
 -- The tenant of which the subject may see every row.
@@ -111,7 +113,9 @@ BEGIN
   IF p_role IN ('public', 'anon', 'authenticated') THEN
     PERFORM medzen.fail('invalid_configuration', 'People read through functions of medzen_api, and nobody unknown reads');
   END IF;
-  INSERT INTO medzen.select_permission (role, relation, columns) VALUES (p_role, p_relation, p_columns) ON CONFLICT DO NOTHING;
+  INSERT INTO medzen.select_permission AS p (role, relation, columns) VALUES (p_role, p_relation, p_columns)
+  ON CONFLICT (role, relation) DO UPDATE SET columns = CASE WHEN '{}' IN (p.columns, excluded.columns) THEN '{}'
+    ELSE ARRAY(SELECT DISTINCT c FROM unnest(p.columns || excluded.columns) c ORDER BY 1) END;
 END
 $$;
 
@@ -174,7 +178,8 @@ SELECT NULL::text AS subject, NULL::text AS id, NULL::text AS role, NULL::text A
 CREATE VIEW medzen.monthly_phi_access WITH (security_invoker = true) AS
 WITH since AS (
   SELECT m.at, medzen.uuid_floor(m.at - interval '1 minute') AS id
-  FROM (SELECT date_trunc('month', medzen.now(), 'UTC') - interval '12 months' AS at) m
+  -- Months are counted on UTC's calendar, which the session's need not be: a year back from 28 February in New York is not always one.
+  FROM (SELECT (date_trunc('month', medzen.now() AT TIME ZONE 'UTC') - interval '12 months') AT TIME ZONE 'UTC' AS at) m
 ), access AS (
   SELECT e.tenant, e.at, e.actor, e.patient, e.outcome, e.target_type FROM medzen.audit_event e
   -- All but strays are found by their ids: older partitions are not opened.
@@ -225,4 +230,4 @@ SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', 'b255c86cceeac28a4cb1f410fdecf669f698e23bd8e6b3ca4a813427a9c571a3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', false);

@@ -1,6 +1,8 @@
 -- Jobs: what has to be called from time to time, and by which timetable. Where pg_cron runs, schedule_jobs() hands them to it; where
 -- it does not, any scheduler may run the commands of this table as the owner of the schema.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE medzen.job (
   name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,39}$'),
   -- Five fields of cron, in pg_cron's time zone, which is UTC unless the host says otherwise. A host may change it, and call
@@ -124,4 +126,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', 'c38d7990bf721850ee7b69acfe4ca56f18fcbc787995a6073ad4d69cddd9679b', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', false);

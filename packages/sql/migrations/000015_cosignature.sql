@@ -1,5 +1,7 @@
 -- Cosignatures of witnesses on checkpoints. In a table of their own, because a checkpoint itself never changes.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE medzen.audit_cosignature (
   size bigint NOT NULL REFERENCES medzen.audit_checkpoint (size),
   name text COLLATE "C" NOT NULL,
@@ -99,4 +101,4 @@ SELECT medzen.permit('medzen_sequencer', 'add_cosignature');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', 'e84ded09dcdd6f4502761f1f172d06b70ffd4f01f01a10f211fc537534793b06', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', false);

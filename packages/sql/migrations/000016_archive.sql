@@ -4,6 +4,8 @@
 -- verified, and only then noted here. Events of a noted range may be purged once each of them has been kept for its years. What stays for good:
 -- their leaves, the tiles, the checkpoints, the row here, and the event that says who purged.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- archive
 
 CREATE TABLE medzen.archive_manifest (
@@ -433,4 +435,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '2931e854d57fa9af9268ac66ee0cbc78d2e7061006bba4d163720d97f98dd206', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '211a70161da9420634de4344e02710e85df9f42eb999d6eb440c59c216e6185b', false);

@@ -1,5 +1,7 @@
 -- Reading the log: who saw how much in a month, what somebody has to look at, and how far those who follow the log have come.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- the monthly summary
 
 -- Access to what concerns patients, by month (UTC) and actor; the latest month first, and in it whoever has the most accesses.
@@ -239,4 +241,4 @@ SELECT medzen.permit_select('medzen_auditor', 'tail_cursor');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '4e3dafd31e45b2c14f3dc0c9bcb060180179d2b3b4eb4fb1c5ae1b2e57592c5d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '93ff4cfd42969b0a009218d5f199e4bb57fc09c8f10bb416fb98687758585876', false);

@@ -317,6 +317,17 @@ test('a table of more names than an event holds names the rest by number', async
   expect(event?.fields?.slice(-1)).toEqual(['#402']);
 });
 
+test.each(['patient', 'statement'])(
+  'a table of as many columns as Postgres allows is updated too, by %s',
+  async (by) => {
+    const columns = Array.from({ length: 1500 }, (_, at) => `c${at} bool`).join(', ');
+    await db.pool.query(`CREATE TABLE host.wide (id int PRIMARY KEY, patient text, ${columns});
+    INSERT INTO host.wide VALUES (1, 'p1'); SELECT medzen.audit_table('host.wide', 'patient', '${by}')`);
+    const [event] = await eventsOf(`UPDATE host.wide SET patient = 'p2', c1499 = true`);
+    expect(event).toMatchObject({ target: { id: '1' }, fields: ['patient', expect.anything()] });
+  },
+);
+
 describe('partitions', () => {
   beforeEach(async () => {
     await db.pool.query(`CREATE TABLE host.visit (id int, year int, patient text, note text, PRIMARY KEY (year, id)) PARTITION BY LIST (year);
@@ -439,6 +450,16 @@ test('a role that the host names audits its own tables, and no others', async ()
       code: 'MZ001',
     });
     expect(await eventsOf(`INSERT INTO host.own VALUES (1, 'p1')`)).toHaveLength(1);
+    // What stands for the statement's rows is the trigger's, not whatever has their name.
+    await migrator.query(`CREATE FUNCTION host.whoami() RETURNS text LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'runs as %', current_user; END $$;
+      CREATE TEMP VIEW new_rows AS SELECT 1 AS id, host.whoami() AS patient;
+      CREATE TABLE host.trap (id int, patient text);
+      CREATE TRIGGER t AFTER INSERT ON host.trap EXECUTE FUNCTION medzen.audit_change('patient', 'patient')`);
+    await expect(migrator.query(`INSERT INTO host.trap VALUES (1, 'p1')`)).rejects.toMatchObject({ code: 'MZ004' });
+    await migrator.query(`DROP TRIGGER t ON host.trap; CREATE TRIGGER t AFTER INSERT ON host.trap REFERENCING NEW TABLE AS new_rows
+      FOR EACH ROW EXECUTE FUNCTION medzen.audit_change('patient', 'patient')`);
+    await expect(migrator.query(`INSERT INTO host.trap VALUES (1, 'p1')`)).rejects.toMatchObject({ code: 'MZ004' });
     await migrator.query(`SELECT medzen.unaudit_table('host.own')`);
     const { rows } = await db.pool.query(
       `SELECT actor FROM medzen.audit_event WHERE action = 'config.change' ORDER BY xid DESC LIMIT 1`,

@@ -88,7 +88,7 @@ describe('installSql', () => {
   test("does not install into others' schemas, from which it would take the rights of PUBLIC", async () => {
     const { pool } = await database({ install: false });
     await pool.query('CREATE TABLE public.of_the_host (id int); GRANT SELECT ON public.of_the_host TO PUBLIC');
-    for (const schema of ['public', 'information_schema'])
+    for (const schema of ['public', 'information_schema', 'auth'])
       await expect(installSql(pool, { schema })).rejects.toMatchObject({ code: 'invalid_configuration' });
     const { rows } = await pool.query("SELECT relacl::text FROM pg_class WHERE relname = 'of_the_host'");
     expect(rows[0]?.relacl).toContain('=r/');
@@ -119,6 +119,36 @@ describe('checkSql', () => {
     const pool = db.open({ options: '-c role=medzen_app' });
     await checkSql(pgWire(pool));
     await expect(pool.query('SELECT FROM medzen.migration')).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
+describe('a database in which others may make things', () => {
+  test('does not bind what is installed to operators of theirs', async () => {
+    const { pool } = await database({ install: false });
+    // Fits `numeric * integer` better than any of Postgres's own.
+    await pool.query(`
+      CREATE TABLE public.ran (who text);
+      CREATE FUNCTION public.times(numeric, integer) RETURNS numeric LANGUAGE plpgsql IMMUTABLE
+        AS $$ BEGIN RAISE EXCEPTION 'somebody else''s code as %', current_user; END $$;
+      CREATE OPERATOR public.* (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = public.times)`);
+    await installSql(pool, { test: true });
+    await pool.query("SELECT medzen.search_events('default', 1, p_from => '2026-01-01T00:00:00Z')");
+    const { rows } = await pool.query(`
+      SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS bound FROM pg_depend d
+      WHERE d.refclassid = 'pg_operator'::regclass OR d.refclassid = 'pg_proc'::regclass AND d.refobjid = 'public.times'::regproc`);
+    expect(rows).toEqual([{ bound: 'operator *(numeric,integer)' }]);
+    const { rows: path } = await pool.query('SHOW search_path');
+    expect(path).toEqual([{ search_path: '"$user", public' }]);
+  });
+
+  test.each(['medzen', 'medzen_api'])('does not take a schema %s that is somebody else’s', async (schema) => {
+    const { pool } = await database({ install: false });
+    const other = `other_${randomUUID().slice(0, 8)}`;
+    await pool.query(`CREATE ROLE ${other} NOLOGIN; CREATE SCHEMA ${schema} AUTHORIZATION ${other}`);
+    await expect(installSql(pool)).rejects.toMatchObject({ code: 'invalid_configuration' });
+    await pool.query(`ALTER SCHEMA ${schema} OWNER TO current_user`);
+    expect(await installSql(pool)).toEqual(ids);
+    await pool.query(`DROP ROLE ${other}`);
   });
 });
 

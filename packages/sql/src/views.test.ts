@@ -73,6 +73,19 @@ describe('monthly_phi_access', () => {
     ]);
   });
 
+  test('begins with a month of UTC, wherever the session is and however long February was', async () => {
+    await db.pool.query("SELECT medzen.set_test_clock('2025-03-10T12:00:00Z')");
+    await put('2024-02-29T12:00:00Z', { tenant: 'leap' });
+    await put('2024-03-01T00:00:00Z', { tenant: 'leap', actor: 'd3' });
+    await auditor.query("SET timezone = 'America/New_York'");
+    try {
+      expect((await read()).filter(([tenant]) => tenant === 'leap').map(([, month]) => month)).toEqual(['2024-03']);
+    } finally {
+      await auditor.query('RESET timezone');
+      await db.pool.query("SELECT medzen.set_test_clock('2026-11-22T12:00:00Z')");
+    }
+  });
+
   test('finds the months by their ids, asked for once a query', async () => {
     const { rows } = await auditor.query(
       'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT * FROM medzen.monthly_phi_access',

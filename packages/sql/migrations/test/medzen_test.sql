@@ -1,6 +1,8 @@
 -- A clock that tests and the demo can move. Never for a database in service: whoever may call set_test_clock moves every
 -- lease, limit and replay window. Its row in the ledger gives it away.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE medzen.test_clock (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   -- Added to the real clock; or, when frozen_at is set, not used.
@@ -32,4 +34,4 @@ SELECT medzen.permit('medzen_app', 'set_test_clock');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', 'c543b6f9d573c8c8eefbbfdfac6caf7ba26000cd15af3cb5ff327230ea8d9f25', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', '78d18d8202ddcc031e9bd43fe747317d3473f8643a57380a5faa309163f59a60', false);

@@ -217,6 +217,25 @@ describe('partitions', () => {
       await fresh.drop();
     }
   });
+
+  test('let nobody wait for long behind a transaction that is not done with the log', async () => {
+    const fresh = await freshDatabase({ test: true });
+    try {
+      const made = (months: number): Promise<number> =>
+        fresh.pool.query('SELECT medzen.make_audit_partitions($1) AS n', [months]).then(({ rows }) => rows[0]?.n);
+      const reader = await fresh.connect();
+      await reader.query('BEGIN; SELECT count(*) FROM medzen.audit_event');
+      expect(await made(8)).toBe(0);
+      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z')");
+      await expect(made(8)).rejects.toMatchObject({ code: '55P03' });
+      await reader.query('COMMIT');
+      expect(await made(8)).toBe(9);
+      const { rows } = await fresh.pool.query('SHOW lock_timeout');
+      expect(rows).toEqual([{ lock_timeout: '0' }]);
+    } finally {
+      await fresh.drop();
+    }
+  });
 });
 
 describe('what is not the bytes of one event', () => {
