@@ -2,6 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { connectWithPg, runCli } from '@medzen/sql/cli';
 
+// Whoever reads has read enough: medzen-sql print | head.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 process.exitCode = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   env: process.env,

@@ -148,6 +148,13 @@ describe('add', () => {
     host.write('supabase/migrations/zz_last.sql', 'SELECT 1;');
     expect(await host.run('add', '--target', 'supabase')).toBe(2);
     expect(host.said).toContain('zz_last sorts after every timestamp');
+    expect(() => stampsAfter(['99991231235955_x'], new Date('2026-11-22T10:00:00Z'), 5)).toThrow(/sorts after/);
+  });
+
+  test('says which file or folder could not be read or written', async () => {
+    host.write('prisma/migrations', 'a file');
+    expect(await host.run('add', '--target', 'prisma')).toBe(2);
+    expect(host.said).toBe('medzen-sql: It could not be done (ENOTDIR: prisma/migrations)');
   });
 
   test('takes the role on that shall own the schema, and gives back the one it found', async () => {
@@ -212,6 +219,9 @@ describe('print', () => {
     expect(host.said).toBe(migrations[1]?.sql.trimEnd());
     await host.run('print', '--object', 'function:medzen.now', '--schema', 'clinic');
     expect(host.said).toMatch(/^CREATE OR REPLACE FUNCTION clinic\.now\(\) RETURNS timestamptz\n[^;]*;/);
+    const printed = host.said;
+    await host.run('print', '--object', 'function:clinic.now', '--schema', 'clinic');
+    expect(host.said).toBe(printed);
     expect(await host.run('print', '--rollback', '--only', first, '--schema', 'clinic')).toBe(0);
     expect(host.said).toBe('-- 000001_foundation\nDROP TABLE clinic.x;');
     expect(await host.run('print', '--rollback', '--from', last)).toBe(2);
@@ -235,6 +245,15 @@ describe('the command line', () => {
     expect(host.said).not.toBe('');
     expect(host.files()).toEqual([]);
   });
+
+  test.each([[['doctor', '--json']], [['check', '--json', '--dir', 'nowhere']]])(
+    'says in JSON too why it could not look: %j',
+    async (args) => {
+      expect(await host.run(...args)).toBe(2);
+      const [told = '', json = ''] = host.said.split('\n');
+      expect(told).toBe(`medzen-sql: ${(JSON.parse(json) as { error: string }).error}`);
+    },
+  );
 
   test.each(['add', 'print', 'check', 'doctor'])('tells every option of %s', async (command) => {
     expect(await host.run(command, '--help')).toBe(0);

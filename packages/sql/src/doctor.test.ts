@@ -339,12 +339,14 @@ describe('the command', () => {
     }
   });
 
-  test('ends with 2 where the database does not answer, and does not say its address', async () => {
-    const down = hostProject(() =>
-      Promise.reject(Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), { code: 'ECONNREFUSED' })),
-    );
+  test.each([
+    [Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), { code: 'ECONNREFUSED' }), 'be reached (ECONNREFUSED)'],
+    [new Error('timeout expired'), 'be reached'],
+    [Object.assign(new Error('for user "x"'), { code: '28P01' }), 'be entered (SQLSTATE 28P01)'],
+  ])('ends with 2 where the database does not answer, and does not say its address: %s', async (error, said) => {
+    const down = hostProject(() => Promise.reject(error));
     expect(await down.run('doctor')).toBe(2);
-    expect(down.said).toBe('medzen-sql: It could not be done (ECONNREFUSED)');
+    expect(down.said).toBe(`medzen-sql: The database that DATABASE_URL names cannot ${said}`);
     down.remove();
   });
 });

@@ -21,8 +21,10 @@ const reserved: ReadonlySet<string> = new Set(
   xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`.split(/\s+/),
 );
 
-/** Others' own: a migration takes PUBLIC's rights to the whole schema away. */
-const taken: ReadonlySet<string> = new Set(['public', 'information_schema']);
+/** Others' own, of Postgres and of Supabase: a migration takes PUBLIC's rights to the whole schema away. */
+const taken: ReadonlySet<string> = new Set(
+  'public information_schema auth storage extensions realtime graphql graphql_public vault cron net'.split(' '),
+);
 
 /**
  * Checks the name of the schema, which is written into SQL.

@@ -41,7 +41,7 @@ export function print(options: PrintOptions, known: readonly Migration[], io: Cl
 
 function printObject(object: string, known: readonly Migration[], schema: string): string {
   const [kind = '', name = ''] = object.split(':');
-  const sql = definitionOf(known, kind, name);
+  const sql = definitionOf(known, kind, name.replace(new RegExp(`^${schema}(_api)?\\.`), 'medzen$1.'));
   if (sql === undefined)
     throw new MedzenError(
       'not_found',

@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isMedzenError, MedzenError } from '@medzen/core';
 import { examineSql } from '../doctor/examine-sql.ts';
@@ -56,7 +57,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     }
     return await run(name, given, io);
   } catch (error) {
-    io.complain(`medzen-sql: ${messageOf(error)}`);
+    const said = messageOf(error, io.cwd);
+    io.complain(`medzen-sql: ${said}`);
+    if (rest.includes('--json')) io.print(JSON.stringify({ error: said })); // who reads that reads no standard error
     return 2;
   }
 }
@@ -116,7 +119,7 @@ async function withDatabase<T>(io: CliIo, work: (client: CliClient) => Promise<T
       'invalid_configuration',
       'DATABASE_URL is not set; it is the only way to name a database here',
     );
-  const client = await io.connect(url);
+  const client = await io.connect(url).catch((error: unknown) => Promise.reject(unreachable(error)));
   try {
     return await work(client);
   } finally {
@@ -124,11 +127,26 @@ async function withDatabase<T>(io: CliIo, work: (client: CliClient) => Promise<T
   }
 }
 
-/** Never the address or a value: what was refused, and the server's code for it. */
-function messageOf(error: unknown): string {
+/** Why there is no connection; the driver's own words may hold the address. */
+function unreachable(error: unknown): MedzenError {
+  if (isMedzenError(error)) return error;
+  const state = sqlstateOf(error);
+  const why = state === undefined ? codeOf(error) : `SQLSTATE ${state}`;
+  const message = `The database that DATABASE_URL names cannot be ${state === undefined ? 'reached' : 'entered'}`;
+  return new MedzenError('store_unavailable', why === undefined ? message : `${message} (${why})`, { cause: error });
+}
+
+/** Never the address or a value: what was refused, and the code for it; of a file also which. */
+function messageOf(error: unknown, cwd: string): string {
   if (isMedzenError(error)) return error.message;
   const state = sqlstateOf(error);
   if (state !== undefined) return `The database refused (SQLSTATE ${state})`;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
-  return code === undefined ? 'Something unexpected failed' : `It could not be done (${code})`;
+  const code = codeOf(error);
+  if (code === undefined) return 'Something unexpected failed';
+  const { path } = error as { path?: unknown }; // codeOf saw an object
+  return `It could not be done (${typeof path === 'string' ? `${code}: ${relative(cwd, path)}` : code})`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }

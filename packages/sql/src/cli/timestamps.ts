@@ -13,13 +13,15 @@ export function stampsAfter(names: readonly string[], now: Date, count: number):
   let next = digits(now);
   const stamp = /^\d{14}(?!\d)/.exec(last)?.[0];
   if (stamp !== undefined && stamp >= next) next = following(stamp);
-  if (last >= next || next.length !== 14)
-    throw new MedzenError('invalid_configuration', `${last} sorts after every timestamp, so nothing can come after it`);
-  return Array.from({ length: count }, () => {
+  const stamps = Array.from({ length: count }, () => {
     const stamp = next;
     next = following(stamp);
     return stamp;
   });
+  // After the year 9999 the digits are more, and sort before.
+  if (stamps.some((stamp, at) => stamp.length !== 14 || stamp <= (stamps[at - 1] ?? last)))
+    throw new MedzenError('invalid_configuration', `${last} sorts after every timestamp, so nothing can come after it`);
+  return stamps;
 }
 
 function digits(at: Date): string {
