@@ -3033,6 +3033,10 @@ BEGIN
   IF jsonb_typeof(p_findings) IS DISTINCT FROM 'array' OR jsonb_array_length(p_findings) NOT BETWEEN 1 AND 1000 THEN
     PERFORM medzen.fail('invalid_input', 'Between 1 and 1000 findings are queued at a time');
   END IF;
+  -- Postgres also takes 'yesterday' for an instant.
+  IF EXISTS (SELECT FROM jsonb_array_elements(p_findings) f WHERE f.value ->> 'at' NOT LIKE '____-__-__T__:__:__.___Z') THEN
+    PERFORM medzen.fail('invalid_input', 'Not a finding');
+  END IF;
   INSERT INTO medzen.review (tenant, id, rule, event_id, leaf_index, at, actor, patient, detail, queued_at)
   SELECT p_tenant, f.value ->> 'id', f.value ->> 'rule', (f.value ->> 'eventId')::uuid, (f.value ->> 'leafIndex')::bigint,
     (f.value ->> 'at')::timestamptz, f.value ->> 'actor', f.value ->> 'patient', f.value -> 'detail', medzen.now()
@@ -3832,8 +3836,7 @@ BEGIN
   IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
     PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
   END IF;
-  -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids. Counted by
-  -- patient first, so that what is distinct is counted among few.
+  -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
   RETURN QUERY EXECUTE $query$
     WITH access AS (
       SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
@@ -3842,18 +3845,14 @@ BEGIN
       UNION ALL
       SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
       WHERE e.tenant = $1 AND e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
-    ), cell AS (
-      SELECT date_trunc('month', a.at AT TIME ZONE 'UTC') AS month, a.actor, a.patient, a.target_type,
-        count(*) FILTER (WHERE a.outcome = 'success') AS accesses, count(*) FILTER (WHERE a.outcome <> 'success') AS refused
-      FROM access a
-      GROUP BY 1, 2, 3, 4
     )
-    SELECT to_char(c.month, 'YYYY-MM'), c.actor, sum(c.accesses)::text,
-      (count(DISTINCT c.patient) FILTER (WHERE c.accesses > 0))::text,
-      (count(DISTINCT c.target_type) FILTER (WHERE c.accesses > 0))::text, sum(c.refused)::text
-    FROM cell c
-    GROUP BY c.month, c.actor
-    ORDER BY c.month DESC, sum(c.accesses) DESC, c.actor
+    SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+    FROM (SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, x.* FROM access x) a
+    GROUP BY a.month, a.actor
+    ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
     LIMIT $4
   $query$
   USING p_tenant, p_from, p_to, p_limit, medzen.uuid_floor(p_from - interval '1 minute'), medzen.uuid_floor(p_to + interval '1 minute');

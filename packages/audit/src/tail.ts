@@ -1,0 +1,66 @@
+import { type CursorStore, type LogStore, MedzenError } from '@medzen/core';
+import { type OpenedLeaves, openLeaves } from './open-leaves.ts';
+import { sleepUntil } from './sleep-until.ts';
+
+/** Where a tail reads, and where it notes how far it has come. */
+export interface TailDeps {
+  readonly log: Pick<LogStore, 'readLeaves'>;
+  readonly cursors: CursorStore;
+}
+
+/** Who follows the log, and how. */
+export interface TailOptions {
+  /** The cursor's: one for each place to which the log is shipped. */
+  readonly name: string;
+  /** Leaves in a batch at most, 1–10 000; 500 when absent. */
+  readonly batch?: number;
+  /** How long to wait, in milliseconds, once there is nothing new; a second when absent. */
+  readonly pollMs?: number;
+  /** Ends it, between two batches and while it waits. */
+  readonly signal?: AbortSignal;
+}
+
+/** Some events of all tenants, in the order of the log. */
+export interface TailBatch extends OpenedLeaves {
+  /** The leaves that it covers: from the first up to, and without, the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Follows the sequenced log, for shipping it to a SIEM: gives batch after batch, and waits for new events once it has given all. To ask for the
+ * next batch says that the last one has arrived, and moves the durable cursor past it. What was not said so comes again, after a crash, a `break` or a
+ * throw: each event at least once, and the receiver tells repeats by their id. Nothing is read ahead, so a slow receiver slows it down. What has
+ * been purged is counted and skipped.
+ *
+ * @returns an async iterable that ends only by the signal
+ * @throws MedzenError `conflict` when another of this name moved the cursor meanwhile: both have shipped the batch, and only the other goes on;
+ * `invalid_configuration` for a batch size or wait out of bounds; `store_unavailable`, and then a new tail goes on where this one was
+ * @example
+ * ```ts
+ * import { tail } from '@medzen/audit';
+ * import type { Stores } from '@medzen/core';
+ * async function ship(stores: Stores, send: (lines: string) => Promise<void>, signal: AbortSignal) {
+ *   for await (const { events } of tail(stores, { name: 'siem', signal }))
+ *     await send(events.map(({ event }) => `${JSON.stringify(event)}\n`).join(''));
+ * }
+ * ```
+ */
+export async function* tail({ log, cursors }: TailDeps, options: TailOptions): AsyncGenerator<TailBatch, void, void> {
+  const { name, batch = 500, pollMs = 1000, signal = new AbortController().signal } = options;
+  if (!Number.isInteger(batch) || batch < 1 || batch > 10_000 || !(pollMs >= 0 && pollMs <= 3_600_000))
+    throw new MedzenError('invalid_configuration', 'A batch has 1 to 10000 leaves, and a wait 0 to 3600000 ms');
+  let from = await cursors.read(name);
+  while (!signal.aborted) {
+    const leaves = await log.readLeaves(from, batch);
+    if (leaves.length === 0) {
+      await sleepUntil(pollMs, signal);
+      continue;
+    }
+    const to = from + leaves.length;
+    yield { from, to, ...openLeaves(leaves) };
+    const { status } = await cursors.move(name, from, to);
+    if (status === 'conflict') throw new MedzenError('conflict', 'Another of this name follows the log');
+    from = to;
+  }
+}
