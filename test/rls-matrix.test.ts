@@ -86,7 +86,9 @@ const expected: Readonly<Record<string, { label: string; kind: keyof typeof kind
   retention_fact: { label: byPatient, kind: 'admins' },
   retention_subject: { label: byPatient, kind: 'admins' },
   retention_warning: { label: byRecording, kind: 'admins' },
+  review: { label: byPatient, kind: 'log', auditorRole: 'a b c' },
   select_permission: { label: "'*'", kind: 'nobody' },
+  tail_cursor: { label: "'*'", kind: 'tree', auditorRole: '*' },
   webhook_seen: { label: byRecording, kind: 'nobody' },
 };
 
