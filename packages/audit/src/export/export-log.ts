@@ -9,7 +9,7 @@ import { type ExportFormat, exportWriterOf } from './export-format.ts';
  *
  * @param log - the audit log
  * @param ctx - of the caller; a purpose left out is `HOPERAT`
- * @param query - as for `search`; its `limit` is the size of a page, 1000 when absent
+ * @param query - as for `search`; its `limit` is the size of a page, 200 when absent: larger ones only need more memory
  * @returns 200 with the stream as its body, see `exportEvents`
  * @throws MedzenError as `audited`; what fails later fails in the body
  * @example
@@ -28,7 +28,7 @@ export function exportLog(
   format: ExportFormat,
   options: ExportOptions = {},
 ): Promise<Response> {
-  const { limit = 1000, ...filters } = query;
+  const { limit = 200, ...filters } = query;
   const facts = {
     action: 'audit.export',
     kind: 'read',
