@@ -81,6 +81,7 @@ describe('what is broken is found, it alone, and its remedy cures it', () => {
       'FUNCTION medzen.append_events(text, text[], text)',
       'REVOKE EXECUTE ON FUNCTION medzen.append_events FROM medzen_app',
     ],
+    ['rule.present', 'medzen.consent.forget', 'CREATE RULE forget AS ON INSERT TO medzen.consent DO INSTEAD NOTHING'],
     ['rls.off', 'medzen.consent', 'ALTER TABLE medzen.consent DISABLE ROW LEVEL SECURITY'],
     [
       'trigger.disabled',
@@ -225,6 +226,9 @@ describe('on a server of its own, whose roles nobody else uses,', () => {
   test.each([
     ['role.power', 'ALTER ROLE medzen_auditor BYPASSRLS'],
     ['owner.serves', 'GRANT medzen_app TO serves; GRANT postgres TO serves'],
+    ['role.people', 'GRANT medzen_auditor TO anon'],
+    ['role.people', 'GRANT pg_read_all_data TO anon'],
+    ['role.people', 'ALTER ROLE anon BYPASSRLS'],
     ['role.missing', 'DROP OWNED BY medzen_auditor; DROP ROLE medzen_auditor'],
   ])('%s is found, and cured', async (id, sql) => {
     const before = await ids();

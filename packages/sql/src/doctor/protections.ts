@@ -1,7 +1,7 @@
 import type { Examiner } from './examination.ts';
 import type { Finding } from './finding.ts';
 
-/** Row level security is on, and the triggers that guard are awake. */
+/** Row level security is on, the triggers that guard are awake, and no rule stands before them. */
 export const examineProtections: Examiner = async ({ read }) => {
   const open = await read(`
     SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -20,7 +20,20 @@ export const examineProtections: Examiner = async ({ read }) => {
     JOIN pg_namespace n ON n.oid = p.relnamespace AND n.nspname = 'medzen'
     WHERE c.relname ~ '_\\d{4}_\\d\\d$' AND NOT EXISTS (
       SELECT FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgname = 'refuse_change') ORDER BY 1`);
+  const rules = await read(`
+    SELECT r.rulename AS name, r.ev_class::regclass::text AS relation
+    FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class AND c.relkind IN ('r', 'p')
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('medzen', 'medzen_api') ORDER BY 2, 1`);
   return [
+    ...rules.map(
+      ({ name, relation }): Finding => ({
+        id: 'rule.present',
+        severity: 'critical',
+        object: `${relation}.${name}`,
+        message: `The rule ${name} of ${relation} turns what is written into something else`,
+        remedy: `DROP RULE ${name} ON ${relation};`,
+      }),
+    ),
     ...open.map(
       ({ name }): Finding => ({
         id: 'rls.off',

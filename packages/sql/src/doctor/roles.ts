@@ -54,6 +54,7 @@ export const examineRoles: Examiner = async ({ read, roles, owner, under }) => {
       remedy: `ALTER ROLE ${role} NOLOGIN NOSUPERUSER NOBYPASSRLS;`,
     }),
   );
+  const people = await peopleOfPower({ read });
   const rows = await read(memberships);
   const owns = new Set(rows.flatMap(({ grp, login, super: all }) => (grp === owner || all === true ? [login] : [])));
   const serving = rows
@@ -78,6 +79,7 @@ export const examineRoles: Examiner = async ({ read, roles, owner, under }) => {
   return [
     ...missing,
     ...powers,
+    ...people,
     ...serving,
     ...foreign.map(
       ({ kind, name, owner: other }): Finding => ({
@@ -90,3 +92,28 @@ export const examineRoles: Examiner = async ({ read, roles, owner, under }) => {
     ),
   ];
 };
+
+/** Whoever comes through PostgREST as a person, or as nobody, has no part in what services, auditors and the owner may do. */
+async function peopleOfPower({ read }: Pick<Examination, 'read'>): Promise<readonly Finding[]> {
+  const rows = await read(`
+    SELECT p.rolname AS role, g.rolname AS grp FROM pg_roles p JOIN pg_roles g ON g.oid <> p.oid AND NOT p.rolsuper
+      AND (g.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = 'medzen') OR g.rolname IN
+        ('medzen_app', 'medzen_sequencer', 'medzen_auditor', 'service_role', 'pg_read_all_data', 'pg_write_all_data'))
+      AND pg_has_role(p.oid, g.oid, 'MEMBER')
+    WHERE p.rolname IN ('anon', 'authenticated')
+    UNION ALL
+    SELECT rolname, NULL FROM pg_roles WHERE rolname IN ('anon', 'authenticated') AND (rolsuper OR rolbypassrls)
+    ORDER BY 1, 2`);
+  return rows.map(
+    ({ role, grp }): Finding => ({
+      id: 'role.people',
+      severity: 'critical',
+      object: String(role),
+      message: grp === null ? `${role} passes by row level security` : `${role} has the rights of ${grp}`,
+      remedy:
+        grp === null
+          ? `ALTER ROLE ${role} NOSUPERUSER NOBYPASSRLS;`
+          : `REVOKE ${grp} FROM ${role}; -- or from the role in between`,
+    }),
+  );
+}
