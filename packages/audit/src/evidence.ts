@@ -25,6 +25,11 @@ export interface EvidenceOptions {
    * in another way.
    */
   readonly event?: 'included' | 'left_out';
+  /**
+   * The event's canonical bytes, where the database no longer holds them: of a purged event, as `readArchive` gives. What is in the database is
+   * not looked at then; what is not in the tree is refused.
+   */
+  readonly body?: Uint8Array;
 }
 
 /**
@@ -59,14 +64,18 @@ export async function createEvidence(log: LogStore, eventId: string, options: Ev
     throw new MedzenError('invalid_input', 'The checkpoint does not cover the event');
   const { size, root } = head;
   const proof = await createTileReader(log, createTreeHasher()).inclusionProof(index, size);
-  const [leaf] = await log.readLeaves(index, 1);
-  const body = leaf?.index === index ? leaf.body : undefined;
+  const body = options.body ?? (await storedBody(log, index));
   if (body === undefined || !createIdCheck()(body, eventId))
     throw new MedzenError('checkpoint_inconsistent', 'The event is missing, or is not the one that was sealed');
   // What would convince nobody is not handed out: the stored hashes may have been altered as well.
   if (!verifyInclusion({ leafHash: leafHash(body), index, size, proof, root }))
     throw new MedzenError('checkpoint_inconsistent', 'What is stored does not lead to the signed root');
   return formatTlogProof({ index, proof, checkpoint, ...(options.event !== 'left_out' && { extra: body }) });
+}
+
+async function storedBody(log: LogStore, index: number): Promise<Uint8Array | undefined> {
+  const [leaf] = await log.readLeaves(index, 1);
+  return leaf?.index === index ? leaf.body : undefined;
 }
 
 /** What a piece of evidence proves. */
