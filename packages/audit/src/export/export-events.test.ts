@@ -232,6 +232,13 @@ describe('exportLog', () => {
     expect(search).toHaveBeenCalledTimes(3);
   });
 
+  it('gives the stored bytes back, byte for byte', async () => {
+    const { log, audit } = await setUp();
+    const written = await (await run({ trailer: false })(log)).text();
+    const { events } = await audit.search(ctx.scope, { patient: 'p1' });
+    expect(written).toBe(events.map(({ body }) => `${new TextDecoder().decode(body)}\n`).join(''));
+  });
+
   it('gives nothing when its event cannot be written', async () => {
     const down = new MedzenError('store_unavailable', 'The store is down');
     const search = vi.fn();
