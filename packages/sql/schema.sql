@@ -2800,8 +2800,10 @@ AS $function$
   SELECT l.pid, coalesce(a.xact_start, x.prepared), l.pid IS NULL
   FROM pg_locks l
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-  -- A prepared transaction has no process; it is named by its id.
-  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND x.transaction::text = split_part(l.virtualtransaction, '/', 2)
+  -- A prepared transaction has no process; it is known by its id, which it holds locked as well.
+  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND EXISTS (
+    SELECT FROM pg_locks i
+    WHERE i.locktype = 'transactionid' AND i.pid IS NULL AND i.virtualtransaction = l.virtualtransaction AND i.transactionid = x.transaction)
   LEFT JOIN LATERAL (
     SELECT max(age(t.transactionid)) AS age FROM pg_locks t
     WHERE t.locktype = 'transactionid' AND t.granted AND t.virtualtransaction = l.virtualtransaction AND t.pid IS NOT DISTINCT FROM l.pid

@@ -397,8 +397,10 @@ AS $$
   SELECT l.pid, coalesce(a.xact_start, x.prepared), l.pid IS NULL
   FROM pg_locks l
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-  -- A prepared transaction has no process; it is named by its id.
-  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND x.transaction::text = split_part(l.virtualtransaction, '/', 2)
+  -- A prepared transaction has no process; it is known by its id, which it holds locked as well.
+  LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND EXISTS (
+    SELECT FROM pg_locks i
+    WHERE i.locktype = 'transactionid' AND i.pid IS NULL AND i.virtualtransaction = l.virtualtransaction AND i.transactionid = x.transaction)
   LEFT JOIN LATERAL (
     SELECT max(age(t.transactionid)) AS age FROM pg_locks t
     WHERE t.locktype = 'transactionid' AND t.granted AND t.virtualtransaction = l.virtualtransaction AND t.pid IS NOT DISTINCT FROM l.pid
@@ -435,4 +437,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '211a70161da9420634de4344e02710e85df9f42eb999d6eb440c59c216e6185b', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '815e0ac99ed7c3b462b8c292d7fbaa7b31a9946b4fa231bc386a0af1e38dac8d', false);

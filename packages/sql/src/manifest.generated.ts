@@ -19,7 +19,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000013_access', checksum: '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },
   { id: '000015_cosignature', checksum: '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', breaking: false },
-  { id: '000016_archive', checksum: '211a70161da9420634de4344e02710e85df9f42eb999d6eb440c59c216e6185b', breaking: false },
+  { id: '000016_archive', checksum: '815e0ac99ed7c3b462b8c292d7fbaa7b31a9946b4fa231bc386a0af1e38dac8d', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
 ];
 

@@ -436,7 +436,7 @@ export const baseline: Readonly<Record<string, string>> = {
   "function medzen.note_fact(text, uuid, text, text, date, text, text, bytea)": "48dc170751a8d023.e3b0c44298fc1c14",
   "function medzen.now()": "302631ceffc04574.26953f654e30afee",
   "function medzen.now_ns()": "2b5ac3dc1634cf2b.81301193660e50b7",
-  "function medzen.oldest_writer()": "47f75797120b3488.e3b0c44298fc1c14",
+  "function medzen.oldest_writer()": "14d83d2d7f2b8292.e3b0c44298fc1c14",
   "function medzen.open_archive(integer)": "6b8e7a1e7915dc47.e3b0c44298fc1c14",
   "function medzen.open_event(bytea)": "3458bda9246ca5b7.e3b0c44298fc1c14",
   "function medzen.pending_from()": "0c0a3456bc224bf9.e3b0c44298fc1c14",
