@@ -30,6 +30,7 @@ export { toNdjson } from './export/ndjson.ts';
 export * from './export/ocsf.ts';
 export * from './http-tiles.ts';
 export * from './inclusion-proof.ts';
+export type { LagReport } from './lag-watch.ts';
 export * from './log-finding.ts';
 export * from './monthly-summary.ts';
 export * from './object-tiles.ts';

@@ -1,6 +1,16 @@
-import { isMedzenError, type Logger, type LogLag, type LogStore, MedzenError, silentLogger } from '@medzen/core';
+import {
+  type Clock,
+  isMedzenError,
+  type Logger,
+  type LogLag,
+  type LogStore,
+  MedzenError,
+  silentLogger,
+  systemClock,
+} from '@medzen/core';
 import { signCheckpoint } from './checkpoint.ts';
 import { createCosigning } from './cosigning.ts';
+import { createLagWatch, type LagReport } from './lag-watch.ts';
 import { createLogGuard } from './log-guard.ts';
 import type { Signer } from './signer.ts';
 import { sleepUntil } from './sleep-until.ts';
@@ -28,6 +38,11 @@ export interface SequencerDeps {
   /** Events a batch, 1–10 000; 1000 when absent. One signature a batch. */
   readonly batchSize?: number;
   readonly logger?: Logger;
+  /** Milliseconds that an event may wait, or an open transaction hold events back, before the log is late, ≥ 1; 60 000 when absent. */
+  readonly lagBoundMs?: number;
+  /** Told once when the log is late, with the cause as far as the store knows it, and once when it has caught up. The logger hears it too. */
+  readonly onLag?: (report: LagReport) => void;
+  readonly clock?: Clock;
   /** Waits between ticks of `run`; ends early, without an error, when the signal is aborted. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -85,14 +100,14 @@ export interface Sequencer {
    */
   run(options: { readonly intervalMs: number; readonly signal: AbortSignal }): Promise<void>;
 
-  /** How far the tree lags behind the writers. */
+  /** How far the tree lags behind the writers, and which open transaction holds events back. */
   lag(): Promise<LogLag>;
 }
 
 /**
  * Makes a sequencer. Until an event is sequenced it is immutable to the application, but not yet tamper-evident.
  *
- * @throws MedzenError `invalid_configuration` for a bad batch size
+ * @throws MedzenError `invalid_configuration` for a bad batch size or bound
  * @example
  * ```ts
  * import { createSequencer, createSigner } from '@medzen/audit';
@@ -105,12 +120,15 @@ export interface Sequencer {
  */
 export function createSequencer(deps: SequencerDeps): Sequencer {
   const { store, signer, batchSize = 1000, logger = silentLogger, sleep = sleepUntil } = deps;
+  const { clock = systemClock, lagBoundMs = 60_000, onLag = () => {} } = deps;
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
+  if (!(lagBoundMs >= 1)) throw new MedzenError('invalid_configuration', 'The bound of the lag is 1 ms or more');
   const hasher = createTreeHasher();
   const guard = createLogGuard({ ...deps, hasher });
   const tiles = createTileReader(store, hasher);
   const cosigning = createCosigning({ store, tiles, witnesses: deps.witnesses ?? [], logger });
+  const watchLag = createLagWatch({ store, clock, logger, boundMs: lagBoundMs, onLag });
   let metWitnesses = false;
 
   const once = async (signal: AbortSignal | undefined): Promise<TickResult> => {
@@ -147,7 +165,11 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
   // Ticks of one sequencer go one after another: a tick that read its head before another's commit would take the log for cut back.
   let last: Promise<unknown> = Promise.resolve();
   const tick: Sequencer['tick'] = (signal) => {
-    const next = last.then(() => once(signal));
+    const next = last.then(async () => {
+      const result = await once(signal);
+      await watchLag();
+      return result;
+    });
     last = next.catch(() => {}); // reported to its own caller
     return next;
   };

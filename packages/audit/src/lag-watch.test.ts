@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { memoryStores } from '@medzen/adapters-local';
+import { type LogLag, MedzenError, silentLogger } from '@medzen/core';
+import { pgWire, sqlStores } from '@medzen/sql';
+import { createSamples, fakeClock } from '@medzen/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { createLagWatch, type LagReport } from './lag-watch.ts';
+import { createSequencer } from './sequencer.ts';
+import { createSigner } from './signer.ts';
+
+let db: FreshDatabase;
+beforeAll(async () => {
+  db = await freshDatabase();
+});
+afterAll(() => db.drop());
+
+const scope = { tenant: 'default' };
+
+/** A watch over lags that are given one by one, ten seconds apart, and what it said. */
+async function watched(lags: readonly (LogLag | Error)[]): Promise<readonly string[]> {
+  const clock = fakeClock();
+  const said: string[] = [];
+  const left = [...lags];
+  const lag = async (): Promise<LogLag> => {
+    const next = left.shift();
+    if (next === undefined || next instanceof Error) throw next;
+    return next;
+  };
+  const logger = { ...silentLogger, error: () => void said.push('error'), warn: () => void said.push('warn') };
+  const onLag = ({ status }: LagReport): void => void said.push(status);
+  const look = createLagWatch({ store: { lag }, clock, logger, boundMs: 60_000, onLag });
+  for (const _ of lags) {
+    await look();
+    clock.advance(5_000);
+    await look(); // too soon: nobody is asked
+    clock.advance(5_000);
+  }
+  return said;
+}
+
+const lagOf = (oldestMs: number, openMs?: number): LogLag => ({
+  ...{ pending: 1, lost: 0, oldestMs },
+  ...(openMs !== undefined && { openWriter: { prepared: true, openMs } }),
+});
+
+test('says once that the log is late, and once that it is not any longer', async () => {
+  const late = lagOf(60_001);
+  expect(await watched([lagOf(60_000), late, late, lagOf(1), lagOf(2), late])).toEqual([
+    ...['error', 'late'],
+    'caught-up',
+    ...['error', 'late'],
+  ]);
+});
+
+test('a transaction that holds events back makes the log late, though nothing seems to wait', async () => {
+  expect(await watched([lagOf(0, 59_000), lagOf(0, 61_000), lagOf(0)])).toEqual(['error', 'late', 'caught-up']);
+});
+
+test('a store that is down costs nobody a tick', async () => {
+  expect(await watched([new MedzenError('store_unavailable', 'Down'), lagOf(70_000)])).toEqual([
+    'warn',
+    'error',
+    'late',
+  ]);
+});
+
+test('a sequencer tells how late it found the log', async () => {
+  const clock = fakeClock();
+  const stores = memoryStores({ clock });
+  const reports: LagReport[] = [];
+  const signer = createSigner({ origin: 'example.org/audit', privateKey: new Uint8Array(32).fill(7) });
+  const sequencer = createSequencer({
+    ...{ store: stores.log, signer, clock, batchSize: 1 },
+    onLag: (report) => reports.push(report),
+  });
+  const samples = createSamples({ scope, clock });
+  await stores.audit.append(scope, [samples.event(), samples.event()]);
+  clock.advance(61_000);
+  await sequencer.tick();
+  clock.advance(10_000);
+  await sequencer.tick();
+  expect(reports.map(({ status, lag }) => [status, lag.pending])).toEqual([
+    ['late', 1],
+    ['caught-up', 0],
+  ]);
+});
+
+test('names the oldest transaction that has written events and is open, prepared or not, and nothing of what it does', async () => {
+  const { log } = sqlStores(pgWire(db.pool));
+  expect(await log.lag()).toEqual({ pending: 0, lost: 0, oldestMs: 0 });
+  const samples = createSamples({ scope });
+  const [first, second, bystander] = [await db.connect(), await db.connect(), await db.connect()];
+  const pidOf = async (client: typeof first): Promise<number> =>
+    (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid ?? 0;
+  await bystander.query('BEGIN; CREATE TABLE of_the_host (id int)'); // writes, and holds nothing of ours back
+  for (const client of [first, second]) {
+    await client.query('BEGIN');
+    await sqlStores(pgWire(client, { root: pgWire(db.pool) })).audit.append(scope, [samples.event()]);
+    await sleep(5);
+  }
+  const { openWriter, ...rest } = await log.lag();
+  expect(rest).toEqual({ pending: 0, lost: 0, oldestMs: 0 });
+  expect(openWriter).toEqual({
+    ...{ prepared: false, pid: await pidOf(first) },
+    since: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    openMs: expect.any(Number),
+  });
+  await first.query("PREPARE TRANSACTION 'of-the-host'");
+  expect((await log.lag()).openWriter).toMatchObject({ prepared: true, since: expect.any(String) });
+  expect((await log.lag()).openWriter).not.toHaveProperty('pid');
+  await first.query("ROLLBACK PREPARED 'of-the-host'");
+  expect((await log.lag()).openWriter).toMatchObject({ prepared: false, pid: await pidOf(second) });
+  await second.query('COMMIT');
+  expect(await log.lag()).toMatchObject({ pending: 1 });
+  expect(await log.lag()).not.toHaveProperty('openWriter');
+  await bystander.query('ROLLBACK');
+});
