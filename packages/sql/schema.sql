@@ -4121,6 +4121,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_accesses_to_me(p_limit integer DEFAUL
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO'
 AS $function$
 DECLARE
   v_patient text;
@@ -4281,6 +4282,7 @@ CREATE OR REPLACE FUNCTION medzen_api.search_audit(p_limit integer DEFAULT 50, p
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO'
 AS $function$
 DECLARE
   v_filters jsonb := jsonb_strip_nulls(jsonb_build_object('patient', p_patient, 'doneBy', p_done_by, 'action', p_action,

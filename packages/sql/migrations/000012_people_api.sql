@@ -345,7 +345,7 @@ $$;
 CREATE FUNCTION medzen_api.list_accesses_to_me(
   p_limit int DEFAULT 50, p_cursor text DEFAULT NULL, p_from timestamptz DEFAULT NULL, p_to timestamptz DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
 AS $$
 DECLARE
   v_patient text;
@@ -387,7 +387,7 @@ CREATE FUNCTION medzen_api.search_audit(
   p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_from timestamptz DEFAULT NULL, p_to timestamptz DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
 AS $$
 DECLARE
   v_filters jsonb := jsonb_strip_nulls(jsonb_build_object('patient', p_patient, 'doneBy', p_done_by, 'action', p_action,
@@ -499,4 +499,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'efc1f10c2f942006704e0e75aad80c0c60c69ad46d89b12cb404a7af6b67369d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '3f81fe0c7a3a75ac79c89103b0495009ef268a90ef64482fdd665cd4e9503c58', false);

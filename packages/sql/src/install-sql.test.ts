@@ -175,6 +175,15 @@ describe('the schema', () => {
     expect(rows).toEqual([]);
   });
 
+  // A date in a style that abbreviates the zone is another one when it is read again: IST is India's time, and Israel's.
+  test('writes the instants that people give in one style, whatever the session prefers', async () => {
+    const { pool } = await database({});
+    const { rows } = await pool.query(`
+      SELECT proname FROM pg_proc WHERE pronamespace = 'medzen_api'::regnamespace AND 'timestamptz'::regtype = ANY (proargtypes)
+        AND NOT coalesce('DateStyle=ISO' = ANY (proconfig), false)`);
+    expect(rows).toEqual([]);
+  });
+
   test('has row level security on every table', async () => {
     const { pool } = await database({ test: true });
     const { rows } = await pool.query(`

@@ -15,7 +15,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000009_deletion', checksum: '2af26e3684c1e1ffd7adbbde8c54eb91d82128f3fd7cc4b4de8d0940dbd15ea0', breaking: false },
   { id: '000010_identity', checksum: 'd7850d6c9e02576895028a6159cc4795650a2f2b003177f1601bedd35a3cac9b', breaking: false },
   { id: '000011_audit_table', checksum: '6fe7f209e74a7a569944492e2eb5f8b82586b743453c7eac7a43492299a6dea3', breaking: false },
-  { id: '000012_people_api', checksum: 'efc1f10c2f942006704e0e75aad80c0c60c69ad46d89b12cb404a7af6b67369d', breaking: false },
+  { id: '000012_people_api', checksum: '3f81fe0c7a3a75ac79c89103b0495009ef268a90ef64482fdd665cd4e9503c58', breaking: false },
   { id: '000013_access', checksum: '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },
   { id: '000015_cosignature', checksum: '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', breaking: false },
