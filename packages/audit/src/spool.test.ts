@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -207,6 +207,49 @@ describe('a spool', () => {
     await expect(createSpool({ folder })).rejects.toMatchObject({ code: 'invalid_configuration' });
     await writeFile(join(folder, 'lock'), '999999999');
     expect(await (await spoolIn()).size()).toBe(0);
+    // Two over one folder would drain and remove what the other one still writes to.
+    await expect(createSpool({ folder })).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  it('keeps events while a store that it drains into never answers', async () => {
+    const spool = await createSpool({ folder }); // never closed: that would wait for the store
+    await spool.keep(scope, sealed(1));
+    const asked = new Promise<void>((resolve) => {
+      const hangs = () => new Promise<never>(() => resolve());
+      void spool.drain({ ...breakable().store, append: hangs });
+    });
+    await asked;
+    await spool.keep(scope, sealed(1));
+    expect(await spool.size()).toBe(2);
+  });
+
+  it('sets a line aside once, however often the store is down before it is drained', async () => {
+    const { store, up } = breakable();
+    const before = await spoolIn();
+    await before.keep(scope, sealed(1));
+    await before.close();
+    await appendFile(join(folder, 'events.spool'), 'damaged\n');
+    const spool = await spoolIn();
+    await spool.keep(scope, sealed(1));
+    up(false);
+    for (let i = 0; i < 3; i++) await expect(spool.drain(store)).rejects.toMatchObject({ code: 'store_unavailable' });
+    up(true);
+    expect(await spool.drain(store)).toEqual({ drained: 2, rejected: 1, left: 0 });
+    expect(await readFile(join(folder, 'rejected.spool'), 'utf8')).toBe('damaged\n');
+  });
+
+  it('goes on keeping after a new file could not be begun', async () => {
+    const { store, all } = breakable();
+    const spool = await spoolIn();
+    const [before, after] = [sealed(1), sealed(1)];
+    await spool.keep(scope, before);
+    const next = join(folder, '000000000001.spool');
+    await mkdir(next); // in the way
+    await expect(spool.drain(store)).rejects.toMatchObject({ code: 'store_unavailable' });
+    await rm(next, { recursive: true });
+    await spool.keep(scope, after);
+    expect((await spool.drain(store)).drained).toBe(2);
+    expect(await all()).toEqual(idsOf([...before, ...after]).sort());
   });
 
   it('survives kill -9: whatever was said to be kept is there', async () => {

@@ -35,6 +35,12 @@ export interface FolderSpool extends Spool {
   close(): Promise<void>;
 }
 
+/** A line that the store will never take, and the reason. */
+interface Refused {
+  readonly line: string;
+  readonly why: string;
+}
+
 /** A new file is begun past this many bytes, so that what was handed over can go. */
 const fileBytes = 8 * 1024 * 1024;
 const batchEvents = 500;
@@ -64,7 +70,7 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
   let unlock: () => Promise<void>;
   try {
     await mkdir(folder, { recursive: true });
-    unlock = await lockFolder(folder, process.pid);
+    unlock = await lockFolder(folder);
     file = await openSpoolFile(at(active));
   } catch (cause) {
     if (isMedzenError(cause)) throw cause;
@@ -80,7 +86,7 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
     sequence = Math.max(sequence, Number.parseInt(name, 10));
   }
 
-  // One thing at a time is done to the files.
+  // One thing at a time is done to the file that is written to.
   let last: Promise<unknown> = Promise.resolve();
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
     const next = last.then(work);
@@ -88,12 +94,19 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
     return next;
   };
 
-  /** Closes the present file under the next number, and begins another. */
+  /** Gives the present file the next number, and begins another. Where that fails, the present one goes on. */
   const rotate = async (): Promise<void> => {
     if (file.length === 0) return;
-    await file.close();
-    await rename(at(active), at(`${String(++sequence).padStart(12, '0')}.spool`));
-    file = await openSpoolFile(at(active));
+    const full = file;
+    const closed = at(`${String(++sequence).padStart(12, '0')}.spool`);
+    await rename(at(active), closed);
+    try {
+      file = await openSpoolFile(at(active));
+    } catch (error) {
+      await rename(closed, at(active));
+      throw error;
+    }
+    await full.close();
     await syncFolder(folder);
   };
 
@@ -121,67 +134,59 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
     }
   };
 
-  const setAside = async (line: string, why: string): Promise<void> => {
-    await appendFile(at(aside), `${line}\n`, { flush: true });
-    logger.error('an event of the spool was set aside', { why });
-  };
-
-  /** Hands a run of one tenant's events over; those that the store refuses for good, one by one, are set aside. */
-  const handOver = async (store: AuditStore, events: readonly SpooledEvent[]): Promise<number> => {
+  /** Hands a run of one tenant's events over. @returns those that the store refuses for good, each tried on its own */
+  const handOver = async (store: AuditStore, events: readonly SpooledEvent[]): Promise<readonly Refused[]> => {
     const [first] = events;
-    if (first === undefined) return 0;
+    if (first === undefined) return [];
     const { tenant } = first;
     const sealed = events.map(({ id, body }) => ({ id, body }));
     try {
       await store.append({ tenant }, sealed, { durability: 'independent' });
-      return 0;
+      return [];
     } catch (error) {
-      if (!isMedzenError(error) || !(error.code === 'audit_conflict' || error.code === 'invalid_input'))
-        throw isMedzenError(error)
-          ? error
-          : new MedzenError('store_unavailable', 'The audit store did not answer', { cause: error });
-      if (events.length === 1) {
-        await setAside(formatSpoolLine(tenant, first).trimEnd(), error.code);
-        return 1;
-      }
-      let rejected = 0;
-      for (const event of events) rejected += await handOver(store, [event]);
-      return rejected;
+      if (!isMedzenError(error) || !(error.code === 'audit_conflict' || error.code === 'invalid_input')) throw error;
+      if (events.length === 1) return [{ line: formatSpoolLine(tenant, first).trimEnd(), why: error.code }];
+      const refused: Refused[] = [];
+      for (const event of events) refused.push(...(await handOver(store, [event])));
+      return refused;
     }
   };
 
   const drainFile = async (store: AuditStore, name: string): Promise<{ drained: number; rejected: number }> => {
     const content = await readFile(at(name));
     const lines = linesOf(content);
-    let rejected = 0;
+    const refused: Refused[] = [];
     let run: SpooledEvent[] = [];
     for (const line of lines) {
       const event = parseSpoolLine(line);
       if (event === undefined) {
-        await setAside(line, 'damaged');
-        rejected++;
+        refused.push({ line, why: 'damaged' });
         continue;
       }
       if (run.length === batchEvents || (run[0] !== undefined && run[0].tenant !== event.tenant)) {
-        rejected += await handOver(store, run);
+        refused.push(...(await handOver(store, run)));
         run = [];
       }
       run.push(event);
     }
-    rejected += await handOver(store, run);
+    refused.push(...(await handOver(store, run)));
+    // Only now: a store that goes down half-way has the whole file tried again.
+    if (refused.length > 0)
+      await appendFile(at(aside), refused.map(({ line }) => `${line}\n`).join(''), { flush: true });
+    for (const { why } of refused) logger.error('an event of the spool was set aside', { why });
     await unlink(at(name));
     await syncFolder(folder);
     bytes -= content.length;
     waiting -= lines.length;
-    return { drained: lines.length - rejected, rejected };
+    return { drained: lines.length - refused.length, rejected: refused.length };
   };
 
   const drainAll = async (store: AuditStore): Promise<Drained> => {
     let [drained, rejected] = [0, 0];
     await exclusively(rotate);
     for (const name of await closedFiles(folder)) {
-      // File by file, so that what comes meanwhile is kept without waiting for all of them.
-      const done = await exclusively(() => drainFile(store, name));
+      // Nobody writes to a closed file: what comes meanwhile is kept without waiting for a store that may never answer.
+      const done = await drainFile(store, name);
       drained += done.drained;
       rejected += done.rejected;
     }
@@ -190,7 +195,13 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
 
   let lastDrain: Promise<unknown> = Promise.resolve();
   const drain: Spool['drain'] = (store) => {
-    const next = lastDrain.then(() => drainAll(store));
+    const next = lastDrain
+      .then(() => drainAll(store))
+      .catch((cause: unknown) => {
+        throw isMedzenError(cause)
+          ? cause
+          : new MedzenError('store_unavailable', 'The spool was not drained', { cause });
+      });
     lastDrain = next.catch(() => {}); // told to its own caller
     return next;
   };
@@ -218,12 +229,14 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
         await sleep(intervalMs, signal);
       }
     },
-    close: () =>
-      exclusively(async () => {
+    close: async () => {
+      await lastDrain;
+      await exclusively(async () => {
         await writeGathered();
         await file.close();
         await unlock();
-      }),
+      });
+    },
   };
 }
 

@@ -31,7 +31,7 @@ export interface FileWitnessStore extends WitnessStore {
  */
 export async function fileWitnessStore(folder: string): Promise<FileWitnessStore> {
   await mkdir(folder, { recursive: true });
-  const unlock = await lockFolder(folder, process.pid);
+  const unlock = await lockFolder(folder);
   // An origin may hold what no file name may.
   const fileOf = (origin: string): string =>
     join(folder, `${toHex(sha256(new TextEncoder().encode(origin)))}.checkpoint`);
