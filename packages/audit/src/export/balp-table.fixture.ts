@@ -176,9 +176,14 @@ function values(from: unknown, path: readonly string[]): readonly unknown[] {
   for (const step of path)
     found = found.flatMap((item) => {
       const next: unknown = typeof item === 'object' && item !== null ? Reflect.get(item, step) : undefined;
-      return next === undefined ? [] : Array.isArray(next) ? next : [next];
+      return (Array.isArray(next) ? next : [next]).filter((one) => !isNothing(one));
     });
   return found;
+}
+
+/** FHIR's ele-1: an element without a value and without children is none. */
+function isNothing(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
 /** `system|code` of a Coding, or of each coding of a CodeableConcept. */

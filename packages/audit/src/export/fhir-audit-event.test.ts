@@ -168,6 +168,29 @@ describe('an R4 AuditEvent', () => {
     ]);
   });
 
+  test.each<[string, Partial<AuditEvent>, readonly string[]]>([
+    ['a create', { kind: 'create' }, ['110152', '110153', 'AUT']],
+    ['a read', {}, ['110153', '110152', 'IRCP']],
+    ['an update', { kind: 'update' }, ['110152', '110153', 'AUT']],
+    ['a delete', { kind: 'delete' }, ['custodian', '110150', 'AUT']],
+    ['a query', { action: 'recording.list' }, ['110152', '110153', 'IRCP']],
+  ])('names the parts of server, client and person in %s', (_, change, codes) => {
+    const { agent } = toFhirAuditEvent(viewed(change), { version: 'R4' });
+    expect(agent.map(({ type }) => type.coding?.[0]?.code)).toEqual(codes);
+    expect(agent.map(({ requestor }) => requestor)).toEqual([false, false, true]);
+  });
+
+  it('takes a service for the client, and for the one who asked', () => {
+    const { agent } = toFhirAuditEvent(viewed({ actor: { id: 'sweep', type: 'service', onBehalfOf: 'u2' } }), {
+      version: 'R4',
+    });
+    expect(agent.map(({ who, requestor }) => [who.identifier?.value, requestor])).toEqual([
+      [undefined, false],
+      ['sweep', true],
+      ['u2', false],
+    ]);
+  });
+
   it('refers to the patient as the host says', () => {
     const patientReference = (id: string): string => `https://fhir.clinic.example/Patient/${id}`;
     const resource = toFhirAuditEvent(viewed(), { version: 'R4', patientReference });
@@ -211,6 +234,9 @@ describe('an R5 AuditEvent', () => {
           four.agent.map(({ who, requestor }) => [who, requestor]),
         );
         expect([five.id, five.recorded, five.action]).toEqual([four.id, four.recorded, four.action]);
+        expect(five.entity?.map(({ role }) => role?.coding)).toEqual(
+          four.entity?.map(({ role, type }) => [role ?? type]),
+        );
         expect(five.outcome.code.code).toBe({ '0': 'success', '4': 'error', '8': 'fatal' }[four.outcome]);
       }),
       { numRuns: 3 * runs },
@@ -261,6 +287,12 @@ const mutants: readonly [string, (resource: object) => readonly string[], RegExp
     balpViolations,
     /client\.network/,
     agents((agent, i) => (i === 1 ? without(agent, 'network') : agent)),
+  ],
+  [
+    'a client with an empty network',
+    balpViolations,
+    /client\.network/,
+    agents((agent, i) => (i === 1 ? { ...agent, network: {} } : agent)),
   ],
   ['a nameless client', balpViolations, /client\.who/, agents((agent, i) => (i === 1 ? without(agent, 'who') : agent))],
   [
