@@ -104,6 +104,11 @@ describe('evidence', () => {
     expect(await verifyEvidence(evidence, keys, { body: other })).toEqual({ ok: false, reason: 'not_included' });
   });
 
+  it('of another event than the one whose bytes are given proves nothing of that one', async () => {
+    const body = events[5]?.body ?? new Uint8Array();
+    expect(await verifyEvidence(text, keys, { body })).toEqual({ ok: false, reason: 'not_included' });
+  });
+
   it('with any one character changed, left out or added proves nothing', async () => {
     const mutation = fc.record({
       at: fc.nat(text.length - 1),
@@ -129,6 +134,10 @@ describe('evidence', () => {
     const three = [...keys, absent.verifierKey];
     expect(await verifyEvidence(text, three)).toEqual({ ok: false, reason: 'too_few_witnesses' });
     expect(await verifyEvidence(text, three, { minWitnesses: 1 })).toMatchObject({ ok: true });
+    expect(await verifyEvidence(text, three, { minWitnesses: Number.NaN })).toEqual({
+      ok: false,
+      reason: 'too_few_witnesses',
+    });
     expect(await verifyEvidence(text, ['nonsense'])).toEqual({ ok: false, reason: 'bad_verifier_key' });
   });
 

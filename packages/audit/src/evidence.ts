@@ -112,7 +112,7 @@ export type EvidenceVerdict =
 
 /** How evidence is judged. */
 export interface EvidencePolicy {
-  /** The event's bytes, where the file does not hold them. */
+  /** The event's bytes: where the file does not hold them, or to be sure that it is evidence of this event and no other. */
   readonly body?: Uint8Array;
   /** Witnesses that must have cosigned; all whose keys are given, when absent. */
   readonly minWitnesses?: number;
@@ -146,8 +146,9 @@ export async function verifyEvidence(
   if (!isSignedByLog(opened)) return { ok: false, reason: 'not_by_log' };
   const witnesses = new Set(verifierKeys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
   const cosigned = signatures.filter(({ cosignedAt }) => cosignedAt !== undefined).length;
-  if (cosigned < (policy.minWitnesses ?? witnesses)) return { ok: false, reason: 'too_few_witnesses' };
-  const body = evidence.extra ?? policy.body;
+  // Not `<`, which a NaN would pass.
+  if (!(cosigned >= (policy.minWitnesses ?? witnesses))) return { ok: false, reason: 'too_few_witnesses' };
+  const body = policy.body ?? evidence.extra;
   if (body === undefined) return { ok: false, reason: 'no_event' };
   const { index, proof } = evidence;
   if (!verifyInclusion({ leafHash: leafHash(body), index, size, proof, root }))

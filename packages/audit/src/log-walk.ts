@@ -47,6 +47,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   let mislabelled: number[] = []; // positions in it whose body is another event's
   let misfiled: number[] = []; // positions in it that searches do not find by what the body says
   let purged: number[] = []; // positions in it of which only the stored hash is left
+  let nothingThere = false; // of a whole tile and its entries
   const holdsId = createIdCheck();
   const asked = new Map<number, Promise<Uint8Array | undefined>>(); // tiles of level 0, ahead of their turn
 
@@ -100,6 +101,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
   const settle = async (level: number): Promise<void> => {
     const tile = levelAt(level);
     const row = await rowOf(level, tile);
+    if (level === 0) nothingThere = row.stored === undefined && !row.known.includes(1);
     let hashes: Uint8Array | undefined = tile.computed;
     if (agrees(row)) name(level, tile.index, row, []);
     else {
@@ -188,6 +190,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
       if (!options.sizeIsSigned) break;
       await missing(size - before);
     }
+    if (nothingThere && !options.sizeIsSigned) break;
     if (index() !== before + pageSize) next = undefined; // a gap was passed: the next page begins elsewhere
     options.onPage?.(index());
   }

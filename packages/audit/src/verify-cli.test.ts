@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -125,6 +125,14 @@ describe('medzen-verify', () => {
     expect(out).toContain('it was cut, or an old copy was restored');
   });
 
+  it('refuses a checkpoint that nobody signed, however large a log it claims', async () => {
+    await mkdir(at('boast'));
+    const body = `${origin}\n${Number.MAX_SAFE_INTEGER}\n${Buffer.alloc(32).toString('base64')}\n`;
+    await writeFile(at('boast/checkpoint'), `${body}\n\u2014 nobody.example ${Buffer.alloc(68).toString('base64')}\n`);
+    const { code, out } = await run(...key, 'boast');
+    expect([code, out]).toEqual([1, expect.stringContaining('is by nobody whose key was given')]);
+  });
+
   it('verifies evidence of one event', async () => {
     const { code, out } = await run(...key, '--key', cosigner.verifierKey, 'event.tlog-proof');
     expect(code).toBe(0);
@@ -188,7 +196,9 @@ describe('medzen-verify', () => {
       [['whole'], /Give the log’s verifier key/],
       [[...key, 'nowhere'], /ENOENT/],
       [[...key, '--unknown', 'whole'], /--unknown/],
-      [['--key', 'nonsense', 'whole'], /Not a verifier key: nonsense/],
+      [['--key', 'c2VlZA==', 'whole'], /^(?!.*c2Vl)Could not look: What was given as key 1 is no verifier key$/m], // perhaps a seed
+      [[...key, '--since', 'earlier.txt', 'event.tlog-proof'], /--since is for a log/],
+      [[...key, '--event', 'event.tlog-proof', 'whole'], /--event is for evidence/],
       [[...key, '--witnesses', 'two', 'whole'], /whole number/],
       [[...key, 'http://127.0.0.1:9/'], /could not be fetched/],
     ];
@@ -204,6 +214,9 @@ describe('medzen-verify', () => {
     const { code, out } = await run(...key, '--key', cosigner.verifierKey, '--key', absent.verifierKey, 'whole');
     expect([code, out]).toEqual([1, expect.stringContaining('1 of the 2 witnesses asked for have cosigned')]);
     expect(await run(...key, '--key', cosigner.verifierKey, '--witnesses', '1', 'whole')).toMatchObject({ code: 0 });
+    // One witness, named twice, is one.
+    const twice = ['--key', cosigner.verifierKey, '--key', cosigner.verifierKey];
+    expect(await run(...key, ...twice, 'whole')).toMatchObject({ code: 0 });
     expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('Exit code: 0 proved') });
   });
 });

@@ -3,9 +3,8 @@ import type { LogFinding } from '../log-finding.ts';
 import { tileLog } from '../tile-log.ts';
 import { checkpointPath, tilePath } from '../tile-path.ts';
 import type { TileSource } from '../tile-storage.ts';
-import { parseVerifierKey } from '../verifier-key.ts';
 import { verifyLog } from '../verify-log.ts';
-import { ofSigners } from './signers.ts';
+import { ofSigners, witnessesAmong } from './signers.ts';
 import type { Statement } from './statement.ts';
 
 /** Judges a log by its static files. */
@@ -29,7 +28,7 @@ export async function judgeLog(
   }
   const opened = await openCheckpoint(verdict.checkpoint ?? '', keys);
   const signatures = opened.ok ? opened.signatures : [];
-  const wanted = options.witnesses ?? keys.filter((key) => parseVerifierKey(key)?.type === 'cosignature').length;
+  const wanted = options.witnesses ?? witnessesAmong(keys);
   const cosigned = signatures.filter(({ cosignedAt }) => cosignedAt !== undefined).length;
   const earlier = readTreeHead(options.since)?.size;
   return [

@@ -9,7 +9,7 @@ export interface VerifyArguments {
   readonly witnesses: number | undefined;
   /** Path of a checkpoint held elsewhere. */
   readonly since: string | undefined;
-  /** Path of the event's bytes, for evidence without them. */
+  /** Path of the event's bytes, which evidence must be of. */
   readonly event: string | undefined;
   readonly json: boolean;
 }
@@ -22,7 +22,7 @@ export const usage = `Verifies an audit log, or evidence of one event, with a ke
   --keys <file>       a file of such keys, one a line
   --witnesses <n>     how many of the given witnesses must have cosigned (all of them)
   --since <file>      a checkpoint kept from earlier: the log must have grown out of it
-  --event <file>      the event's bytes, for evidence that does not hold them
+  --event <file>      the event's bytes: the evidence must be of this event
   --json              the same as JSON
   --help, --version
 

@@ -49,13 +49,16 @@ async function judge(
   io: VerifyIo,
 ): Promise<{ readonly statements: readonly Statement[]; readonly couldLook: boolean }> {
   const keys = [...asked.keys, ...(await keysIn(asked.keyFiles, io))];
-  const wrong = keys.find((key) => parseVerifierKey(key) === undefined);
-  if (wrong !== undefined) throw new MedzenError('invalid_input', `Not a verifier key: ${wrong.slice(0, 80)}`);
+  const wrong = keys.findIndex((key) => parseVerifierKey(key) === undefined) + 1;
+  // Not shown: it may be the seed, given by mistake.
+  if (wrong > 0) throw new MedzenError('invalid_input', `What was given as key ${wrong} is no verifier key`);
   const source = await sourceOf(asked.what, io);
   if (source === undefined) {
+    if (asked.since !== undefined) throw new MedzenError('invalid_input', '--since is for a log, not for evidence');
     const body = asked.event === undefined ? undefined : await io.readFile(asked.event);
     return judgeEvidence(await textOf(asked.what, io), keys, { witnesses: asked.witnesses, body });
   }
+  if (asked.event !== undefined) throw new MedzenError('invalid_input', '--event is for evidence, not for a log');
   const since = asked.since === undefined ? undefined : await textOf(asked.since, io);
   return { statements: await judgeLog(source, keys, { witnesses: asked.witnesses, since }), couldLook: true };
 }

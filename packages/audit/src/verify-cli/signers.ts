@@ -2,6 +2,11 @@ import type { CheckpointSignature } from '../checkpoint.ts';
 import { parseVerifierKey } from '../verifier-key.ts';
 import type { Statement } from './statement.ts';
 
+/** Witnesses whose keys are given, each counted once. */
+export function witnessesAmong(keys: readonly string[]): number {
+  return new Set(keys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
+}
+
 /** What is said of those who signed. */
 export function ofSigners(
   origin: string,
@@ -12,7 +17,7 @@ export function ofSigners(
   const cosigned = signatures.flatMap(({ name, cosignedAt }) =>
     cosignedAt === undefined ? [] : [`${name} at ${cosignedAt.toISOString()}`],
   );
-  const asked = new Set(keys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
+  const asked = witnessesAmong(keys);
   return [
     { is: 'proved', text: `${origin} signed a log of ${size} ${size === 1 ? 'entry' : 'entries'}` },
     ...cosigned.map(
