@@ -106,10 +106,11 @@ describe('a scan', () => {
   });
 
   test('beside another one queues everything once', async () => {
-    const { review, write } = setUp();
+    const { stores, review, write } = setUp();
     await write(...Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? glass : denied)));
     const scans = [1, 7, 3].map((batch) => review({ batch }));
     const results = await Promise.all(scans.map(({ scan }) => scan()));
+    expect(await stores.cursors.read('review')).toBe(40);
     const alone = setUp();
     await alone.write(...Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? glass : denied)));
     const expected = await alone.review().scan();
@@ -132,6 +133,26 @@ describe('a scan', () => {
     expect(await stores.cursors.read('review')).toBe(0);
     down = false;
     expect(await scan()).toMatchObject({ scanned: 2, queued: 2 });
+  });
+
+  test('that broke off remembers nothing twice', async () => {
+    const { review, write } = setUp();
+    await write({});
+    let down = true;
+    const asks: ReviewRule = {
+      id: 'asks',
+      look: ({ purpose }) => {
+        if (down && purpose === 'BTG') throw new Error('The directory is down');
+        return undefined;
+      },
+    };
+    const { scan, list } = review({ rules: [...reviewRules({ denials: { count: 3 } }), asks] });
+    await scan();
+    await write(denied, denied, glass);
+    await expect(scan()).rejects.toThrow('directory');
+    down = false;
+    await scan();
+    expect((await list(scope)).reviews.map(({ rule }) => rule)).toEqual(['break-glass']);
   });
 
   test('counts what is gone or altered, and goes on', async () => {
