@@ -1694,7 +1694,7 @@ DECLARE
   v_tenant text := medzen.current_tenant();
 BEGIN
   IF v_tenant IS NULL THEN
-    PERFORM medzen.fail('invalid_input', 'The claims or the context name a tenant that is no tenant name');
+    PERFORM medzen.fail('invalid_input', 'The claims cannot be read, or they or the context name a tenant that is none');
   END IF;
   RETURN jsonb_strip_nulls(jsonb_build_object(
     'tenant', v_tenant,
@@ -1786,6 +1786,9 @@ DECLARE
     nullif(v_claims -> 'tenant', 'null'), nullif(v_claims -> 'tenant_id', 'null'),
     nullif(v_claims #> '{app_metadata,tenant}', 'null'), nullif(medzen.current_context() -> 'tenant', 'null'), '"default"');
 BEGIN
+  IF v_claims IS NULL AND btrim(current_setting('request.jwt.claims', true)) NOT IN ('', 'null') THEN
+    RETURN NULL;
+  END IF;
   RETURN CASE WHEN jsonb_typeof(v_tenant) = 'string' AND v_tenant #>> '{}' ~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN v_tenant #>> '{}' END;
 END
 $function$;

@@ -15,7 +15,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT medzen.read_setting('medzen.context') $$;
 
 -- NULL when the claims or the context name something that is no tenant: policies then match nothing and events are refused,
--- where falling back to 'default' could show another tenant's rows. A host may replace this function.
+-- where falling back to 'default' could show another tenant's rows. So too when there are claims that Postgres cannot read, as it cannot a
+-- number past its bounds: what a person has written into their own profile must not make them nobody, whose writes have no name.
+-- A host may replace this function.
 CREATE FUNCTION medzen.current_tenant() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -25,6 +27,9 @@ DECLARE
     nullif(v_claims -> 'tenant', 'null'), nullif(v_claims -> 'tenant_id', 'null'),
     nullif(v_claims #> '{app_metadata,tenant}', 'null'), nullif(medzen.current_context() -> 'tenant', 'null'), '"default"');
 BEGIN
+  IF v_claims IS NULL AND btrim(current_setting('request.jwt.claims', true)) NOT IN ('', 'null') THEN
+    RETURN NULL;
+  END IF;
   RETURN CASE WHEN jsonb_typeof(v_tenant) = 'string' AND v_tenant #>> '{}' ~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN v_tenant #>> '{}' END;
 END
 $$;
@@ -331,7 +336,7 @@ DECLARE
   v_tenant text := medzen.current_tenant();
 BEGIN
   IF v_tenant IS NULL THEN
-    PERFORM medzen.fail('invalid_input', 'The claims or the context name a tenant that is no tenant name');
+    PERFORM medzen.fail('invalid_input', 'The claims cannot be read, or they or the context name a tenant that is none');
   END IF;
   RETURN jsonb_strip_nulls(jsonb_build_object(
     'tenant', v_tenant,
@@ -374,4 +379,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'd7850d6c9e02576895028a6159cc4795650a2f2b003177f1601bedd35a3cac9b', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '71406695f7e8e76f5445de53b654d942370c444ce176f22fd8296d7514e9b87d', false);

@@ -138,8 +138,9 @@ describe('a table of notes', () => {
       ),
     ).toMatchObject([{ actor: { id: 'u2' }, tenant: 'clinic' }]);
     expect(
-      await eventsOf(`SET LOCAL request.jwt.claims = '{'; SET LOCAL request.headers = ''; ${change}`),
+      await eventsOf(`SET LOCAL request.jwt.claims = ''; SET LOCAL request.headers = '{'; ${change}`),
     ).toMatchObject([{ actor: { id: 'postgres' }, source: {} }]);
+    await expect(eventsOf(`SET LOCAL request.jwt.claims = '{'; ${change}`)).rejects.toMatchObject({ code: 'MZ001' });
   });
 
   test('is written by a role without any right to the log, under its own name', async () => {

@@ -98,6 +98,8 @@ describe('medzen.current_tenant', () => {
     ['none, where the claim is no text', { claims: { tenant: ['a'] }, context: { tenant: 'c' } }, null],
     ['none, where the claim is empty', { claims: { tenant: '' } }, null],
     ['none, where the context is of another type', { context: { tenant: 7 } }, null],
+    ['none, where the claims cannot be read', { claims: '{"sub":"eve","tenant":"a","user_metadata":1e200000}' }, null],
+    ['default, where there are no claims', { claims: ' null ' }, 'default'],
   ])('is %s', async (_, settings, tenant) => {
     expect(await ask('medzen.current_tenant()', settings)).toBe(tenant);
   });
@@ -299,6 +301,7 @@ describe('medzen.record_event', () => {
 
   test.each<[string, Settings, RegExp]>([
     ['claims of an unusable tenant', { claims: { tenant: 'NO' } }, /tenant/],
+    ['claims that cannot be read', { claims: '{"sub":"eve","user_metadata":1e200000}' }, /cannot be read/],
     ['break-glass without a reason', { context: { purpose: 'BTG' } }, /reason/],
   ])('refuses %s, saying why', async (_, settings, message) => {
     await expect(ask(`medzen.record_event('a.b', 'read')`, settings)).rejects.toMatchObject({

@@ -13,7 +13,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000007_retention', checksum: '684da07f6506829686078ba347b961c7be4566b42e95f7334938035895fcd95d', breaking: false },
   { id: '000008_legal_hold', checksum: '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', breaking: false },
   { id: '000009_deletion', checksum: '2af26e3684c1e1ffd7adbbde8c54eb91d82128f3fd7cc4b4de8d0940dbd15ea0', breaking: false },
-  { id: '000010_identity', checksum: 'd7850d6c9e02576895028a6159cc4795650a2f2b003177f1601bedd35a3cac9b', breaking: false },
+  { id: '000010_identity', checksum: '71406695f7e8e76f5445de53b654d942370c444ce176f22fd8296d7514e9b87d', breaking: false },
   { id: '000011_audit_table', checksum: '6fe7f209e74a7a569944492e2eb5f8b82586b743453c7eac7a43492299a6dea3', breaking: false },
   { id: '000012_people_api', checksum: '3f81fe0c7a3a75ac79c89103b0495009ef268a90ef64482fdd665cd4e9503c58', breaking: false },
   { id: '000013_access', checksum: '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', breaking: false },
