@@ -1,4 +1,4 @@
-import { isMedzenError, type Logger, type LogHead, type LogStore, MedzenError } from '@medzen/core';
+import { type Clock, isMedzenError, type Logger, type LogHead, type LogStore, MedzenError } from '@medzen/core';
 import type { TileReader } from './tile-reader.ts';
 import type { WitnessClient } from './witness-client.ts';
 
@@ -7,6 +7,7 @@ export interface CosigningDeps {
   readonly store: Pick<LogStore, 'head' | 'addCosignature'>;
   readonly tiles: Pick<TileReader, 'consistencyProof'>;
   readonly witnesses: readonly WitnessClient[];
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -29,15 +30,15 @@ interface Asked {
   done: number;
   cosigned: number;
   failures: number;
-  /** Rounds to let pass before it is asked again. */
-  pause: number;
+  /** When it last failed, in ms since 1970. */
+  failedAt: number;
 }
 
-const maxPause = 64;
+const [firstPauseMs, maxPauseMs] = [1000, 600_000];
 
 /** Committed first, cosigned then: a cosigned head that is not in the store could never be grown out of. */
-export function createCosigning({ store, tiles, witnesses, logger }: CosigningDeps): Cosigning {
-  const asked: Asked[] = witnesses.map((witness) => ({ witness, done: 0, cosigned: 0, failures: 0, pause: 0 }));
+export function createCosigning({ store, tiles, witnesses, clock, logger }: CosigningDeps): Cosigning {
+  const asked: Asked[] = witnesses.map((witness) => ({ witness, done: -1, cosigned: -1, failures: 0, failedAt: 0 }));
 
   const ask = async (
     one: Asked,
@@ -61,16 +62,23 @@ export function createCosigning({ store, tiles, witnesses, logger }: CosigningDe
       signal?.throwIfAborted();
       const code = isMedzenError(error) ? error.code : 'internal';
       if (code === 'checkpoint_inconsistent') throw error;
-      one.pause = Math.min(2 ** one.failures++, maxPause);
+      one.failures++;
+      one.failedAt = clock.now().getTime();
       logger.warn('a witness did not cosign', { witness: nameOf(one), code, failures: one.failures });
     }
+  };
+
+  /** Time, not rounds: while there is work these follow at once, and each would wait for a witness that does not answer. */
+  const rests = ({ failures, failedAt }: Asked): boolean => {
+    const since = clock.now().getTime() - failedAt;
+    return failures > 0 && since >= 0 && since < Math.min(firstPauseMs * 2 ** (failures - 1), maxPauseMs);
   };
 
   return {
     cosign: async (head, signal) => {
       const { size, checkpoint } = head;
       if (checkpoint === undefined) return 0;
-      const due = asked.filter((one) => one.done < size && one.pause-- <= 0);
+      const due = asked.filter((one) => one.done < size && !rests(one));
       const results = await Promise.allSettled(due.map((one) => ask(one, { ...head, checkpoint }, signal)));
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       return asked.filter((one) => one.cosigned === size).length;

@@ -2,6 +2,7 @@ import {
   type Clock,
   isMedzenError,
   type Logger,
+  type LogHead,
   type LogLag,
   type LogStore,
   MedzenError,
@@ -120,27 +121,37 @@ export interface Sequencer {
  */
 export function createSequencer(deps: SequencerDeps): Sequencer {
   const { store, signer, batchSize = 1000, logger = silentLogger, sleep = sleepUntil } = deps;
-  const { clock = systemClock, lagBoundMs = 60_000, onLag = () => {} } = deps;
+  const { witnesses = [], clock = systemClock, lagBoundMs = 60_000, onLag = () => {} } = deps;
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
   if (!(lagBoundMs >= 1)) throw new MedzenError('invalid_configuration', 'The bound of the lag is 1 ms or more');
   const hasher = createTreeHasher();
   const guard = createLogGuard({ ...deps, hasher });
   const tiles = createTileReader(store, hasher);
-  const cosigning = createCosigning({ store, tiles, witnesses: deps.witnesses ?? [], logger });
+  const cosigning = createCosigning({ store, tiles, witnesses, clock, logger });
   const watchLag = createLagWatch({ store, clock, logger, boundMs: lagBoundMs, onLag });
   let metWitnesses = false;
+  /** One that contradicts is met again before anything more is signed. */
+  const meet = async (head: LogHead, signal: AbortSignal | undefined): Promise<number> => {
+    metWitnesses = false;
+    const cosigned = await cosigning.cosign(head, signal);
+    metWitnesses = true;
+    return cosigned;
+  };
+  /** An emptied database holds no checkpoint that a witness could contradict: it is asked about the empty tree. */
+  const introduce = async ({ size, root, checkpoint }: LogHead, signal: AbortSignal | undefined): Promise<void> => {
+    const signed = checkpoint ?? (await signCheckpoint({ origin: signer.origin, size, root }, signer));
+    await meet({ size, root, checkpoint: signed }, signal);
+  };
 
   const once = async (signal: AbortSignal | undefined): Promise<TickResult> => {
     signal?.throwIfAborted();
     const head = await store.head();
     const edge = await guard.check(head);
-    if (!metWitnesses) await cosigning.cosign(head, signal);
-    metWitnesses = true;
+    if (!metWitnesses && witnesses.length > 0) await introduce(head, signal);
     signal?.throwIfAborted();
     const events = await store.readBatch(batchSize);
-    if (events.length === 0)
-      return { status: 'idle', sequenced: 0, ...head, cosigned: await cosigning.cosign(head, signal) };
+    if (events.length === 0) return { status: 'idle', sequenced: 0, ...head, cosigned: await meet(head, signal) };
 
     const leafHashes = events.map(({ body }) => edge.append(body));
     const size = head.size + events.length;
@@ -158,7 +169,7 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
     });
     if (status === 'conflict') return { status, sequenced: 0 };
     guard.committed({ size, root, checkpoint });
-    const cosigned = await cosigning.cosign({ size, root, checkpoint }, signal);
+    const cosigned = await meet({ size, root, checkpoint }, signal);
     return { status, sequenced: events.length, size, root, checkpoint, cosigned };
   };
 

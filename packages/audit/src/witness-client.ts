@@ -91,7 +91,7 @@ export function witnessClient(options: WitnessClientOptions): WitnessClient {
           method: 'POST',
           body,
           headers: { 'Content-Type': 'text/plain; charset=utf-8' },
-          redirect: 'error',
+          redirect: 'manual', // no answer of a witness; Workers know no 'error'
           signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
         }),
       );
