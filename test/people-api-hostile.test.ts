@@ -60,7 +60,7 @@ describe('the catalog', () => {
     const { rows: odd } = await clinic.db.pool.query(
       `SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace AND NOT (
          prosecdef AND provolatile = 'v' AND NOT proretset AND prorettype = 'jsonb'::regtype AND prokind = 'f'
-         AND proconfig = ARRAY['search_path=pg_catalog, pg_temp'])
+         AND 'search_path=pg_catalog, pg_temp' = ANY (proconfig))
        UNION ALL SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace
        UNION ALL SELECT typname FROM pg_type WHERE typnamespace = $1::regnamespace`,
       [people],
