@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type SqlFunction, sqlstates } from '@medzen/sql';
+import { manifest, type SqlFunction, sqlstates } from '@medzen/sql';
 import {
   brokenWires,
   registerBroken,
@@ -89,7 +89,7 @@ describe('what went wrong', () => {
     await db.pool.query('ALTER FUNCTION medzen.audit_lag RENAME TO audit_lag_gone');
     await expect(wire.call('audit_lag', {})).rejects.toMatchObject({
       code: 'migration_missing',
-      message: expect.stringContaining('000002_audit'),
+      message: expect.stringContaining(manifest.audit_lag?.migration ?? '?'),
     });
     await db.pool.query('ALTER FUNCTION medzen.audit_lag_gone RENAME TO audit_lag');
     await db.pool.query(`

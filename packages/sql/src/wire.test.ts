@@ -15,7 +15,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { openTransaction } from '../../../test/sql-contexts.ts';
-import { type PgClient, pgliteWire, pgWire, sqlStores } from './index.ts';
+import { manifest, type PgClient, pgliteWire, pgWire, sqlStores } from './index.ts';
 import { echoFunctions as functions, sqlstateOf } from './wire-contract.fixture.ts';
 
 let db: FreshDatabase;
@@ -215,7 +215,7 @@ describe('a wire', () => {
     const absent = pgWire(db.pool, { schema: 'bare' }).call('append_events', { tenant: 'a', ids: [], bodies: '' });
     await expect(absent).rejects.toMatchObject({
       code: 'migration_missing',
-      message: expect.stringContaining('000002_audit'),
+      message: expect.stringContaining(manifest.append_events?.migration ?? '?'),
     });
     const outsider = db.open({ options: '-c role=medzen_auditor' });
     await expect(pgWire(outsider).call('append_events', { tenant: 'a', ids: [], bodies: '' })).rejects.toMatchObject({
