@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,14 +21,14 @@ afterEach(async () => {
 });
 
 /** Starts the witness as the guide says. @returns its client */
-async function start() {
+async function start(logs = signer.verifierKey) {
   const child = spawn(process.execPath, [fileURLToPath(new URL('witness.ts', import.meta.url))], {
     env: {
       ...process.env,
       WITNESS_NAME: 'compliance.example/w1',
       WITNESS_SEED: Buffer.alloc(32, 9).toString('base64'),
       WITNESS_FOLDER: folder,
-      WITNESS_LOGS: signer.verifierKey,
+      WITNESS_LOGS: logs,
       PORT: '0',
     },
   });
@@ -42,7 +43,16 @@ async function start() {
   });
   const port = /listening on (\d+)/.exec(said)?.[1];
   const verifierKey = /verifier key: (\S+)/.exec(said)?.[1] ?? '';
-  return witnessClient({ url: `http://127.0.0.1:${port}`, verifierKey });
+  return { ...witnessClient({ url: `http://127.0.0.1:${port}`, verifierKey }), port: Number(port) };
+}
+
+/** Says something to the witness that no client of HTTP would, and waits for the end of its answer. */
+async function say(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.end(text);
+  let answer = '';
+  for await (const chunk of socket) answer += chunk;
+  return answer;
 }
 
 async function stop(): Promise<void> {
@@ -70,4 +80,20 @@ test('the witness of the guide cosigns, remembers past a restart, and signs no s
   expect(await again.cosign({ checkpoint: forked, size: 2, consistencyProof: async () => [] })).toEqual({
     status: 'inconsistent',
   });
+});
+
+test('it outlives requests that are none, and takes both keys of a log that has changed its own', async () => {
+  const next = createSigner({ origin: signer.origin, privateKey: new Uint8Array(32).fill(8) });
+  const witness = await start(` ${signer.verifierKey} ${next.verifierKey}\n`);
+  for (const line of ['TRACE / HTTP/1.1', 'GET // HTTP/1.1', 'POST http:// HTTP/1.1'])
+    expect(await say(witness.port, `${line}\r\nHost: w\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 4/);
+  for (const [at, by] of [signer, next].entries()) {
+    const root = at === 0 ? leaves[0] : nodeHash(...leaves);
+    const checkpoint = await signCheckpoint({ origin: signer.origin, size: at + 1, root }, by);
+    expect(await witness.cosign({ checkpoint, size: at + 1, consistencyProof: async () => [leaves[1]] })).toMatchObject(
+      {
+        status: 'cosigned',
+      },
+    );
+  }
 });
