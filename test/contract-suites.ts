@@ -88,9 +88,10 @@ export const carriers: readonly Carrier[] = [
   },
   { name: 'Prisma', carries: 'stores', lacks: [], wireLacks: ['one-connection'] },
   {
+    // Its service_role does not own the tables.
     name: 'Supabase stand-in',
     carries: 'stores',
-    lacks: ['host-transaction'],
+    lacks: ['host-transaction', 'owner'],
     wireLacks: ['host-transaction', 'concurrency', 'one-connection'],
   },
   { name: 'memory objects', carries: 'objects', lacks: ['unfinished-uploads'] },

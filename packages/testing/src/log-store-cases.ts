@@ -1,6 +1,7 @@
 import { type SealedEvent, sha256 } from '@medzen/core';
 import { at, holds, present, rejects, same, status } from './assertions.ts';
 import type { ContractCase } from './contract.ts';
+import { archiveCases } from './log-cases/archive-cases.ts';
 import { cosignCases } from './log-cases/cosign-cases.ts';
 import { appended, commitOf, committed, define, join, type Tools } from './log-cases/log-commit.ts';
 import { modelLeaf, modelRoot } from './merkle-model.ts';
@@ -302,5 +303,6 @@ export const logStoreCases: readonly ContractCase<LogStoreContext>[] = [
   ...reading,
   ...committing,
   ...cosignCases,
+  ...archiveCases,
   ...watching,
 ];

@@ -21,7 +21,7 @@ export interface HostTransaction<Need extends keyof Stores> {
  *
  * Capabilities that some cases ask for beyond the well-known ones:
  * `host-transaction` (then `transaction` is given), `concurrency` (several connections), `direct-write` (then `damage` is given),
- * `outage` (then `outage` is given).
+ * `outage` (then `outage` is given), `owner` (the stores' connection may do what only the owner of the tables may: purge).
  */
 export interface StoreContext<Need extends keyof Stores> {
   readonly stores: Pick<Stores, Need>;
@@ -46,7 +46,7 @@ export interface StoreContext<Need extends keyof Stores> {
 /** For `auditStoreCases`. */
 export type AuditStoreContext = StoreContext<'audit'>;
 /** For `logStoreCases`. */
-export type LogStoreContext = StoreContext<'audit' | 'log'>;
+export type LogStoreContext = StoreContext<'audit' | 'log' | 'archive'>;
 /** For `cursorStoreCases`. */
 export type CursorStoreContext = StoreContext<'audit' | 'log' | 'cursors'>;
 /** For `reviewStoreCases`. */

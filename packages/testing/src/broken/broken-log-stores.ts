@@ -1,4 +1,4 @@
-import { type LogStore, type LogTile, openEvent } from '@medzen/core';
+import { type ArchiveStore, type LogStore, type LogTile, openEvent } from '@medzen/core';
 import type { BrokenStore } from '../broken-store.ts';
 import { modelLeaf } from '../merkle-model.ts';
 import type { LogStoreContext } from '../store-context.ts';
@@ -13,6 +13,20 @@ function broken(id: string, title: string, mustFail: string, fault: Fault): Brok
     wrap: (context) => {
       const good = context.stores.log;
       return { ...context, stores: { ...context.stores, log: { ...good, ...fault(good, context) } } };
+    },
+  };
+}
+
+type ArchiveFault = (good: ArchiveStore) => Partial<ArchiveStore>;
+
+function brokenArchive(id: string, title: string, mustFail: string, fault: ArchiveFault): BrokenStore<LogStoreContext> {
+  return {
+    id: `log.archive_${id}`,
+    title,
+    mustFail: `log.archive.${mustFail}`,
+    wrap: (context) => {
+      const good = context.stores.archive;
+      return { ...context, stores: { ...context.stores, archive: { ...good, ...fault(good) } } };
     },
   };
 }
@@ -176,6 +190,37 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
 
   broken('takes_any_line', 'lets anything count as a cosignature', 'cosign.invalid', (good) => ({
     addCosignature: (size, line) => good.addCosignature(size, line).catch(() => ({ status: 'repeated' as const })),
+  })),
+
+  brokenArchive('whole_log', 'archives what is there, whatever the month', 'months', (good) => ({
+    begin: async (maxLeaves) => {
+      const row = await good.begin(maxLeaves);
+      return row && { ...row, end: row.first + maxLeaves };
+    },
+  })),
+
+  brokenArchive('own_ranges', 'begins a range for each who asks', 'once', (good) => {
+    let asked = 0;
+    return {
+      begin: async (maxLeaves) => {
+        const row = await good.begin(maxLeaves);
+        return row && { ...row, end: row.end + asked++ };
+      },
+    };
+  }),
+
+  brokenArchive('any_manifest', 'takes any manifest for a range that was archived', 'once', (good) => ({
+    finish: async (span, manifestSha256) => {
+      const { status } = await good.finish(span, manifestSha256);
+      return { status: status === 'conflict' ? 'repeated' : status };
+    },
+  })),
+
+  brokenArchive('forgets_time', 'does not say how old the events are', 'newest', (good) => ({
+    begin: async (maxLeaves) => {
+      const row = await good.begin(maxLeaves);
+      return row && { ...row, newestAt: new Date(0).toISOString() };
+    },
   })),
 ];
 

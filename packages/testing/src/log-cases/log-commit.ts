@@ -2,10 +2,10 @@ import type { LogCommit, SealedEvent } from '@medzen/core';
 import { same } from '../assertions.ts';
 import { type CaseSamples, caseDefiner, type DefineCase } from '../define-case.ts';
 import { modelCheckpoint, modelLeaf, modelRoot } from '../merkle-model.ts';
-import type { LogStoreContext } from '../store-context.ts';
+import type { LogStoreContext, StoreContext } from '../store-context.ts';
 
 /** What a case of the log is given. */
-export type Tools = LogStoreContext & CaseSamples;
+export type Tools = StoreContext<'audit' | 'log'> & CaseSamples;
 
 /** Makes a case of the log. */
 export const define: DefineCase<LogStoreContext> = caseDefiner('log');
