@@ -1,3 +1,4 @@
+import type { Stores } from '@medzen/core';
 import { createSamples } from '@medzen/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../../test/postgres.ts';
@@ -30,6 +31,29 @@ test('not even the owner of the tables changes what was found, takes it out, or 
   expect(await reviews.signOff(scope, { id, outcome: 'violation' }, event)).toMatchObject({ status: 'signed' });
   await refused("UPDATE medzen.review SET outcome = 'appropriate'");
   await refused('UPDATE medzen.review SET signed_at = NULL, signed_by = NULL, outcome = NULL, sign_event = NULL');
+});
+
+test('who scans is the sequencer, and who signs is the application', async () => {
+  const samples = createSamples({ scope });
+  const other = 'b'.repeat(64);
+  const eventId = samples.ids.uuid();
+  const finding = { id: other, rule: 'vip', eventId, leafIndex: 0, at: '2026-11-22T09:00:00.000Z', actor: 'u1' };
+  const event = samples.event({ action: 'audit.review', kind: 'update', target: { type: 'review', id: other } });
+  const as = async (role: string): Promise<Stores> => {
+    const client = await db.connect();
+    await client.query(`SET ROLE ${role}`);
+    return sqlStores(pgWire(client));
+  };
+  const [app, sequencer] = [await as('medzen_app'), await as('medzen_sequencer')];
+  await expect(app.reviews.queue(scope, [finding])).rejects.toThrow();
+  await expect(app.cursors.move('siem', 0, 0)).rejects.toThrow();
+  expect(await sequencer.reviews.queue(scope, [finding])).toEqual({ queued: 1 });
+  expect(await sequencer.cursors.move('siem', 0, 0)).toEqual({ status: 'moved' });
+  await expect(sequencer.reviews.signOff(scope, { id: other, outcome: 'violation' }, event)).rejects.toThrow();
+  expect((await app.reviews.list(scope, {})).reviews.map(({ id: listed }) => listed)).toContain(other);
+  expect(await app.reviews.signOff(scope, { id: other, outcome: 'violation' }, event)).toMatchObject({
+    status: 'signed',
+  });
 });
 
 test('a page of what is open is read from the index of it, however much was signed', async () => {
