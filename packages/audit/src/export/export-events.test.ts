@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { memoryStores } from '@medzen/adapters-local';
 import { type AuditEvent, type AuditStore, type CallContext, canonicalize, MedzenError, openEvent } from '@medzen/core';
 import { fakeClock } from '@medzen/testing';
@@ -115,6 +119,25 @@ describe('exportEvents', () => {
       expect(onEnd).not.toHaveBeenCalled();
     },
   );
+
+  it('breaks the connection of a client who downloads it', async () => {
+    async function* failing(): AsyncGenerator<EventPage> {
+      yield page(1000);
+      throw new Error('The store went down');
+    }
+    const server = createServer((_, response) => {
+      pipeline(Readable.from(exportEvents(failing(), 'ndjson')), response).catch(() => {}); // the client is told by the break
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo; // of a TCP server
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      expect(response.status).toBe(200);
+      await expect(response.text()).rejects.toThrow();
+    } finally {
+      server.close();
+    }
+  });
 
   it('reads nothing before it is asked, and no page before the one before it was taken', async () => {
     const read = { pages: 0 };
