@@ -166,6 +166,33 @@ describe('a published log', () => {
     expect(versions.versions.filter(({ key }) => key === 'audit-log/tile/0/000')).toHaveLength(1);
   });
 
+  it.each(['head', 'checkpoint', 'tile'] as const)(
+    'of two publishers, takes no harm from the one that was overtaken after its first %s',
+    async (after) => {
+      const { log, grow } = growing();
+      await grow(300);
+      const { target } = folder();
+      await publishLog({ store: log, target });
+      await grow(100);
+      let overtaken = false;
+      const then = async <T>(step: string, result: T): Promise<T> => {
+        if (step === after && !overtaken) {
+          overtaken = true;
+          await grow(300);
+          await publishLog({ store: log, target });
+        }
+        return result;
+      };
+      const slow: TileTarget = {
+        read: async (path) => then('checkpoint', await target.read(path)),
+        write: async (...args) => then('tile', await target.write(...args)),
+      };
+      await publishLog({ store: { ...log, head: async () => then('head', await log.head()) }, target: slow });
+      expect(await verified(target, 'absent')).toMatchObject({ ok: true, size: 700 });
+      expect(overtaken).toBe(true);
+    },
+  );
+
   it('is not published over a larger or another log', async () => {
     const { log, grow } = growing();
     await grow(5);
@@ -174,6 +201,8 @@ describe('a published log', () => {
     const smaller = growing();
     await smaller.grow(3);
     await expect(publishLog({ store: smaller.log, target })).rejects.toMatchObject({ code: 'checkpoint_inconsistent' });
+    const emptied = growing();
+    await expect(publishLog({ store: emptied.log, target })).rejects.toMatchObject({ code: 'checkpoint_inconsistent' });
     const same = growing();
     await same.grow(5);
     await expect(publishLog({ store: same.log, target })).rejects.toMatchObject({ code: 'checkpoint_inconsistent' });

@@ -33,7 +33,7 @@ export interface Published {
 /**
  * Publishes the log as static files in the layout of C2SP tlog-tiles: any number of readers verify from them, and under Object Lock they are out
  * of reach of whoever runs the database. The checkpoint is written last, so a reader, or a crash, never meets a checkpoint whose tiles are missing;
- * the next call goes on where the last one ended.
+ * the next call goes on where the last one ended. Several may publish at once: in the worst case the checkpoint is for one call that of the slower one.
  *
  * @throws MedzenError `checkpoint_inconsistent` when the target holds another log, a larger one, or other bytes where ours should be;
  * `invalid_input` for a checkpoint that is none; `store_unavailable`
@@ -49,13 +49,16 @@ export interface Published {
  */
 export async function publishLog(options: PublishLogOptions): Promise<Published> {
   const { store, target, signal } = options;
+  // Before the head, which is at least as far then, whoever else publishes.
+  const present = await target.read(checkpointPath);
   const checkpoint = options.checkpoint ?? (await store.head()).checkpoint;
-  if (checkpoint === undefined) return { from: 0, size: 0, files: 0 };
+  if (checkpoint === undefined && present === undefined) return { from: 0, size: 0, files: 0 };
+  if (checkpoint === undefined) throw ahead();
   const head = readTreeHead(checkpoint);
   if (head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
   const { size } = head;
   const tiles = createTileReader(store, createTreeHasher());
-  const from = await publishedSize(target, head, tiles);
+  const from = present === undefined ? 0 : await sizeOf(present, head, tiles);
   let files = 0;
 
   const write = async (path: string, bytes: Uint8Array): Promise<void> => {
@@ -74,20 +77,19 @@ export async function publishLog(options: PublishLogOptions): Promise<Published>
         await write(tilePath('entries', index, width), await bundleOf(store, index * tileWidth, width));
     }
   }
-  if (files === 0 && from === size && (await isThere(target, checkpoint))) return { from, size, files };
-  signal?.throwIfAborted();
   const bytes = new TextEncoder().encode(checkpoint);
+  const now = await target.read(checkpointPath);
+  const overtaken = now !== undefined && (headIn(now)?.size ?? 0) > size; // by another publisher, which has written our tiles too
+  if (overtaken || (files === 0 && now !== undefined && equalBytes(now, bytes))) return { from, size, files };
+  signal?.throwIfAborted();
   await target.write(checkpointPath, bytes, { contentType: 'text/plain; charset=utf-8', immutable: false });
   return { from, size, files: files + 1 };
 }
 
 /** How far the target is; ours must have grown out of what it holds. */
-async function publishedSize(target: TileTarget, ours: TreeHead, tiles: TileReader): Promise<number> {
-  const present = await target.read(checkpointPath);
-  if (present === undefined) return 0;
-  const theirs = readTreeHead(new TextDecoder().decode(present));
-  if (theirs === undefined || theirs.origin !== ours.origin || theirs.size > ours.size)
-    throw new MedzenError('checkpoint_inconsistent', 'The target holds another log, or more of this one than we do');
+async function sizeOf(present: Uint8Array, ours: TreeHead, tiles: TileReader): Promise<number> {
+  const theirs = headIn(present);
+  if (theirs === undefined || theirs.origin !== ours.origin || theirs.size > ours.size) throw ahead();
   if (theirs.size === 0) return 0;
   const proof = await tiles.consistencyProof(theirs.size, ours.size);
   if (!verifyConsistency({ size1: theirs.size, root1: theirs.root, size2: ours.size, root2: ours.root, proof }))
@@ -95,9 +97,12 @@ async function publishedSize(target: TileTarget, ours: TreeHead, tiles: TileRead
   return theirs.size;
 }
 
-async function isThere(target: TileTarget, checkpoint: string): Promise<boolean> {
-  const present = await target.read(checkpointPath);
-  return present !== undefined && equalBytes(present, new TextEncoder().encode(checkpoint));
+function ahead(): MedzenError {
+  return new MedzenError('checkpoint_inconsistent', 'The target holds another log, or more of this one than we do');
+}
+
+function headIn(checkpoint: Uint8Array): TreeHead | undefined {
+  return readTreeHead(new TextDecoder().decode(checkpoint));
 }
 
 async function bundleOf(store: LogStore, from: number, count: number): Promise<Uint8Array> {
