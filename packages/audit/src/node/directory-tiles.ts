@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { equalBytes, MedzenError } from '@medzen/core';
 import type { TileTarget } from '../tile-storage.ts';
-import { syncFolder } from './sync-folder.ts';
+import { writeWhole } from './write-whole.ts';
 
 /**
  * A log's static files in a folder, which any web server can serve as it is.
@@ -25,8 +24,9 @@ export function directoryTiles(root: string): TileTarget {
     return file;
   };
   const read: TileTarget['read'] = async (path) => {
+    const file = fileOf(path);
     try {
-      return new Uint8Array(await readFile(fileOf(path)));
+      return new Uint8Array(await readFile(file));
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
       throw new MedzenError('store_unavailable', 'A file of the log could not be read', { cause: error });
@@ -36,15 +36,9 @@ export function directoryTiles(root: string): TileTarget {
     read,
     write: async (path, bytes, { immutable }) => {
       const file = fileOf(path);
-      const making = join(dirname(file), `.${randomUUID()}`);
       try {
         await mkdir(dirname(file), { recursive: true });
-        await writeSynced(making, bytes);
-        if (!immutable) await rename(making, file);
-        else {
-          await link(making, file).finally(() => unlink(making)); // fails where there is one, which rename would replace
-        }
-        await syncFolder(dirname(file));
+        await writeWhole(file, bytes, immutable ? link : rename); // link fails where there is one, which rename would replace
       } catch (error) {
         if (codeOf(error) !== 'EEXIST')
           throw new MedzenError('store_unavailable', 'A file of the log could not be written', { cause: error });
@@ -56,16 +50,6 @@ export function directoryTiles(root: string): TileTarget {
       }
     },
   };
-}
-
-async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function codeOf(error: unknown): unknown {

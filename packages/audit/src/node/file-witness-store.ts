@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MedzenError, sha256, toHex } from '@medzen/core';
 import { readTreeHead } from '../checkpoint.ts';
 import type { WitnessStore } from '../witness-store.ts';
 import { lockFolder } from './lock-folder.ts';
-import { syncFolder } from './sync-folder.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** A witness's memory in a folder: one file a log, the last checkpoint it cosigned. */
 export interface FileWitnessStore extends WitnessStore {
@@ -57,26 +56,17 @@ export async function fileWitnessStore(folder: string): Promise<FileWitnessStore
     replace: (origin, expectedSize, { checkpoint }) => {
       const next = last.then(async () => {
         if (((await read(origin))?.size ?? 0) !== expectedSize) return false;
-        await writeWhole(folder, fileOf(origin), checkpoint);
+        await writeWhole(fileOf(origin), checkpoint, rename).catch((cause: unknown) => {
+          throw new MedzenError('store_unavailable', 'The memory of the witness cannot be written', { cause });
+        });
         return true;
       });
       last = next.catch(() => {}); // told to its own caller
       return next;
     },
-    close: unlock,
+    close: async () => {
+      await last;
+      await unlock();
+    },
   };
-}
-
-async function writeWhole(folder: string, file: string, text: string): Promise<void> {
-  const making = join(folder, `.${randomUUID()}`);
-  try {
-    const handle = await open(making, 'wx');
-    await handle.writeFile(text);
-    await handle.sync();
-    await handle.close();
-    await rename(making, file);
-    await syncFolder(folder);
-  } catch (cause) {
-    throw new MedzenError('store_unavailable', 'The memory of the witness cannot be written', { cause });
-  }
 }
