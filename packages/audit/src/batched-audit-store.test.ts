@@ -97,6 +97,18 @@ describe('a batched store', () => {
     expect((await audit.search(scope, {})).events.map(({ id }) => id)).toEqual([good.id]);
   });
 
+  it('tells all, whatever the store throws and however', async () => {
+    const batched = batchedAuditStore({
+      ...memoryStores().audit,
+      append: () => {
+        throw new TypeError('not even a promise');
+      },
+    });
+    const calls = [event(), event()].map((one) => batched.append(scope, [one], independent));
+    for (const result of await Promise.allSettled(calls))
+      expect(result).toMatchObject({ status: 'rejected', reason: expect.any(TypeError) });
+  });
+
   it('tells all when the store is down, and asks it once', async () => {
     const { batched, tick, writes } = setUp({}, new MedzenError('store_unavailable', 'down'));
     const calls = [event(), event()].map((one) => batched.append(scope, [one], independent));

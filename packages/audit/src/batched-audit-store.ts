@@ -45,7 +45,7 @@ export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreO
   const gathering = new Map<string, Batch>();
 
   const send = async (tenant: string, { waiting }: Batch): Promise<void> => {
-    const append = (events: readonly SealedEvent[]): Promise<AppendResult> =>
+    const append = async (events: readonly SealedEvent[]): Promise<AppendResult> =>
       store.append({ tenant }, events, { durability: 'independent' });
     try {
       const result = await append(waiting.flatMap(({ events }) => events));
