@@ -14,7 +14,7 @@ const maxBytes = 256 * (65_535 + 2);
 /**
  * A log's static files on a web server.
  *
- * @param prefix - `https://…/`; the paths of C2SP tlog-tiles are added
+ * @param prefix - `https://…/`; the paths of C2SP tlog-tiles are added to its own; a query stays
  * @throws MedzenError `invalid_configuration` for a URL that is none
  * @example
  * ```ts
@@ -25,11 +25,15 @@ const maxBytes = 256 * (65_535 + 2);
 export function httpTiles(prefix: string, options: HttpTilesOptions = {}): TileSource {
   const { timeoutMs = 30_000, fetch: send = (request: Request) => fetch(request) } = options;
   if (!URL.canParse(prefix)) throw new MedzenError('invalid_configuration', 'Not a URL');
-  const base = prefix.endsWith('/') ? prefix : `${prefix}/`;
+  const urlOf = (path: string): URL => {
+    const url = new URL(prefix);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/${path}`;
+    return url;
+  };
   return {
     read: async (path) => {
       try {
-        const response = await send(new Request(base + path, { signal: AbortSignal.timeout(timeoutMs) }));
+        const response = await send(new Request(urlOf(path), { signal: AbortSignal.timeout(timeoutMs) }));
         if (response.status === 404 || response.status === 403) return undefined; // S3 says 403 for what is not there to one who may not list
         if (!response.ok) throw new Error(`HTTP ${response.status}`);
         return await bytesOf(response);
