@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryStores } from '@medzen/adapters-local';
 import { type LogLag, MedzenError, silentLogger } from '@medzen/core';
-import { pgWire, sqlStores } from '@medzen/sql';
+import { installSql, pgWire, sqlStores } from '@medzen/sql';
 import { createSamples, fakeClock } from '@medzen/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -115,4 +116,29 @@ test('names the oldest transaction that has written events and is open, prepared
   expect(await log.lag()).toMatchObject({ pending: 1 });
   expect(await log.lag()).not.toHaveProperty('openWriter');
   await bystander.query('ROLLBACK');
+});
+
+test('an owner who may not see since when others are at it is told who, and says so', async () => {
+  const bare = await freshDatabase({ install: false });
+  const role = `owner_${randomUUID().slice(0, 8)}`;
+  try {
+    const { rows } = await bare.pool.query<{ name: string }>('SELECT current_database() AS name');
+    await bare.pool.query(`CREATE ROLE ${role} LOGIN; GRANT CREATE ON DATABASE ${rows[0]?.name} TO ${role}`);
+    const url = new URL(bare.url);
+    url.username = role;
+    const owners = bare.open({ connectionString: url.href });
+    await installSql(owners);
+    const other = await bare.connect();
+    await other.query('BEGIN');
+    const { audit } = sqlStores(pgWire(other, { root: pgWire(bare.pool) }));
+    await audit.append(scope, [createSamples({ scope }).event()]);
+    const { log } = sqlStores(pgWire(owners));
+    expect((await log.lag()).openWriter).toEqual({ prepared: false, pid: expect.any(Number) });
+    await bare.pool.query(`GRANT pg_read_all_stats TO ${role}`);
+    expect((await log.lag()).openWriter).toMatchObject({ since: expect.any(String), openMs: expect.any(Number) });
+    await other.query('ROLLBACK');
+    await bare.pool.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`);
+  } finally {
+    await bare.drop();
+  }
 });
