@@ -22,6 +22,7 @@ const go: string = join(home, 'interop');
 const env = {
   ...process.env,
   GO111MODULE: 'off',
+  CGO_ENABLED: '0',
   GOPATH: packages,
   GOFLAGS: '-buildvcs=false',
   GOCACHE: join(home, 'cache'),
