@@ -114,7 +114,7 @@ CREATE TABLE medzen.audit_rows (
   row_ids text[] NOT NULL,
   patients text[] NOT NULL,
   CONSTRAINT audit_rows_pkey PRIMARY KEY (event_id)
-);
+) WITH (autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50);
 ALTER TABLE medzen.audit_rows ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.audit_tile (
   level integer NOT NULL,
@@ -406,6 +406,7 @@ CREATE INDEX audit_event_refused ON ONLY medzen.audit_event USING btree (outcome
 CREATE INDEX audit_event_stray ON ONLY medzen.audit_event USING btree (tenant, id) WHERE stray;
 CREATE INDEX audit_event_target ON ONLY medzen.audit_event USING btree (target_id, id) WHERE (target_id IS NOT NULL);
 CREATE INDEX audit_event_tenant ON ONLY medzen.audit_event USING btree (tenant, id);
+CREATE INDEX audit_rows_patients ON medzen.audit_rows USING gin (medzen.patient_hashes(patients)) WITH (gin_pending_list_limit='65536');
 CREATE INDEX consent_latest ON medzen.consent USING btree (tenant, session_id, participant, ordinal DESC);
 CREATE INDEX consent_of ON medzen.consent USING btree (tenant, participant, at, id);
 CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
@@ -2095,10 +2096,14 @@ CREATE OR REPLACE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint)
 AS $function$
   SELECT EXISTS (
     SELECT FROM medzen.legal_hold h
-    WHERE h.released_at IS NULL AND EXISTS (
+    WHERE h.released_at IS NULL AND (EXISTS (
       SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id
       WHERE e.tenant = h.tenant AND l.leaf_index >= p_first AND l.leaf_index < p_end
-        AND (e.patient = medzen.index_key(h.patient) OR e.target_id = h.recording_id::text)))
+        AND (e.patient = medzen.index_key(h.patient) OR e.target_id = h.recording_id::text))
+    OR EXISTS (
+      SELECT FROM medzen.audit_rows r JOIN medzen.audit_leaf l ON l.event_id = r.event_id JOIN medzen.audit_event e ON e.id = r.event_id
+      WHERE medzen.patient_hashes(r.patients) @> ARRAY[hashtextextended(h.patient COLLATE "C", 0)]
+        AND e.tenant = h.tenant AND l.leaf_index >= p_first AND l.leaf_index < p_end)))
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.is_auditor()
@@ -2875,6 +2880,12 @@ EXCEPTION
   WHEN data_exception THEN RETURN NULL;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.patient_hashes(p_patients text[])
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ARRAY(SELECT hashtextextended((u.u COLLATE "C"), (0)::bigint) AS hashtextextended FROM unnest(patient_hashes.p_patients) u(u));
 
 CREATE OR REPLACE FUNCTION medzen.pending_from()
  RETURNS xid8
@@ -3701,6 +3712,8 @@ AS $function$
 DECLARE
   -- Written out for each call, so that the planner sees only what restricts, and with which value.
   v_where text := 'e.tenant = $1';
+  v_named text := CASE WHEN p_patient IS NULL THEN '' ELSE ' AND e.patient = $4' END;
+  v_span text := '';
   v_branch text := 'SELECT e.id, e.body FROM medzen.audit_event e WHERE %s ORDER BY e.id DESC LIMIT $2';
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
@@ -3708,30 +3721,45 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
-  IF p_patient IS NOT NULL THEN v_where := v_where || ' AND e.patient = $4'; END IF;
   IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
   IF p_action IS NOT NULL THEN v_where := v_where || ' AND e.action = $6'; END IF;
   IF p_outcome IS NOT NULL THEN v_where := v_where || ' AND e.outcome = $7'; END IF;
   IF p_purpose IS NOT NULL THEN v_where := v_where || ' AND e.purpose = $8'; END IF;
   IF p_target_type IS NOT NULL THEN v_where := v_where || ' AND e.target_type = $9'; END IF;
   IF p_target_id IS NOT NULL THEN v_where := v_where || ' AND e.target_id = $10'; END IF;
-  IF p_from IS NOT NULL THEN v_where := v_where || ' AND e.at >= $11'; END IF;
-  IF p_to IS NOT NULL THEN v_where := v_where || ' AND e.at < $12'; END IF;
-  IF p_from IS NULL AND p_to IS NULL THEN
-    v_branch := format(v_branch, v_where);
+  IF p_from IS NOT NULL THEN
+    v_where := v_where || ' AND e.at >= $11';
+    v_span := v_span || ' AND e.id >= $13';
+  END IF;
+  IF p_to IS NOT NULL THEN
+    v_where := v_where || ' AND e.at < $12';
+    v_span := v_span || ' AND e.id <= $14';
+  END IF;
+  IF v_span = '' THEN
+    v_branch := format(v_branch, v_where || v_named);
   ELSE
     -- Except for strays, the id tells the time to within a minute: a range of the index, and of the partitions.
     v_branch := format('SELECT * FROM ((%s) UNION ALL (%s)) u ORDER BY 1 DESC LIMIT $2',
-      format(v_branch, v_where || ' AND NOT e.stray'
-        || CASE WHEN p_from IS NULL THEN '' ELSE ' AND e.id >= $13' END
-        || CASE WHEN p_to IS NULL THEN '' ELSE ' AND e.id <= $14' END),
-      format(v_branch, v_where || ' AND e.stray'));
+      format(v_branch, v_where || v_named || ' AND NOT e.stray' || v_span),
+      format(v_branch, v_where || v_named || ' AND e.stray'));
+  END IF;
+  IF p_patient IS NOT NULL THEN
+    -- Newest first through the index, each event by its id (OFFSET 0: in no other way), until there are enough. The triggers make the
+    -- id of the event's time, so none of these is a stray.
+    v_branch := format('SELECT * FROM ((%s) UNION ALL (
+        SELECT t.event_id, f.body
+        FROM (SELECT e.event_id FROM (SELECT r.event_id, r.event_id AS id FROM medzen.audit_rows r
+            WHERE medzen.patient_hashes(r.patients) @> ARRAY[hashtextextended($15 COLLATE "C", 0)]) e
+          WHERE true %s %s ORDER BY e.event_id DESC OFFSET 0) t
+        CROSS JOIN LATERAL (SELECT e.body FROM medzen.audit_event e WHERE e.id = t.event_id AND e.patient IS NULL AND %s OFFSET 0) f
+        ORDER BY t.event_id DESC LIMIT $2)) u ORDER BY 1 DESC LIMIT $2',
+      v_branch, v_span, CASE WHEN p_before IS NULL THEN '' ELSE 'AND e.id < $3' END, v_where);
   END IF;
   RETURN QUERY EXECUTE format('SELECT r.id::text, r.body FROM (%s) r ORDER BY r.id DESC', v_branch)
   USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_key(p_action),
     medzen.index_key(p_outcome), medzen.index_key(p_purpose), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
     p_from::timestamptz, p_to::timestamptz,
-    medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute');
+    medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute'), p_patient;
 END
 $function$;
 

@@ -1,6 +1,9 @@
 import type { AuditFacts, CallContext } from '@medzen/core';
+import { pgWire, sqlStores } from '@medzen/sql';
 import { afterAll, describe, expect, test } from 'vitest';
+import { freshDatabase } from '../../../test/postgres.ts';
 import { pgContexts } from '../../../test/sql-contexts.ts';
+import { accessReport } from './access-report.ts';
 import { accountingOfDisclosures } from './accounting-of-disclosures.ts';
 import { createAuditLog } from './audit-log.ts';
 import { monthlySummary } from './monthly-summary.ts';
@@ -82,5 +85,19 @@ describe('what reads the log, over Postgres', async () => {
     const { report } = await accountingOfDisclosures(audit, scope, 'p1', { requestedOn, zone: 'UTC', clock });
     expect(report.disclosures).toMatchObject([{ date: requestedOn, recipient: { name: 'County court' } }]);
     await context.dispose?.();
+  });
+
+  test('reports who saw a record, those included who wrote to it in bulk', async () => {
+    const db = await freshDatabase();
+    const audit = createAuditLog({ store: sqlStores(pgWire(db.pool)).audit });
+    await audit.record(glass, { scope: { tenant: 'default' } });
+    await db.pool.query(`CREATE SCHEMA host; CREATE TABLE host.job (id int PRIMARY KEY, patient text);
+      SELECT medzen.audit_table('host.job', 'patient', 'statement')`);
+    await db.pool.query(`BEGIN; SET LOCAL medzen.actor = 'nightly';
+      INSERT INTO host.job SELECT g, 'p' || g % 3 FROM generate_series(1, 6) g; COMMIT`);
+    const { people, total } = await accessReport(audit, { tenant: 'default' }, 'p1', { from: new Date('2026-01-01') });
+    expect(people.map(({ actor }) => actor.id).toSorted()).toEqual(['nightly', 'u1']);
+    expect(total).toBe(2);
+    await db.drop();
   });
 });

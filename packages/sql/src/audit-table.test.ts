@@ -411,6 +411,62 @@ describe('an event for each statement', () => {
     ]);
   });
 
+  test('is found by each patient whose rows it touched, once, through an index', async () => {
+    const [bulk] = await eventsOf(
+      `UPDATE host.job SET patient = CASE id WHEN 1 THEN repeat('ü', 3000) ELSE 'bulk' || id % 2 END`,
+    );
+    const [own] = await eventsOf(`SELECT pg_sleep(0.005); DELETE FROM host.job WHERE patient = 'bulk0'`);
+    const found = async (args: string): Promise<readonly string[]> =>
+      (await db.pool.query(`SELECT id FROM medzen.search_events('default', 10, ${args})`)).rows.map(({ id }) => id);
+    expect(await found(`p_patient => 'bulk0'`)).toEqual([own?.id, bulk?.id]);
+    expect(await found(`p_patient => repeat('ü', 3000)`)).toEqual([bulk?.id]);
+    expect(await found(`p_patient => 'bulk0', p_before => '${own?.id}'`)).toEqual([bulk?.id]);
+    expect(await found(`p_patient => 'bulk0', p_before => '${bulk?.id}'`)).toEqual([]);
+    expect(await found(`p_patient => 'bulk0', p_from => '${bulk?.at}', p_to => '${own?.at}'`)).toEqual([bulk?.id]);
+    expect(await found(`p_patient => 'bulk0', p_to => '${bulk?.at}'`)).toEqual([]);
+    for (const other of [
+      `p_actor => 'nobody'`,
+      `p_action => 'table.delete'`,
+      `p_outcome => 'denied'`,
+      `p_purpose => 'BTG'`,
+      `p_target_type => 'host.other'`,
+      `p_target_id => '7'`,
+    ])
+      expect(await found(`p_patient => 'bulk1', ${other}`), other).toEqual([]);
+    expect(await found(`p_patient => 'bulk1', p_target_type => 'host.job'`)).toEqual([bulk?.id]);
+    expect((await db.pool.query(`SELECT FROM medzen.search_events('other', 10, p_patient => 'bulk1')`)).rows).toEqual(
+      [],
+    );
+
+    const client = await db.connect();
+    await client.query(`BEGIN; SET LOCAL session_replication_role = replica;
+      INSERT INTO medzen.audit_rows SELECT gen_random_uuid(), '{}', ARRAY['q' || g, 'r' || g] FROM generate_series(1, 20000) g`);
+    await client.query(`SELECT FROM medzen.search_events('default', 10, p_patient => 'bulk1')`);
+    const { rows } = await client.query(
+      `SELECT seq_scan::int AS whole, idx_scan::int AS by_index FROM pg_stat_xact_user_tables WHERE relname = 'audit_rows'`,
+    );
+    await client.query('ROLLBACK');
+    expect(rows).toEqual([{ whole: 0, by_index: 1 }]);
+  });
+
+  test('stays in the database while a legal hold stands on one whose rows it touched', async () => {
+    const [bulk] = await eventsOf(`UPDATE host.job SET state = 'held'`);
+    const client = await db.connect();
+    const held = async (patient: string, tenant = 'default'): Promise<boolean> => {
+      await client.query(`BEGIN; SET LOCAL session_replication_role = replica;
+        INSERT INTO medzen.audit_leaf VALUES (7, '${bulk?.id}');
+        INSERT INTO medzen.legal_hold (tenant, id, patient, matter, reason, placed_by, placed_at)
+          VALUES ('${tenant}', 'h1', '${patient}', 'Suit', 'Suit', 'u1', now())`);
+      const { rows } = await client.query(`SELECT medzen.is_archive_held(0, 8), medzen.is_archive_held(0, 7) AS other`);
+      await client.query('ROLLBACK');
+      expect(rows[0].other).toBe(false);
+      return rows[0].is_archive_held;
+    };
+    expect(await held('p1')).toBe(true);
+    expect(await held('p9')).toBe(false);
+    expect(await held('p1', 'other')).toBe(false);
+  });
+
   test('says when only the first two hundred rows were compared', async () => {
     await db.pool.query(
       `INSERT INTO host.job SELECT g, 'p', 'new' FROM generate_series(1001, 2001) g; DELETE FROM host.job WHERE id < 1000`,

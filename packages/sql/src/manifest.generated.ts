@@ -21,6 +21,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000015_cosignature', checksum: '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', breaking: false },
   { id: '000016_archive', checksum: '815e0ac99ed7c3b462b8c292d7fbaa7b31a9946b4fa231bc386a0af1e38dac8d', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
+  { id: '000019_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
@@ -72,7 +73,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   release_claim: { migration: '000006_claims', args: { tenant: 'text', id: 'uuid', token: 'text', failure_code: 'text' }, returns: 'jsonb' },
   release_hold: { migration: '000008_legal_hold', args: { tenant: 'text', id: 'text', released_by: 'text', released_at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   save_decision: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', rules_version: 'text', facts_revision: 'integer', decided_at: 'timestamp with time zone', rule_ids: 'text[]', event_id: 'text', event_body: 'bytea', retain_until: 'timestamp with time zone', warn_at: 'timestamp with time zone', grace_until: 'timestamp with time zone' }, returns: 'jsonb' },
-  search_events: { migration: '000002_audit', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea' } },
+  search_events: { migration: '000019_rows_of_patients', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea' } },
   set_test_clock: { migration: 'medzen_test', args: { at: 'text', frozen: 'boolean' }, returns: 'jsonb' },
   sign_review: { migration: '000017_audit_reads', args: { tenant: 'text', id: 'text', outcome: 'text', note: 'text', own: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   start_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', session_id: 'text', patient: 'text', participants: 'jsonb', provider: 'text', provider_ref: 'text', started_at: 'timestamp with time zone', object_prefix: 'text', jurisdiction: 'text', provider_class: 'text', zone: 'text', consent_of: 'text[]', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
