@@ -124,6 +124,75 @@ describe('a published log', () => {
     expect(await publishLog({ store: log, target, entries: true })).toEqual({ from: size, size, files: 0 });
   });
 
+  it.each([
+    ['as large as before', 0],
+    ['grown by a part of a bundle', 7],
+    ['grown by more than a bundle', 300],
+    ['whose bundles were all full', 1024 - 700],
+  ])('%s gets its older entries once they are wanted, and once only', async (_, more) => {
+    const { log, grow } = growing();
+    const { target, writes } = folder();
+    await grow(600);
+    await publishLog({ store: log, target, entries: true });
+    await grow(100);
+    await publishLog({ store: log, target });
+    await grow(more);
+    await publishLog({ store: log, target });
+    await publishLog({ store: log, target, entries: true });
+    expect(await verified(target, 'present')).toMatchObject({ ok: true, size: 700 + more, purged: 0 });
+    writes.length = 0;
+    expect(await publishLog({ store: log, target, entries: true })).toMatchObject({ files: 0 });
+    await grow(1);
+    await publishLog({ store: log, target, entries: true });
+    expect(writes.filter((path) => path.startsWith('tile/entries/'))).toHaveLength(1);
+    expect(await verified(target, 'present')).toMatchObject({ ok: true, size: 701 + more, purged: 0 });
+  });
+
+  it('gets its older entries however often the publisher dies over them, and none is written twice', async () => {
+    const { log, grow } = growing();
+    const { target, writes } = folder();
+    await grow(2000);
+    await publishLog({ store: log, target });
+    await grow(300);
+    writes.length = 0;
+    let deaths = 0;
+    for (let left = 1; ; left = 1) {
+      const dying: TileTarget = {
+        ...target,
+        write: async (...args) => {
+          if (args[0].startsWith('tile/entries/') && --left < 0) throw new Error('killed');
+          return target.write(...args);
+        },
+      };
+      const done = await publishLog({ store: log, target: dying, entries: true }).then(
+        () => true,
+        () => false,
+      );
+      if (done) break;
+      expect(await verified(target, 'absent')).toMatchObject({ ok: true, size: deaths < 4 ? 2000 : 2300 });
+      if (++deaths === 4) await publishLog({ store: log, target }); // by somebody who leaves them out
+      if (deaths > 20) throw new Error('It never ends');
+    }
+    const bundles = writes.filter((path) => path.startsWith('tile/entries/'));
+    expect(bundles).toHaveLength(Math.ceil(2300 / 256));
+    expect(await verified(target, 'present')).toMatchObject({ ok: true, size: 2300, purged: 0 });
+  });
+
+  it('goes without the bundles of purged events, whose bytes only the archive has', async () => {
+    const { log, grow } = growing();
+    const { target, files } = folder();
+    await grow(600);
+    const purging: LogStore = {
+      ...log,
+      readLeaves: async (...args) =>
+        (await log.readLeaves(...args)).map(({ index, eventId, body }) =>
+          index < 300 ? { index, eventId, purged: true as const } : { index, eventId, ...(body && { body }) },
+        ),
+    };
+    await publishLog({ store: purging, target, entries: true });
+    expect([...files.keys()].filter((path) => path.startsWith('tile/entries/'))).toEqual(['tile/entries/002.p/88']);
+  });
+
   it('shows no checkpoint before its tiles, wherever the publisher dies, and is finished by the next one', async () => {
     const { log, grow } = growing();
     await grow(600);

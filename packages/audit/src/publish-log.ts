@@ -13,7 +13,8 @@ export interface PublishLogOptions {
   readonly target: TileTarget;
   /**
    * Whether the events themselves are published. They name people: only to a target as well guarded as the database. Without them (the default)
-   * nothing but hashes leaves it, which suffices for witnesses, for proofs, and to show that nothing was rewritten.
+   * nothing but hashes leaves it, which suffices for witnesses, for proofs, and to show that nothing was rewritten. Wanted later, the older ones follow,
+   * oldest first; a bundle of which an event was purged stays away.
    */
   readonly entries?: boolean;
   /** The newest checkpoint to publish, with its cosignatures; the head's when absent. */
@@ -73,10 +74,19 @@ export async function publishLog(options: PublishLogOptions): Promise<Published>
     for (let index = Math.floor(before / tileWidth); index * tileWidth < now; index++) {
       const width = Math.min(tileWidth, now - index * tileWidth);
       await write(tilePath(level, index, width), (await tiles.tile(level, index, width)).slice(0, width * hashBytes));
-      if (level === 0 && options.entries === true)
-        await write(tilePath('entries', index, width), await bundleOf(store, index * tileWidth, width));
     }
   }
+  if (options.entries === true)
+    for (
+      let at = await entriesThere(target, from, size);
+      at < size;
+      at = (Math.floor(at / tileWidth) + 1) * tileWidth
+    ) {
+      const index = Math.floor(at / tileWidth);
+      const width = Math.min(tileWidth, size - index * tileWidth);
+      const bundle = await bundleOf(store, index * tileWidth, width);
+      if (bundle !== undefined) await write(tilePath('entries', index, width), bundle);
+    }
   const bytes = new TextEncoder().encode(checkpoint);
   const now = await target.read(checkpointPath);
   const overtaken = now !== undefined && (headIn(now)?.size ?? 0) > size; // by another publisher, which has written our tiles too
@@ -105,8 +115,28 @@ function headIn(checkpoint: Uint8Array): TreeHead | undefined {
   return readTreeHead(new TextDecoder().decode(checkpoint));
 }
 
-async function bundleOf(store: LogStore, from: number, count: number): Promise<Uint8Array> {
+/**
+ * Up to which leaf no entry is missing. Bundles are written oldest first, whatever a publisher dies over, so each of them tells of all before: the last
+ * one of what was published, that all of that is there. Without it entries were left out, and the first full bundle that is missing is looked for.
+ */
+async function entriesThere(target: TileTarget, published: number, size: number): Promise<number> {
+  const last = Math.max(0, Math.ceil(published / tileWidth) - 1);
+  const isThere = async (index: number, width = tileWidth) =>
+    (await target.read(tilePath('entries', index, width))) !== undefined;
+  if (published > 0 && (await isThere(last, published - last * tileWidth))) return published;
+  let [low, high] = [0, Math.floor(size / tileWidth)];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (await isThere(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low * tileWidth;
+}
+
+/** Undefined where an event was purged. */
+async function bundleOf(store: LogStore, from: number, count: number): Promise<Uint8Array | undefined> {
   const leaves = await store.readLeaves(from, count);
+  if (leaves.some(({ purged }) => purged === true)) return undefined;
   const bodies = leaves.flatMap(({ body, index }, at) => (body !== undefined && index === from + at ? [body] : []));
   if (bodies.length !== count)
     throw new MedzenError('checkpoint_inconsistent', 'An event that should be published is missing');
