@@ -99,7 +99,7 @@ describe('an audit log with a spool', () => {
     expect(given.slice(0, 20)).toEqual(kept);
     expect(await all()).toHaveLength(21);
     expect(await spool.drain(store)).toEqual({ drained: 0, rejected: 0, left: 0 });
-    expect((await readdir(folder)).sort()).toEqual(['events.spool', 'lock']);
+    expect((await readdir(folder)).sort()).toEqual(['00000001-000000000002.spool', 'lock.00000001']);
   });
 
   it('accepts no change while the store is down: nobody could say whether it was committed', async () => {
@@ -161,7 +161,7 @@ describe('a spool', () => {
     const before = await spoolIn();
     await before.keep(scope, events);
     await before.close();
-    const file = join(folder, 'events.spool');
+    const file = join(folder, '00000001-000000000001.spool');
     const whole = await readFile(file);
     for (const cut of [1, 5, 100]) {
       await writeFile(file, whole);
@@ -183,7 +183,7 @@ describe('a spool', () => {
     await spool.keep(scope, [bad]); // of another tenant than it says
     await spool.keep(scope, good.slice(1));
     await spool.close();
-    await appendFile(join(folder, 'events.spool'), '0123456789abcdef {"tenant":"default"}\n');
+    await appendFile(join(folder, '00000001-000000000001.spool'), '0123456789abcdef {"tenant":"default"}\n');
     const again = await spoolIn();
     expect(await again.drain(store)).toEqual({ drained: 2, rejected: 3, left: 0 });
     expect(await all()).toEqual([taken.id, ...idsOf(good)].sort());
@@ -202,13 +202,25 @@ describe('a spool', () => {
     expect(await all()).toEqual(idsOf(events).sort());
   });
 
-  it('is one process’s own', async () => {
-    await writeFile(join(folder, 'lock'), '1'); // init is always there, and is not us
+  it('is one process’s own: two over one folder would drain and remove what the other one still writes to', async () => {
+    const spool = await spoolIn();
+    expect(await spool.size()).toBe(0);
     await expect(createSpool({ folder })).rejects.toMatchObject({ code: 'invalid_configuration' });
-    await writeFile(join(folder, 'lock'), '999999999');
-    expect(await (await spoolIn()).size()).toBe(0);
-    // Two over one folder would drain and remove what the other one still writes to.
-    await expect(createSpool({ folder })).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
+  it('accepts and hands over nothing more once another process has taken it for dead, and loses nothing', async () => {
+    const { store, all } = breakable();
+    const frozen = await createSpool({ folder }); // never closed
+    const [before, after] = [sealed(2), sealed(1)];
+    await frozen.keep(scope, before);
+    // What a second container sees of one whose machine stood still.
+    await writeFile(join(folder, 'lock.00000002'), 'free');
+    const spool = await spoolIn();
+    await expect(frozen.keep(scope, after)).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(frozen.drain(store)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await spool.size()).toBe(2);
+    await spool.drain(store);
+    expect(await all()).toEqual(expect.arrayContaining(idsOf(before)));
   });
 
   it('keeps events while a store that it drains into never answers', async () => {
@@ -228,7 +240,7 @@ describe('a spool', () => {
     const before = await spoolIn();
     await before.keep(scope, sealed(1));
     await before.close();
-    await appendFile(join(folder, 'events.spool'), 'damaged\n');
+    await appendFile(join(folder, '00000001-000000000001.spool'), 'damaged\n');
     const spool = await spoolIn();
     await spool.keep(scope, sealed(1));
     up(false);
@@ -243,7 +255,7 @@ describe('a spool', () => {
     const spool = await spoolIn();
     const [before, after] = [sealed(1), sealed(1)];
     await spool.keep(scope, before);
-    const next = join(folder, '000000000001.spool');
+    const next = join(folder, '00000001-000000000002.spool');
     await mkdir(next); // in the way
     await expect(spool.drain(store)).rejects.toMatchObject({ code: 'store_unavailable' });
     await rm(next, { recursive: true });

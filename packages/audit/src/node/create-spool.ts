@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AuditStore,
@@ -11,7 +11,7 @@ import {
 } from '@medzen/core';
 import { sleepUntil } from '../sleep-until.ts';
 import type { Drained, Spool } from '../spool.ts';
-import { lockFolder } from './lock-folder.ts';
+import { type FolderLock, lockFolder } from './lock-folder.ts';
 import { openSpoolFile, type SpoolFile } from './spool-file.ts';
 import { formatSpoolLine, parseSpoolLine, type SpooledEvent } from './spool-line.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -44,13 +44,14 @@ interface Refused {
 /** A new file is begun past this many bytes, so that what was handed over can go. */
 const fileBytes = 8 * 1024 * 1024;
 const batchEvents = 500;
-const active = 'events.spool';
 const aside = 'rejected.spool';
 
 /**
  * Makes a spool: each event is flushed to the disk (fsync) before it counts as kept, and what a killed process had kept, the next one finds.
+ * Where the killed one was in another container it takes ten seconds until that is certain. A process that was taken for dead, and was not, keeps and drains
+ * nothing more: `keep` and `drain` throw `store_unavailable`.
  *
- * @throws MedzenError `invalid_configuration` when another process has the folder, or it cannot be used
+ * @throws MedzenError `invalid_configuration` when another process has the folder, in this container or another, or it cannot be used
  * @example
  * ```ts
  * import { createAuditLog } from '@medzen/audit';
@@ -66,25 +67,51 @@ const aside = 'rejected.spool';
 export async function createSpool(options: CreateSpoolOptions): Promise<FolderSpool> {
   const { folder, maxBytes = 1024 ** 3, logger = silentLogger, sleep = sleepUntil } = options;
   const at = (name: string): string => join(folder, name);
+  let lock: FolderLock;
   let file: SpoolFile;
-  let unlock: () => Promise<void>;
+  let sequence = 0;
+  // Each owner of the folder has names of its own: whoever was taken for dead, and was not, writes to no file of ours.
+  const next = (): string =>
+    `${String(lock.generation).padStart(8, '0')}-${String(sequence + 1).padStart(12, '0')}.spool`;
+  const begin = async (): Promise<SpoolFile> => {
+    const begun = await openSpoolFile(at(next()));
+    try {
+      await syncFolder(folder);
+    } catch (error) {
+      await begun.close();
+      throw error;
+    }
+    sequence++;
+    return begun;
+  };
+  let active: string;
+  let [waiting, bytes] = [0, 0];
+  const counted = new Set<string>();
   try {
     await mkdir(folder, { recursive: true });
-    unlock = await lockFolder(folder);
-    file = await openSpoolFile(at(active));
+    lock = await lockFolder(folder);
   } catch (cause) {
     if (isMedzenError(cause)) throw cause;
-    throw new MedzenError('invalid_configuration', 'The folder of the spool cannot be used', { cause });
+    throw unusable(cause);
   }
-  let waiting = (await eventsIn(at(active))).length;
-  let bytes = file.length;
-  let sequence = 0;
-  for (const name of await closedFiles(folder)) {
-    const content = await readFile(at(name));
-    waiting += linesOf(content).length;
-    bytes += content.length;
-    sequence = Math.max(sequence, Number.parseInt(name, 10));
+  try {
+    for (const name of await spoolFiles(folder)) {
+      await (await openSpoolFile(at(name))).close(); // without a last line that was never finished
+      const content = await readFile(at(name));
+      waiting += linesOf(content).length;
+      bytes += content.length;
+      counted.add(name);
+    }
+    active = next();
+    file = await begin();
+    counted.add(active);
+  } catch (cause) {
+    await lock.release();
+    throw unusable(cause);
   }
+  const own = async (): Promise<void> => {
+    if (!(await lock.held())) throw new Error('another process has taken the spool over');
+  };
 
   // One thing at a time is done to the file that is written to.
   let last: Promise<unknown> = Promise.resolve();
@@ -94,20 +121,15 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
     return next;
   };
 
-  /** Gives the present file the next number, and begins another. Where that fails, the present one goes on. */
+  /** Begins another file. Where that fails, the present one goes on. */
   const rotate = async (): Promise<void> => {
     if (file.length === 0) return;
     const full = file;
-    const closed = at(`${String(++sequence).padStart(12, '0')}.spool`);
-    await rename(at(active), closed);
-    try {
-      file = await openSpoolFile(at(active));
-    } catch (error) {
-      await rename(closed, at(active));
-      throw error;
-    }
+    const name = next();
+    file = await begin();
+    active = name;
+    counted.add(name);
     await full.close();
-    await syncFolder(folder);
   };
 
   let gathered: { readonly lines: string; readonly count: number; readonly done: (error?: unknown) => void }[] = [];
@@ -122,6 +144,7 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
       if (bytes + Buffer.byteLength(text) > maxBytes) throw new Error('the spool is full');
       if (file.length > fileBytes) await rotate();
       await file.add(text);
+      await own(); // after, since whoever takes the folder over first says so and then reads what is there
     } catch (cause) {
       const error = new MedzenError('store_unavailable', 'The event could not be kept aside either', { cause });
       for (const { done } of mine) done(error);
@@ -170,21 +193,26 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
       run.push(event);
     }
     refused.push(...(await handOver(store, run)));
+    await own();
     // Only now: a store that goes down half-way has the whole file tried again.
     if (refused.length > 0)
       await appendFile(at(aside), refused.map(({ line }) => `${line}\n`).join(''), { flush: true });
     for (const { why } of refused) logger.error('an event of the spool was set aside', { why });
     await unlink(at(name));
     await syncFolder(folder);
-    bytes -= content.length;
-    waiting -= lines.length;
+    if (counted.delete(name)) {
+      bytes -= content.length;
+      waiting -= lines.length;
+    }
     return { drained: lines.length - refused.length, rejected: refused.length };
   };
 
   const drainAll = async (store: AuditStore): Promise<Drained> => {
     let [drained, rejected] = [0, 0];
+    await own();
     await exclusively(rotate);
-    for (const name of await closedFiles(folder)) {
+    for (const name of await spoolFiles(folder)) {
+      if (name === active) continue;
       // Nobody writes to a closed file: what comes meanwhile is kept without waiting for a store that may never answer.
       const done = await drainFile(store, name);
       drained += done.drained;
@@ -234,18 +262,20 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
       await exclusively(async () => {
         await writeGathered();
         await file.close();
-        await unlock();
+        if (file.length === 0) await unlink(at(active));
+        await lock.release();
       });
     },
   };
 }
 
-async function closedFiles(folder: string): Promise<readonly string[]> {
-  return (await readdir(folder)).filter((name) => /^\d{12}\.spool$/.test(name)).sort();
+function unusable(cause: unknown): MedzenError {
+  return new MedzenError('invalid_configuration', 'The folder of the spool cannot be used', { cause });
 }
 
-async function eventsIn(path: string): Promise<readonly string[]> {
-  return linesOf(await readFile(path));
+/** In the order in which they were begun. */
+async function spoolFiles(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder)).filter((name) => /^\d{8}-\d{12}\.spool$/.test(name)).sort();
 }
 
 function linesOf(content: Buffer): readonly string[] {

@@ -61,8 +61,17 @@ describe('the memory of a witness in a folder', () => {
   it('is one process’s own, and holds any origin in a file of its folder', async () => {
     const store = await fileWitnessStore(folder);
     expect(await store.read(origin)).toBeUndefined();
-    await store.close();
-    await writeFile(join(folder, 'lock'), '1');
     await expect(fileWitnessStore(folder)).rejects.toMatchObject({ code: 'invalid_configuration' });
+    await store.close();
+    await (await fileWitnessStore(folder)).close();
+  });
+
+  it('remembers nothing for a process that another one has taken for dead: that one would sign a second history', async () => {
+    const frozen = await fileWitnessStore(folder);
+    await writeFile(join(folder, 'lock.00000002'), 'free');
+    const swap = frozen.replace('clinic.example/audit', 0, await state(5));
+    await expect(swap).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await frozen.read('clinic.example/audit')).toBeUndefined();
+    await frozen.close();
   });
 });

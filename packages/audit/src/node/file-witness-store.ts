@@ -30,7 +30,7 @@ export interface FileWitnessStore extends WitnessStore {
  */
 export async function fileWitnessStore(folder: string): Promise<FileWitnessStore> {
   await mkdir(folder, { recursive: true });
-  const unlock = await lockFolder(folder);
+  const lock = await lockFolder(folder);
   // An origin may hold what no file name may.
   const fileOf = (origin: string): string =>
     join(folder, `${toHex(sha256(new TextEncoder().encode(origin)))}.checkpoint`);
@@ -50,15 +50,21 @@ export async function fileWitnessStore(folder: string): Promise<FileWitnessStore
     return { size: head.size, root: head.root, checkpoint };
   };
 
+  const own = async (): Promise<void> => {
+    if (!(await lock.held())) throw new MedzenError('store_unavailable', 'Another process has taken this memory over');
+  };
+
   let last: Promise<unknown> = Promise.resolve();
   return {
     read,
     replace: (origin, expectedSize, { checkpoint }) => {
       const next = last.then(async () => {
         if (((await read(origin))?.size ?? 0) !== expectedSize) return false;
+        await own();
         await writeWhole(fileOf(origin), checkpoint, rename).catch((cause: unknown) => {
           throw new MedzenError('store_unavailable', 'The memory of the witness cannot be written', { cause });
         });
+        await own(); // before anybody signs what was remembered
         return true;
       });
       last = next.catch(() => {}); // told to its own caller
@@ -66,7 +72,7 @@ export async function fileWitnessStore(folder: string): Promise<FileWitnessStore
     },
     close: async () => {
       await last;
-      await unlock();
+      await lock.release();
     },
   };
 }
