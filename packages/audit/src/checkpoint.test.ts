@@ -1,8 +1,9 @@
-import { fromBase64, isMedzenError, sha256, toBase64, toHex } from '@medzen/core';
+import { fromBase64, isMedzenError, sha256, systemClock, toBase64, toHex } from '@medzen/core';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
+import { isSignedByLog, openCheckpoint, signCheckpoint } from './checkpoint.ts';
+import { cosign, createCosigner } from './cosigner.ts';
 import { createSigner, type Signer } from './signer.ts';
 
 const origin = 'example.org/audit';
@@ -112,6 +113,22 @@ describe('openCheckpoint', () => {
         size: [6_476_701, 65_209_736][i],
         signatures: [{ name: 'sum.golang.org', keyId: '033de0ae', verifierKey: key }],
       });
+    const opened = await openCheckpoint(found[0] ?? '', [key]);
+    if (!opened.ok) throw new Error(opened.reason);
+    expect(isSignedByLog(opened)).toBe(false);
+    expect(isSignedByLog(opened, { origin: 'go.sum database tree' })).toBe(true);
+    expect(isSignedByLog(opened, { origin: 'sum.golang.org' })).toBe(false);
+  });
+
+  it('is not taken for the expected log’s when a witness alone signed it, nor when its own log is another one', async () => {
+    const cosigner = createCosigner({ name: 'w.example', privateKey: new Uint8Array(32).fill(9) });
+    const cosigned = `${text}${await cosign(text.slice(0, text.indexOf('\n\n') + 1), cosigner, systemClock)}`;
+    const alone = await openCheckpoint(cosigned, [cosigner.verifierKey]);
+    expect(alone.ok && !isSignedByLog(alone, { origin })).toBe(true);
+    const both = await openCheckpoint(cosigned, [cosigner.verifierKey, signer.verifierKey]);
+    expect(both.ok && isSignedByLog(both, { origin }) && !isSignedByLog(both, { origin: 'another.example' })).toBe(
+      true,
+    );
   });
 
   it('refuses a text with any character changed, or means the same by it', async () => {

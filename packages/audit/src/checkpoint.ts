@@ -135,8 +135,19 @@ export async function openCheckpoint(
   return { ok: true, ...head, signatures };
 }
 
+/** Whose signature counts as the log's own. */
+export interface LogOrigin {
+  /**
+   * The first line that the log's checkpoints must have. C2SP tlog-checkpoint wants it to be the name of the log's key, and so it must be when this is absent.
+   * Where it is not (the Go checksum database signs `go.sum database tree` with the key `sum.golang.org`), say it: then every key that
+   * is given and is no witness's counts as this log's, so give none of another log beside it.
+   */
+  readonly origin?: string;
+}
+
 /**
- * Whether the log itself signed: by a key of the name that the checkpoint's first line gives. A witness's cosignature is not that.
+ * Whether the log itself signed: by a key of the name that the checkpoint's first line gives, or of any name where the first line is the `origin` that is
+ * expected. A witness's cosignature is not that.
  *
  * @param checkpoint - as `openCheckpoint` gives
  * @example
@@ -148,8 +159,11 @@ export async function openCheckpoint(
  * }
  * ```
  */
-export function isSignedByLog(checkpoint: OpenCheckpoint): boolean {
-  return checkpoint.signatures.some(({ name, cosignedAt }) => name === checkpoint.origin && cosignedAt === undefined);
+export function isSignedByLog(checkpoint: OpenCheckpoint, { origin }: LogOrigin = {}): boolean {
+  if (origin !== undefined && origin !== checkpoint.origin) return false;
+  return checkpoint.signatures.some(
+    ({ name, cosignedAt }) => (origin !== undefined || name === checkpoint.origin) && cosignedAt === undefined,
+  );
 }
 
 function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {

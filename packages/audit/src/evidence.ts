@@ -2,6 +2,7 @@ import { type AuditEvent, isUuid, type LogStore, MedzenError, openEvent } from '
 import {
   type CheckpointFailure,
   isSignedByLog,
+  type LogOrigin,
   type OpenCheckpoint,
   openCheckpoint,
   readTreeHead,
@@ -99,7 +100,7 @@ export type EvidenceVerdict =
       readonly ok: false;
       /**
        * `malformed`: no tlog-proof, or its checkpoint is none. `no_event`: it holds no event and none was given. `not_included`: the proof does not
-       * lead from the event to the signed root. `not_by_log`: witnesses signed, the log itself did not. `too_few_witnesses`. The rest as `openCheckpoint`.
+       * lead from the event to the signed root. `not_by_log`: witnesses or another log signed, the log itself did not. `too_few_witnesses`. The rest as `openCheckpoint`.
        */
       readonly reason:
         | 'malformed'
@@ -111,7 +112,7 @@ export type EvidenceVerdict =
     };
 
 /** How evidence is judged. */
-export interface EvidencePolicy {
+export interface EvidencePolicy extends LogOrigin {
   /** The event's bytes: where the file does not hold them, or to be sure that it is evidence of this event and no other. */
   readonly body?: Uint8Array;
   /** Witnesses that must have cosigned; all whose keys are given, when absent. */
@@ -143,7 +144,7 @@ export async function verifyEvidence(
   const opened = await openCheckpoint(evidence.checkpoint, verifierKeys);
   if (!opened.ok) return opened;
   const { origin, size, root, signatures } = opened;
-  if (!isSignedByLog(opened)) return { ok: false, reason: 'not_by_log' };
+  if (!isSignedByLog(opened, policy)) return { ok: false, reason: 'not_by_log' };
   const witnesses = new Set(verifierKeys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
   const cosigned = signatures.filter(({ cosignedAt }) => cosignedAt !== undefined).length;
   // Not `<`, which a NaN would pass.

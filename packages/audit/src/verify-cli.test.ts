@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { createEvidence } from './evidence.ts';
 import { directoryTiles } from './node/directory-tiles.ts';
 import { publishLog } from './publish-log.ts';
 import { createSequencer } from './sequencer.ts';
+import { formatSignature } from './signed-note.ts';
 import { createSigner } from './signer.ts';
 import { createWitness } from './witness.ts';
 import { witnessClient } from './witness-client.ts';
@@ -188,6 +189,36 @@ describe('medzen-verify', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('verifies a log whose key has another name, when told the log’s own', async () => {
+    const oddly = createSigner({ origin: 'key.example', privateKey: new Uint8Array(32).fill(7) });
+    const resigned = async (checkpoint: string): Promise<string> => {
+      const body = `${['example database tree', ...checkpoint.split('\n').slice(1, 3)].join('\n')}\n`;
+      const keyId = Buffer.from(oddly.verifierKey.split('+')[1] ?? '', 'hex');
+      const signature = await oddly.sign(new TextEncoder().encode(body));
+      return `${body}\n${formatSignature({ name: oddly.origin, keyId, signature })}`;
+    };
+    const checkpoint = (await log.head()).checkpoint ?? '';
+    await cp(at('hashes'), at('oddly'), { recursive: true });
+    await writeFile(at('oddly/checkpoint'), await resigned(checkpoint));
+    await writeFile(at('oddly.txt'), await resigned(earlier));
+    await writeFile(
+      at('oddly.tlog-proof'),
+      (await readFile(at('event.tlog-proof'), 'utf8')).replace(checkpoint, await resigned(checkpoint)),
+    );
+    const itsKey = ['--key', oddly.verifierKey];
+    const named = [...itsKey, '--origin', 'example database tree'];
+    const whole = await run(...named, '--since', 'oddly.txt', 'oddly');
+    expect([whole.code, whole.out]).toEqual([0, expect.stringContaining('example database tree signed a log of 600')]);
+    expect(await run(...named, 'oddly.tlog-proof')).toMatchObject({ code: 0 });
+    expect(await run(...itsKey, 'oddly')).toMatchObject({ code: 1 });
+    expect(await run(...itsKey, 'oddly.tlog-proof')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('--origin'),
+    });
+    expect(await run(...itsKey, '--origin', 'key.example', 'oddly')).toMatchObject({ code: 1 });
+    expect(await run(...key, '--origin', 'example database tree', 'hashes')).toMatchObject({ code: 1 });
   });
 
   it('could not look, and says why, at what is not there or was asked wrongly', async () => {

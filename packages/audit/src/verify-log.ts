@@ -1,5 +1,5 @@
 import { equalBytes, type LogHead, sha256 } from '@medzen/core';
-import { isSignedByLog, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
+import { isSignedByLog, type LogOrigin, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { createEarlierRoot } from './earlier-root.ts';
 import { isHash } from './is-hash.ts';
 import type { LogFinding } from './log-finding.ts';
@@ -9,7 +9,7 @@ import type { ReadableLog } from './tile-log.ts';
 import { createTreeHasher } from './tree-hasher.ts';
 
 /** What is verified, against what. */
-export interface VerifyLogOptions {
+export interface VerifyLogOptions extends LogOrigin {
   /** The log's store, or its published files: see {@link tileLog}. */
   readonly store: ReadableLog;
   /** Keys you trust to sign for this log: texts as `Signer.verifierKey` gives. Kept outside the database. */
@@ -132,7 +132,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
 
   async function open(text: string, which: 'stored' | 'trusted'): Promise<OpenCheckpoint | undefined> {
     const opened = await openCheckpoint(text, options.verifierKeys);
-    if (opened.ok && isSignedByLog(opened)) return opened;
+    if (opened.ok && isSignedByLog(opened, options)) return opened;
     if (opened.ok || opened.reason === 'unknown_key') report({ kind: 'wrong_key', which });
     else report({ kind: 'checkpoint_invalid', which, reason: opened.reason });
     return undefined;

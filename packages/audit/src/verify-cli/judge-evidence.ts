@@ -6,7 +6,8 @@ const reasons: Readonly<Record<Extract<EvidenceVerdict, { ok: false }>['reason']
   malformed: 'the file is no evidence: not a C2SP tlog-proof',
   no_event: 'the file holds no event: give its bytes with --event',
   not_included: 'the event is not in the log that was signed',
-  not_by_log: 'witnesses signed, the log itself did not',
+  not_by_log:
+    'others signed, the log itself did not: its key has the name of its checkpoints, or say theirs with --origin',
   too_few_witnesses: 'too few of the witnesses have cosigned',
   unknown_key: 'nobody whose key was given has signed',
   bad_signature: 'a signature does not hold',
@@ -17,11 +18,16 @@ const reasons: Readonly<Record<Extract<EvidenceVerdict, { ok: false }>['reason']
 export async function judgeEvidence(
   text: string,
   keys: readonly string[],
-  options: { readonly witnesses: number | undefined; readonly body: Uint8Array | undefined },
+  options: {
+    readonly witnesses: number | undefined;
+    readonly origin: string | undefined;
+    readonly body: Uint8Array | undefined;
+  },
 ): Promise<{ readonly statements: readonly Statement[]; readonly couldLook: boolean }> {
-  const { witnesses, body } = options;
+  const { witnesses, origin: expected, body } = options;
   const verdict = await verifyEvidence(text, keys, {
     ...(witnesses !== undefined && { minWitnesses: witnesses }),
+    ...(expected !== undefined && { origin: expected }),
     ...(body !== undefined && { body }),
   });
   if (!verdict.ok) {

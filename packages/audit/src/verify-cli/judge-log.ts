@@ -11,12 +11,17 @@ import type { Statement } from './statement.ts';
 export async function judgeLog(
   source: TileSource,
   keys: readonly string[],
-  options: { readonly witnesses: number | undefined; readonly since: string | undefined },
+  options: {
+    readonly witnesses: number | undefined;
+    readonly origin: string | undefined;
+    readonly since: string | undefined;
+  },
 ): Promise<readonly Statement[]> {
   const entries = (await hasEntries(source)) ? 'present' : 'absent';
   const verdict = await verifyLog({
     store: tileLog(source, { entries }),
     verifierKeys: keys,
+    ...(options.origin !== undefined && { origin: options.origin }),
     ...(options.since !== undefined && { checkpoint: options.since }),
   });
   if (!verdict.ok) {

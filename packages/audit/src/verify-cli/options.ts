@@ -7,6 +7,8 @@ export interface VerifyArguments {
   readonly keys: readonly string[];
   readonly keyFiles: readonly string[];
   readonly witnesses: number | undefined;
+  /** The first line of the log's checkpoints, where its key has another name. */
+  readonly origin: string | undefined;
   /** Path of a checkpoint held elsewhere. */
   readonly since: string | undefined;
   /** Path of the event's bytes, which evidence must be of. */
@@ -21,6 +23,7 @@ export const usage = `Verifies an audit log, or evidence of one event, with a ke
   --key <text>        a verifier key of the log, or of a witness; may be repeated
   --keys <file>       a file of such keys, one a line
   --witnesses <n>     how many of the given witnesses must have cosigned (all of them)
+  --origin <text>     the log's name, the first line of its checkpoints, where its key has another
   --since <file>      a checkpoint kept from earlier: the log must have grown out of it
   --event <file>      the event's bytes: the evidence must be of this event
   --json              the same as JSON
@@ -37,6 +40,7 @@ export function readArguments(argv: readonly string[]): VerifyArguments | 'help'
       key: { type: 'string', multiple: true, default: [] },
       keys: { type: 'string', multiple: true, default: [] },
       witnesses: { type: 'string' },
+      origin: { type: 'string' },
       since: { type: 'string' },
       event: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -57,6 +61,7 @@ export function readArguments(argv: readonly string[]): VerifyArguments | 'help'
     keys: values.key,
     keyFiles: values.keys,
     witnesses,
+    origin: values.origin,
     since: values.since,
     event: values.event,
     json: values.json,

@@ -52,15 +52,16 @@ async function judge(
   const wrong = keys.findIndex((key) => parseVerifierKey(key) === undefined) + 1;
   // Not shown: it may be the seed, given by mistake.
   if (wrong > 0) throw new MedzenError('invalid_input', `What was given as key ${wrong} is no verifier key`);
+  const policy = { witnesses: asked.witnesses, origin: asked.origin };
   const source = await sourceOf(asked.what, io);
   if (source === undefined) {
     if (asked.since !== undefined) throw new MedzenError('invalid_input', '--since is for a log, not for evidence');
     const body = asked.event === undefined ? undefined : await io.readFile(asked.event);
-    return judgeEvidence(await textOf(asked.what, io), keys, { witnesses: asked.witnesses, body });
+    return judgeEvidence(await textOf(asked.what, io), keys, { ...policy, body });
   }
   if (asked.event !== undefined) throw new MedzenError('invalid_input', '--event is for evidence, not for a log');
   const since = asked.since === undefined ? undefined : await textOf(asked.since, io);
-  return { statements: await judgeLog(source, keys, { witnesses: asked.witnesses, since }), couldLook: true };
+  return { statements: await judgeLog(source, keys, { ...policy, since }), couldLook: true };
 }
 
 /** Where the files of a log are; undefined for evidence, which is one file. */
