@@ -202,6 +202,10 @@ describe('my consent', () => {
       consent: { decision: 'withdrawn', textVersion: '2026-11', language: 'fr-CM', location: 'CM', participant: ama },
       stillRecording: [row.id],
     });
+    const claims = await stores.recordings.claimStops(scope, { limit: 10, leaseMs: 1000 });
+    expect(claims.map(({ recording }) => [recording.id, recording.stopRequest?.consent])).toEqual([
+      [row.id, data?.consent?.id],
+    ]);
     const again = samples.newRecording({
       ...row,
       id: samples.ids.uuid(),

@@ -55,7 +55,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: pick('access'), at: index, kind: pick('view', 'download') }) },
-  { weight: 2, arbitrary: fc.record({ op: pick('claimTransfers'), at: pick(undefined, 0, 1, 2) }) },
+  { weight: 2, arbitrary: fc.record({ op: pick('claimTransfers', 'claimStops'), at: pick(undefined, 0, 1, 2) }) },
   { weight: 4, arbitrary: fc.record({ op: pick('claimExpired'), at: pick(undefined, 0, 1, 2), late: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ op: pick('releaseClaim'), at: index, failed: fc.boolean() }) },
   {
@@ -171,7 +171,9 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
   switch (one.op) {
     case 'start': {
       const sessionId = `s${one.session}`;
-      const given = mine.newRecording({ sessionId, providerRef: `RM${one.session % 3}`, patient: one.patient });
+      const participants = ['p1', 'doctor'].map((who) => ({ id: who, role: 'guest' as const }));
+      const named = { sessionId, providerRef: `RM${one.session % 3}`, patient: one.patient };
+      const given = mine.newRecording({ ...named, participants });
       life.ids.push(given.id);
       const asked = ['p1', 'doctor'].slice(0, one.consents);
       return ({ stores }) => stores.recordings.start(scope, given, asked, event);
@@ -203,12 +205,13 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
     case 'access':
       return ({ stores }) => stores.recordings.noteAccess(scope, id, one.kind, event);
     case 'claimTransfers':
+    case 'claimStops':
     case 'claimExpired':
       return async ({ stores, tokens }) => {
         const options = { ...lease, ...(one.at === undefined ? {} : { id }) };
         const claims =
-          one.op === 'claimTransfers'
-            ? await stores.recordings.claimTransfers(scope, options)
+          one.op !== 'claimExpired'
+            ? await stores.recordings[one.op](scope, options)
             : await stores.recordings.claimExpired(scope, late(one.late), rules, options);
         for (const claim of claims) tokens.set(claim.recording.id, claim.token);
         return claims.map(({ recording, attempts }) => ({ recording, attempts }));

@@ -244,6 +244,8 @@ CREATE TABLE medzen.recording (
   provider_class text NOT NULL,
   zone text NOT NULL,
   failure jsonb,
+  stop_requested_at timestamp(3) with time zone,
+  stop_consent uuid,
   tombstone jsonb,
   views integer NOT NULL DEFAULT 0,
   downloads integer NOT NULL DEFAULT 0,
@@ -267,6 +269,7 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_check2 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
   CONSTRAINT recording_check3 CHECK (((num_nulls(retain_until, warn_at, grace_until) = 3) OR (rules_version IS NOT NULL))),
   CONSTRAINT recording_check4 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check5 CHECK ((num_nulls(stop_requested_at, stop_consent) = ANY (ARRAY[0, 2]))),
   CONSTRAINT recording_claim_attempts_check CHECK ((claim_attempts >= 0)),
   CONSTRAINT recording_downloads_check CHECK ((downloads >= 0)),
   CONSTRAINT recording_duration_seconds_check CHECK ((duration_seconds >= (0)::double precision)),
@@ -430,6 +433,7 @@ CASE
     ELSE retain_until
 END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until IS NOT NULL)));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
+CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = 'recording'::text) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT warned));
@@ -455,6 +459,7 @@ CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_rows FO
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_tile FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE UPDATE ON medzen.audit_tile FOR EACH ROW EXECUTE FUNCTION medzen.refuse_tile_change();
 CREATE TRIGGER consent_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.consent FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER consent_stops_recording AFTER INSERT ON medzen.consent FOR EACH ROW WHEN ((new.decision = 'withdrawn'::text)) EXECUTE FUNCTION medzen.request_stops();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.consent_session FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.job FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW EXECUTE FUNCTION medzen.guard_legal_hold();
@@ -1363,6 +1368,31 @@ BEGIN
           AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.grace_until <= p_now))
       FOR NO KEY UPDATE SKIP LOCKED) due;
   END IF;
+  RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.claim_stops(p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
+    SELECT r.id, r.stop_requested_at FROM medzen.recording r
+    WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
+      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND CASE WHEN p_id IS NULL
+        THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
+          - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
+        ELSE r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_now) END
+    ORDER BY r.stop_requested_at, r.id
+    LIMIT p_limit
+    FOR NO KEY UPDATE SKIP LOCKED) due;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
 END $function$;
 
@@ -2370,7 +2400,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2389,6 +2419,8 @@ BEGIN ATOMIC
              q.provider_class,
              q.zone,
              q.failure,
+             q.stop_requested_at,
+             q.stop_consent,
              q.tombstone,
              q.views,
              q.downloads,
@@ -2419,7 +2451,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2438,6 +2470,8 @@ BEGIN ATOMIC
              q.provider_class,
              q.zone,
              q.failure,
+             q.stop_requested_at,
+             q.stop_consent,
              q.tombstone,
              q.views,
              q.downloads,
@@ -2588,7 +2622,7 @@ CREATE OR REPLACE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamp w
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2607,6 +2641,8 @@ BEGIN ATOMIC
              q.provider_class,
              q.zone,
              q.failure,
+             q.stop_requested_at,
+             q.stop_consent,
              q.tombstone,
              q.views,
              q.downloads,
@@ -3364,7 +3400,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'failure', (r).failure, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
 
 CREATE OR REPLACE FUNCTION medzen.refuse_change()
  RETURNS trigger
@@ -3519,6 +3555,28 @@ BEGIN
     PERFORM medzen.fail('conflict', 'A hold with this id was released');
   END IF;
   RETURN jsonb_build_object('status', 'placed');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.request_stops()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  WITH running AS MATERIALIZED (
+    SELECT r.id FROM medzen.recording r
+    WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
+      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND EXISTS (
+        SELECT FROM medzen.recording_participant p
+        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant)
+    ORDER BY r.id
+    FOR NO KEY UPDATE
+  )
+  UPDATE medzen.recording r SET stop_requested_at = new.at, stop_consent = new.id
+  WHERE r.tenant = new.tenant AND r.id IN (SELECT id FROM running);
+  RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.requeue_events()
@@ -3821,7 +3879,8 @@ BEGIN
     RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
   END IF;
 
-  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR SHARE;
+  -- Written, not only locked: a withdrawal under REPEATABLE READ that does not see this recording must fail, or nothing would stop it.
+  UPDATE medzen.consent_session s SET records = s.records WHERE s.tenant = p_tenant AND s.session_id = p_session_id;
   SELECT array_agg(u.participant ORDER BY u.position) INTO v_missing
   FROM unnest(p_consent_of) WITH ORDINALITY u(participant, position)
   WHERE NOT EXISTS (
@@ -4401,6 +4460,8 @@ GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.claim_stops TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_stops TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO medzen_app;

@@ -12,7 +12,7 @@ import { download } from './routes/download.ts';
 import { fact } from './routes/fact.ts';
 import { placeHold, releaseHold } from './routes/hold.ts';
 import { home } from './routes/home.ts';
-import { sequence, sweep, transfer } from './routes/jobs.ts';
+import { sequence, stopWithdrawn, sweep, transfer } from './routes/jobs.ts';
 import { list } from './routes/list.ts';
 import { playback } from './routes/playback.ts';
 import { retry } from './routes/retry.ts';
@@ -60,6 +60,7 @@ export function createApp(deps: AppDeps, options: { readonly tries?: () => Promi
     verify(services),
     checkpoint(services),
     sequence(services),
+    stopWithdrawn(services),
     transfer(services),
     sweep(services),
   ];

@@ -28,7 +28,8 @@ export interface Jobs {
 }
 
 /**
- * Seals every second or so and sweeps every hour or so. Any number of processes may: both jobs cope with company.
+ * Seals every second or so, stops every few seconds what has to be stopped, and sweeps every hour or so. Any number of processes may: all jobs
+ * cope with company.
  *
  * @param options.tenant - whose recordings are swept
  */
@@ -37,11 +38,12 @@ export function startJobs(
   options: {
     readonly tenant: string;
     readonly sequenceMs: number;
+    readonly stopMs: number;
     readonly sweepMs: number;
     readonly logger: Logger;
   },
 ): Jobs {
-  const { tenant, sequenceMs, sweepMs, logger } = options;
+  const { tenant, sequenceMs, stopMs, sweepMs, logger } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const scope = scopeOf(tenant);
@@ -49,7 +51,11 @@ export function startJobs(
     await services.recordings.transferDue(scope, { signal });
     await services.recordings.sweep(scope, { signal });
   };
-  const loops = [every(sequenceMs, signal, () => seal(services), logger), every(sweepMs, signal, sweepAll, logger)];
+  const loops = [
+    every(sequenceMs, signal, () => seal(services), logger),
+    every(stopMs, signal, () => services.recordings.stopWithdrawn(scope, { signal }), logger),
+    every(sweepMs, signal, sweepAll, logger),
+  ];
   return {
     stop: async () => {
       stopping.abort();

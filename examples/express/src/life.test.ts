@@ -88,6 +88,22 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
     expect((await status(id)).field('state')).toBe('processing');
   });
 
+  it('stops by the job when the withdrawal could not reach it', async () => {
+    const appointment = stage.appointment();
+    const id = await stage.begin(appointment);
+    stage.faults.recordings.list = 'before';
+    const answer = await stage.client.call('DELETE', `/visits/${appointment.visit.id}/consent`, {
+      as: appointment.patient,
+    });
+    delete stage.faults.recordings.list;
+    expect(answer.status).toBe(503);
+    expect((await status(id)).field('state')).toBe('recording');
+    const report = await stage.client.call('POST', '/jobs/stop', { as: stage.people.scheduler });
+    expect(report.field('stopped')).toEqual([id]);
+    expect((await status(id)).field('state')).toBe('processing');
+    expect((await stage.client.call('POST', '/jobs/stop', { as: appointment.provider })).status).toBe(403);
+  });
+
   it('is not deleted by a person before its time, nor under a hold, nor by anyone without the role', async () => {
     const { client, people } = stage;
     const { id, graceUntil } = await kept(stage.appointment());

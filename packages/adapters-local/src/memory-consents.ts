@@ -8,8 +8,14 @@ export interface ConsentTable {
   latest(scope: Scope, sessionId: string): ReadonlyMap<string, ConsentRecord>;
 }
 
-/** @param events - where the events of changes go */
-export function createConsentTable(events: EventTable): ConsentTable {
+/**
+ * @param events - where the events of changes go
+ * @param withdrawn - called with each withdrawal, in its critical section; must not throw
+ */
+export function createConsentTable(
+  events: EventTable,
+  withdrawn: (scope: Scope, consent: ConsentRecord) => void,
+): ConsentTable {
   const byId = new Map<string, ConsentRecord>();
   const sessions = new Map<string, Map<string, ConsentRecord>>();
   const keyOf = (scope: Scope, id: string): string => `${scope.tenant}:${id}`;
@@ -32,6 +38,7 @@ export function createConsentTable(events: EventTable): ConsentTable {
         const participants = sessions.get(session) ?? new Map<string, ConsentRecord>();
         participants.set(row.participant, row);
         sessions.set(session, participants);
+        if (row.decision === 'withdrawn') withdrawn(scope, row);
         return { status: 'recorded' };
       },
       current: async (scope, sessionId) =>

@@ -5,7 +5,8 @@ import { createConsentTable } from './memory-consents.ts';
 import { memoryCursors } from './memory-cursors.ts';
 import { type MemoryLimitsOptions, memoryLimits } from './memory-limits.ts';
 import { memoryLog } from './memory-log.ts';
-import { createRecordingTables, isHeld } from './memory-recordings/table.ts';
+import { requestStops } from './memory-recordings/claims.ts';
+import { createRecordingTables, isHeld, type RecordingTables } from './memory-recordings/table.ts';
 import { memoryRecordings } from './memory-recordings.ts';
 import { memoryReviews } from './memory-reviews.ts';
 
@@ -53,9 +54,9 @@ export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
   const clock = options.clock ?? systemClock;
   const now = (): number => clock.now().getTime();
   const events = createEventTable(now);
-  const consents = createConsentTable(events);
+  const consents = createConsentTable(events, (...withdrawal) => requestStops(recordings, ...withdrawal));
   const leaves = createLeafTable();
-  const recordings = createRecordingTables(events, consents, now);
+  const recordings: RecordingTables = createRecordingTables(events, consents, now);
   const log = memoryLog(events, now, leaves);
   return {
     audit: memoryAudit(events),

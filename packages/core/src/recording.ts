@@ -120,6 +120,8 @@ export interface Recording {
   readonly retentionClass: RetentionClass;
   readonly decision?: StoredDecision;
   readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number };
+  /** A participant took consent back while it ran: since when it has to be stopped, and by which consent record. Stays when it was stopped. */
+  readonly stopRequest?: { readonly at: string; readonly consent: string };
   readonly tombstone?: Tombstone;
   /** Active legal holds, on the recording or on its patient. */
   readonly holds: number;
@@ -153,4 +155,12 @@ export interface LegalHold {
   readonly placedAt: string;
   readonly releasedBy?: string;
   readonly releasedAt?: string;
+}
+
+/**
+ * Whether the provider may still be capturing it. A failed track fails the recording, but others may still be captured, until its end is
+ * known or media was made of it.
+ */
+export function mayStillRun({ state, endedAt, media }: Pick<Recording, 'state' | 'endedAt' | 'media'>): boolean {
+  return state === 'recording' || (state === 'failed' && endedAt === undefined && media === undefined);
 }

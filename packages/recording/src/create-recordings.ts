@@ -12,6 +12,7 @@ import { defaultRoles } from './roles.ts';
 import type { Room } from './room.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
+import { stopWithdrawn } from './stop-withdrawn.ts';
 import { sweep } from './sweep/sweep.ts';
 import { retryTransfer, transfer, transferDue } from './transfer.ts';
 
@@ -43,6 +44,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     consent: consents(room),
     start: (input, ctx) => start(room, input, ctx),
     stop: (id, ctx) => stop(room, id, ctx),
+    stopWithdrawn: (scope, options) => stopWithdrawn(room, scope, options),
     status: (id, ctx) => status(room, id, ctx),
     list: (query, ctx) => list(room, query, ctx),
     ingest: (event, scope, source) => ingest(room, event, scope, source),

@@ -128,6 +128,15 @@ export type IngestResult =
   /** No recording of this tenant has that provider reference. */
   | { readonly status: 'unknown' };
 
+/** What a round of stops came to. Lists are of recording ids. */
+export interface StopReport {
+  readonly stopped: readonly string[];
+  /** Ended by somebody else in the meantime. */
+  readonly ended: readonly string[];
+  /** Still running, as far as is known; to be offered again. */
+  readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
+}
+
 /** What a round of transfers came to. */
 export interface TransferReport {
   readonly available: readonly string[];
@@ -151,7 +160,11 @@ export interface Recordings {
   readonly consent: {
     /** @throws MedzenError `forbidden`; `conflict` when the id exists with other content */
     give(input: ConsentInput, ctx: CallContext): Promise<ConsentRecord>;
-    /** Also stops what is being recorded in that session. @throws MedzenError `forbidden`, `provider_unavailable` (the withdrawal stands) */
+    /**
+     * Also stops what is being recorded in that session. What cannot be stopped at once, `stopWithdrawn` stops.
+     *
+     * @throws MedzenError `forbidden`, `provider_unavailable` (the withdrawal stands)
+     */
     withdraw(input: WithdrawInput, ctx: CallContext): Promise<ConsentRecord>;
     /** The latest word of each participant; of the caller alone, unless a role lets it see more. */
     current(sessionId: string, ctx: CallContext): Promise<readonly ConsentRecord[]>;
@@ -171,6 +184,14 @@ export interface Recordings {
    * @throws MedzenError `not_found`, `forbidden`, `invalid_transition` (deleted), `provider_unavailable` (nothing changed)
    */
   stop(id: string, ctx: CallContext): Promise<Recording>;
+
+  /**
+   * Stops what still runs although a participant has taken consent back: through `medzen_api.withdraw_consent`, which cannot reach a
+   * provider, or through a `consent.withdraw` that died, or found the provider away. A withdrawal marks what it concerns in its own
+   * transaction, so nothing is forgotten. To be called often, every few seconds: a person waits for it. Any number may run at once; `sweep`
+   * begins with it too. Failures are reported, not thrown, and tried again after five minutes at most.
+   */
+  stopWithdrawn(scope: Scope, options?: TransferOptions): Promise<StopReport>;
 
   /** @throws MedzenError `not_found`, `forbidden` */
   status(id: string, ctx: CallContext): Promise<Recording>;
@@ -235,20 +256,20 @@ export interface Recordings {
   };
 
   /**
-   * The daily job: decides again what has become stale, warns, archives, fails what is stuck, deletes what may be deleted. Any number may
+   * The daily job: stops what `stopWithdrawn` does, decides again what has become stale, warns, archives, fails what is stuck, deletes what may be deleted. Any number may
    * run at once; a crash at any step is made good by the next run. Never throws for one row: see the report.
    *
-   * @throws MedzenError `invalid_configuration` when `now` lies more than a day past the store's own clock, and nothing is done: a worker with a
+   * @throws MedzenError `invalid_configuration` when `now` lies more than a day past the store's own clock; nothing is then done but to stop: a worker with a
    * wrong clock must not delete early
    */
   sweep(scope: Scope, options?: SweepOptions): Promise<SweepReport>;
 }
 
-/** How much to transfer. */
+/** How much to transfer, or to stop. */
 export interface TransferOptions {
-  /** Recordings, 1–1000; 10 when absent. */
+  /** Recordings, 1–1000; 10 when absent, 100 to stop. */
   readonly limit?: number;
-  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 15 minutes when absent. */
+  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 15 minutes when absent, 1 minute to stop. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
 }

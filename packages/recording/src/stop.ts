@@ -1,4 +1,4 @@
-import { type CallContext, MedzenError, type Recording } from '@medzen/core';
+import { type CallContext, MedzenError, mayStillRun, type Recording } from '@medzen/core';
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
@@ -26,7 +26,7 @@ export async function stop(room: Room, id: string, ctx: CallContext): Promise<Re
         detail: { state: recording.state },
       }),
     );
-  return running(recording) ? halt(room, ctx, recording) : recording;
+  return mayStillRun(recording) ? (await halt(room, ctx, recording)).recording : recording;
 }
 
 /** Stops whatever of a session is still being captured: a consent was withdrawn. */
@@ -37,41 +37,53 @@ export async function stopSession(room: Room, ctx: CallContext, sessionId: strin
       sessionId,
       ...(cursor === undefined ? {} : { cursor }),
     });
-    for (const recording of page.recordings) if (running(recording)) await halt(room, ctx, recording);
+    for (const recording of page.recordings)
+      if (mayStillRun(recording)) await halt(room, ctx, recording, withdrawal(recording));
     cursor = page.cursor;
   } while (cursor !== undefined);
-}
-
-/** A failed track fails the recording, but others may still be captured. */
-function running({ state, endedAt, media }: Recording): boolean {
-  return state === 'recording' || (state === 'failed' && endedAt === undefined && media === undefined);
 }
 
 /**
  * The provider first: while the row still says `recording`, a crash in between is made good by the next stop, the provider's own callbacks
  * or the sweep. The other way round the row would say that nothing is captured while it is.
+ *
+ * @param why - for the detail of the events
+ * @param token - of the claim under which it is done
+ * @returns the row, and whether it was this call that ended it
  */
-async function halt(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+export async function halt(
+  room: Room,
+  ctx: CallContext,
+  recording: Recording,
+  why: Readonly<Record<string, string>> = {},
+  token?: string,
+): Promise<{ readonly recording: Recording; readonly stopped: boolean }> {
   try {
     await providerOf(room, recording).stop(recording);
   } catch (error) {
-    const detail = { code: codeOf(error) };
+    const detail = { ...why, code: codeOf(error) };
     await witness(room, ctx, [{ ...what, outcome: 'failed', ...about(recording), detail }]);
     throw error;
   }
   const at = timestamp(room);
   const result = await revise(room, ctx.scope, recording, (row) =>
-    running(row)
+    mayStillRun(row)
       ? {
           change: {
             ...(row.state === 'recording' ? { to: 'processing' as const } : {}),
             at,
             endedAt: row.endedAt ?? at,
+            ...(token === undefined ? {} : { token }),
           },
-          event: seal(room, ctx, { ...what, outcome: 'success', ...about(row), detail: { from: row.state } }),
+          event: seal(room, ctx, { ...what, outcome: 'success', ...about(row), detail: { ...why, from: row.state } }),
         }
       : undefined,
   );
   if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
-  return compose(room, ctx, result.recording);
+  return { recording: await compose(room, ctx, result.recording), stopped: result.status === 'changed' };
+}
+
+/** Why a recording is stopped of which consent was taken back: the record says who did. */
+export function withdrawal({ stopRequest }: Recording): Readonly<Record<string, string>> {
+  return { cause: 'consent_withdrawn', ...(stopRequest === undefined ? {} : { consent: stopRequest.consent }) };
 }

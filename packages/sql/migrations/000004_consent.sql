@@ -1,8 +1,8 @@
 -- Consent: what each participant of a session said, record upon record; none is ever changed.
 --
 -- Start of a recording and a withdrawal must not pass one another. Both lock the session's row in consent_session: a
--- record updates it, a start reads it FOR SHARE. So a start sees every consent committed before it, or waits; and under
--- REPEATABLE READ, where waiting would still show an old snapshot, Postgres refuses with a serialisation failure.
+-- record updates it, and so does a start. So a start sees every consent committed before it, or waits, and a withdrawal every
+-- start; and under REPEATABLE READ, where waiting would still show an old snapshot, Postgres refuses with a serialisation failure.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
@@ -162,4 +162,4 @@ SELECT medzen.permit('medzen_app', 'record_consent', 'list_consents');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', '011c0bebcf65a615deff3bf3f0f29aef4f307c72373f9ef847b9d6925572c201', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', 'a66c72f65518e48088cece95d3b5664ba19f417e686b312dc10eae7e0196e9b6', false);

@@ -39,6 +39,9 @@ CREATE TABLE medzen.recording (
   provider_class text NOT NULL,
   zone text NOT NULL,
   failure jsonb CHECK (jsonb_typeof(failure) = 'object' AND length(failure ->> 'code') BETWEEN 1 AND 128),
+  -- A participant took consent back while it ran: when, and by which record.
+  stop_requested_at timestamptz(3),
+  stop_consent uuid,
   tombstone jsonb CHECK (jsonb_typeof(tombstone) = 'object'),
   views integer NOT NULL DEFAULT 0 CHECK (views >= 0),
   downloads integer NOT NULL DEFAULT 0 CHECK (downloads >= 0),
@@ -71,7 +74,8 @@ CREATE TABLE medzen.recording (
   CHECK (state <> 'deleted' OR (media IS NULL AND object IS NULL)),
   CHECK (num_nulls(rules_version, facts_revision, decided_at, rule_ids) IN (0, 4)),
   CHECK (num_nulls(retain_until, warn_at, grace_until) = 3 OR rules_version IS NOT NULL),
-  CHECK (num_nulls(claim_token, claim_until) IN (0, 2))
+  CHECK (num_nulls(claim_token, claim_until) IN (0, 2)),
+  CHECK (num_nulls(stop_requested_at, stop_consent) IN (0, 2))
 );
 
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording (tenant, session_id) WHERE state = 'recording';
@@ -85,6 +89,8 @@ CREATE INDEX recording_by_failure ON medzen.recording (tenant, (failure ->> 'cod
   WHERE failure IS NOT NULL;
 
 -- The queues. Each holds only what waits in it.
+CREATE INDEX recording_stops ON medzen.recording (tenant, stop_requested_at, id)
+  WHERE stop_requested_at IS NOT NULL AND (state = 'recording' OR state = 'failed' AND ended_at IS NULL AND media IS NULL);
 CREATE INDEX recording_transfers ON medzen.recording (tenant, state_at, id) WHERE state = 'uploading';
 CREATE INDEX recording_stuck ON medzen.recording (tenant, state_at, id)
   WHERE state IN ('recording', 'processing', 'uploading');
@@ -213,6 +219,8 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
     'graceUntil', medzen.format_instant(r.grace_until),
     'ruleIds', to_jsonb(r.rule_ids)) END,
   'failure', r.failure,
+  'stopRequest', CASE WHEN r.stop_consent IS NOT NULL THEN jsonb_build_object(
+    'at', medzen.format_instant(r.stop_requested_at), 'consent', r.stop_consent) END,
   'tombstone', r.tombstone,
   'holds', r.hold_count,
   'views', r.views,
@@ -268,7 +276,8 @@ BEGIN
     RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
   END IF;
 
-  PERFORM FROM medzen.consent_session s WHERE s.tenant = p_tenant AND s.session_id = p_session_id FOR SHARE;
+  -- Written, not only locked: a withdrawal under REPEATABLE READ that does not see this recording must fail, or nothing would stop it.
+  UPDATE medzen.consent_session s SET records = s.records WHERE s.tenant = p_tenant AND s.session_id = p_session_id;
   SELECT array_agg(u.participant ORDER BY u.position) INTO v_missing
   FROM unnest(p_consent_of) WITH ORDINALITY u(participant, position)
   WHERE NOT EXISTS (
@@ -304,6 +313,31 @@ BEGIN
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'started', 'recording', medzen.recording_json(v_row));
 END $$;
+
+-- A withdrawal has to stop what runs. Only a provider can do that, so what is to be stopped is marked in the transaction of the
+-- withdrawal, whoever made it, and medzen.claim_stops offers it until it is done. A start commits before the withdrawal, and is seen
+-- here, or sees it: both lock the session.
+CREATE FUNCTION medzen.request_stops() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  WITH running AS MATERIALIZED (
+    SELECT r.id FROM medzen.recording r
+    WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
+      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND EXISTS (
+        SELECT FROM medzen.recording_participant p
+        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant)
+    ORDER BY r.id
+    FOR NO KEY UPDATE
+  )
+  UPDATE medzen.recording r SET stop_requested_at = new.at, stop_consent = new.id
+  WHERE r.tenant = new.tenant AND r.id IN (SELECT id FROM running);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER consent_stops_recording AFTER INSERT ON medzen.consent
+  FOR EACH ROW WHEN (new.decision = 'withdrawn') EXECUTE FUNCTION medzen.request_stops();
 
 CREATE FUNCTION medzen.get_recording(p_tenant text, p_id uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -481,4 +515,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '1a5b9d107414557b11da3391daa43772c9d96e62293f2d6dff95cb9880b40cff', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '8d0532e58901639fc925cfb71108596e3ad334abd21dc87a829d40747ef30ae3', false);

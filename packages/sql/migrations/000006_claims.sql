@@ -83,6 +83,32 @@ BEGIN
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
 END $$;
 
+-- As claim_transfers; but a person waits for the end of the recording, so that what failed is offered again after five minutes at most.
+CREATE FUNCTION medzen.claim_stops(
+  p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
+    SELECT r.id, r.stop_requested_at FROM medzen.recording r
+    WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
+      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND CASE WHEN p_id IS NULL
+        THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
+          - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
+        ELSE r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_now) END
+    ORDER BY r.stop_requested_at, r.id
+    LIMIT p_limit
+    FOR NO KEY UPDATE SKIP LOCKED) due;
+  RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
+END $$;
+
 -- Gives a claim back. With a failure the row waits its back-off from now; without one it is free at once, as if not claimed.
 CREATE FUNCTION medzen.release_claim(
   p_tenant text, p_id uuid, p_token text, p_failure_code text DEFAULT NULL
@@ -116,8 +142,8 @@ BEGIN ATOMIC
     LIMIT p_limit) r;
 END;
 
-SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'release_claim', 'list_stuck');
+SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops', 'release_claim', 'list_stuck');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'ee32c477f054315284c882ac3db337042f2df9224875e36fea8fd64b7e82e5b3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'b56a8708b46c80cbc97af6552a12e6e43c9f10f2a5f9a749cfcc945a5c82e04f', false);

@@ -303,8 +303,8 @@ BEGIN
 END
 $$;
 
--- Takes it back. No recording of the session starts from then on. One that runs is stopped by the provider, which SQL cannot reach: it
--- is named in the answer, and the host's service has to stop it.
+-- Takes it back. No recording of the session starts from then on. One that runs, and in which the person takes part, is marked to be
+-- stopped in the same transaction (medzen.request_stops): it is named in the answer, and a worker of the host has the provider stop it.
 CREATE FUNCTION medzen_api.withdraw_consent(p_session_id text, p_id uuid DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -499,4 +499,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '3f81fe0c7a3a75ac79c89103b0495009ef268a90ef64482fdd665cd4e9503c58', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '5b08f11faa6a5ae2e83d5cb34fe41d1e95e7ef99e31f915e977816020f82210a', false);

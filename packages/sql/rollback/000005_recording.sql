@@ -5,6 +5,8 @@ DROP FUNCTION medzen.change_recording;
 DROP FUNCTION medzen.list_recordings;
 DROP FUNCTION medzen.find_recording;
 DROP FUNCTION medzen.get_recording;
+DROP TRIGGER consent_stops_recording ON medzen.consent;
+DROP FUNCTION medzen.request_stops;
 DROP FUNCTION medzen.start_recording;
 DROP FUNCTION medzen.recording_in_the_way;
 DROP FUNCTION medzen.recording_json;

@@ -7,6 +7,7 @@ import { everyMethodCases } from './recording-cases/every-method-cases.ts';
 import { holdCases } from './recording-cases/hold-cases.ts';
 import { retentionCases } from './recording-cases/retention-cases.ts';
 import { startCases } from './recording-cases/start-cases.ts';
+import { stopCases } from './recording-cases/stop-cases.ts';
 import type { RecordingStoreContext } from './store-context.ts';
 
 /** What every `RecordingStore` must do. */
@@ -15,6 +16,7 @@ export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[]
   ...changeCases,
   ...accessCases,
   ...claimCases,
+  ...stopCases,
   ...retentionCases,
   ...holdCases,
   ...deletionCases,

@@ -11,6 +11,14 @@ export function sweep({ guard, auth, recordings }: Services): GuardedHandler {
   );
 }
 
+/** Has the provider stop what still runs although somebody has withdrawn consent. */
+export function stopWithdrawn({ guard, auth, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    { route: 'POST /jobs/stop', auth, limits: [perAddress], allow: can('job:run') },
+    async (_request, ctx) => Response.json(await recordings.stopWithdrawn(ctx.scope)),
+  );
+}
+
 /** Copies media that is waiting. */
 export function transfer({ guard, auth, recordings }: Services): GuardedHandler {
   return guard.secure(

@@ -1,12 +1,23 @@
-import { type Claim, type ClaimOptions, MedzenError, type RecordingStore, type Scope } from '@medzen/core';
+import {
+  type Claim,
+  type ClaimOptions,
+  type ConsentRecord,
+  MedzenError,
+  mayStillRun,
+  type RecordingStore,
+  type Scope,
+} from '@medzen/core';
 import { type Entry, entriesOf, entryOf, type RecordingTables, view, type Work } from './table.ts';
 
 const minute = 60_000;
 const day = 1440 * minute;
 
+/** How long a row that was not finished is left alone at most. */
+const longest: Readonly<Record<Work['purpose'], number>> = { stop: 5 * minute, transfer: day, deletion: day };
+
 /** How long a row that was not finished is left alone. */
-function backOff(attempts: number): number {
-  return Math.min(attempts * attempts * minute, day);
+function backOff({ purpose, attempts }: Pick<Work, 'purpose' | 'attempts'>): number {
+  return Math.min(attempts * attempts * minute, longest[purpose]);
 }
 
 /**
@@ -43,13 +54,15 @@ export function claim(
       const attempts = before + 1;
       const token = String(++tables.token);
       const leaseUntil = now + leaseMs;
-      entry.work = { purpose, token, attempts, leaseUntil, offerAt: leaseUntil + backOff(attempts) };
+      entry.work = { purpose, token, attempts, leaseUntil, offerAt: leaseUntil + backOff({ purpose, attempts }) };
       return { recording: view(tables, entry), token, attempts };
     });
 }
 
 /** Claims that bring media in, and the way to give any claim back. */
-export function claims(tables: RecordingTables): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'releaseClaim'> {
+export function claims(
+  tables: RecordingTables,
+): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'claimStops' | 'releaseClaim'> {
   return {
     clock: async () => new Date(tables.now()),
 
@@ -63,6 +76,16 @@ export function claims(tables: RecordingTables): Pick<RecordingStore, 'clock' | 
         ({ row }) => `${row.stateAt}/${row.id}`,
       ),
 
+    claimStops: async (scope, options) =>
+      claim(
+        tables,
+        scope,
+        'stop',
+        options,
+        ({ row }) => row.stopRequest !== undefined && mayStillRun(row),
+        ({ row }) => `${row.stopRequest?.at}/${row.id}`,
+      ),
+
     releaseClaim: async (scope, id, token, failureCode) => {
       const entry = entryOf(tables, scope, id);
       if (entry?.work?.token !== token) return;
@@ -71,7 +94,22 @@ export function claims(tables: RecordingTables): Pick<RecordingStore, 'clock' | 
       entry.work =
         failureCode === undefined
           ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: now }
-          : { ...work, leaseUntil: now, offerAt: now + backOff(work.attempts) };
+          : { ...work, leaseUntil: now, offerAt: now + backOff(work) };
     },
   };
+}
+
+/** Has every recording of the session that may still run, and in which the participant takes part, stopped. */
+export function requestStops(
+  tables: RecordingTables,
+  scope: Scope,
+  { id, sessionId, participant, at }: ConsentRecord,
+): void {
+  for (const entry of entriesOf(tables, scope, () => 0)) {
+    const { row } = entry;
+    if (row.sessionId !== sessionId || row.stopRequest !== undefined || !mayStillRun(row)) continue;
+    // Not a change of revision: what is asked for must not make another's change fail.
+    if (row.participants.some((one) => one.id === participant))
+      entry.row = { ...row, stopRequest: { at, consent: id } };
+  }
 }

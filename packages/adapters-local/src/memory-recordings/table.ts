@@ -15,7 +15,7 @@ export type StoredRow = Omit<Recording, 'holds'>;
 
 /** What a worker has to do with a row. */
 export interface Work {
-  readonly purpose: 'transfer' | 'deletion';
+  readonly purpose: 'stop' | 'transfer' | 'deletion';
   /** Of the claim that is open; absent when it was ended or given back. */
   readonly token?: string;
   readonly attempts: number;

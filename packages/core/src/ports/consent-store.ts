@@ -35,7 +35,9 @@ export interface ConsentRecord {
 /** Where consents are kept. Append-only. */
 export interface ConsentStore {
   /**
-   * Adds a record and its event in one transaction.
+   * Adds a record and its event in one transaction. A withdrawal gives, in that transaction too, every recording of the session in which
+   * the participant takes part and that may still run a `stopRequest`, unless it has one: see `RecordingStore.claimStops`. So no recording
+   * of which a withdrawal is known goes unstopped because somebody died in between; and a start that commits later sees the withdrawal.
    *
    * @throws MedzenError `conflict` when the id exists with other content; what `AuditStore.append` throws for the event;
    * `store_unavailable`. Nothing is written then, nor when the record is `repeated`

@@ -162,6 +162,12 @@ export interface RecordingStore {
    */
   claimTransfers(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
 
+  /**
+   * Claims recordings that have a `stopRequest` and may still run (`mayStillRun`), the oldest request first, SKIP LOCKED. Or just one, by id.
+   * As `claimTransfers` in all but this: what failed is offered again after five minutes at most, because a person waits for it.
+   */
+  claimStops(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
+
   // ---- retention
 
   /**

@@ -2,6 +2,7 @@ import type { Recording } from '@medzen/core';
 import { compose } from '../compose.ts';
 import { revise } from '../revise.ts';
 import { about, providerOf, seal, timestamp } from '../room.ts';
+import { stopWithdrawn } from '../stop-withdrawn.ts';
 import { aborted, forRow, type SweepRun } from './run.ts';
 
 const minute = 60_000;
@@ -9,13 +10,24 @@ const minute = 60_000;
 const composeAfterMs = 10 * minute;
 const stuckAfterMs = 7 * 24 * 60 * minute;
 
-/** Asks again for media that should be under way: a callback may have been lost, or we died before asking. */
+/** Stops what should not run any more. It asks no deadline, so a wrong clock does not stand in its way. */
+export async function stopRequested({ room, scope, limit, signal, tally }: SweepRun): Promise<void> {
+  const report = await stopWithdrawn(room, scope, { limit, ...(signal === undefined ? {} : { signal }) });
+  tally.withdrawn.push(...report.stopped);
+  tally.failed.push(...report.retrying.map((failure) => ({ ...failure, step: 'stop' as const })));
+}
+
+/**
+ * Asks again for media that should be under way: a callback may have been lost, or we died before asking. And has it stopped once more: what
+ * started it may have died as well, after it was stopped and before it looked again.
+ */
 export async function composeWaiting(run: SweepRun): Promise<void> {
   const { room, ctx } = run;
   for (const recording of await olderThan(run, composeAfterMs)) {
     if (aborted(run)) return;
     if (recording.state !== 'processing') continue;
     await forRow(run, recording.id, 'compose', async () => {
+      if (recording.media === undefined) await providerOf(room, recording).stop(recording);
       await compose(room, ctx, recording);
     });
   }

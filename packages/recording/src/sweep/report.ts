@@ -13,7 +13,7 @@ export interface SweepOptions {
 /** A row that a step could not finish. It is offered again later, each time later. */
 export interface SweepFailure {
   readonly id: string;
-  readonly step: 'decide' | 'warn' | 'archive' | 'compose' | 'discard' | 'fail_stuck' | 'delete';
+  readonly step: 'decide' | 'warn' | 'archive' | 'compose' | 'discard' | 'fail_stuck' | 'delete' | 'stop';
   readonly code: string;
   /** How often it was tried; absent where it is not counted. */
   readonly attempts?: number;
@@ -24,6 +24,8 @@ export interface SweepReport {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Stopped, because a participant had taken consent back. */
+  readonly withdrawn: readonly string[];
   /** Decisions made again. */
   readonly decided: number;
   readonly warned: readonly string[];

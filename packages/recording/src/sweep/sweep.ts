@@ -2,7 +2,7 @@ import { isMedzenError, type Scope } from '@medzen/core';
 import { checkWhole } from '../check-input.ts';
 import { actingAs, type Room, timestamp } from '../room.ts';
 import { archiveDue } from './archive-due.ts';
-import { composeWaiting, failStuck } from './attend-stuck.ts';
+import { composeWaiting, failStuck, stopRequested } from './attend-stuck.ts';
 import { checkClock } from './check-clock.ts';
 import { decideStale } from './decide-stale.ts';
 import { deleteExpired } from './delete-expired.ts';
@@ -11,8 +11,12 @@ import type { SweepOptions, SweepReport } from './report.ts';
 import type { SweepRun, SweepTally } from './run.ts';
 import { warnDue } from './warn-due.ts';
 
-/** In this order: what a new fact moves is not warned of, archived or deleted by yesterday's decision. */
+/**
+ * In this order: what has to stop is stopped before anything that could fail; what a new fact moves is not warned of, archived or deleted by
+ * yesterday's decision.
+ */
 const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
+  stopRequested,
   ({ room, now }) => checkClock(room, now),
   decideStale,
   warnDue,
@@ -30,6 +34,7 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
   checkWhole(leaseMs, 1000, 3_600_000, '/leaseMs');
   const startedAt = timestamp(room);
   const tally: SweepTally = {
+    withdrawn: [],
     decided: 0,
     warned: [],
     archived: [],

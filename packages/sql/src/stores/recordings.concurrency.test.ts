@@ -260,6 +260,19 @@ describe('a start', () => {
     });
   });
 
+  test('and a withdrawal in a REPEATABLE READ transaction that does not see it: that must begin again', async () => {
+    freshTenant();
+    await stores.consents.record(scope, samples.consent(), samples.event());
+    await inTransaction('REPEATABLE READ', async (inside, client) => {
+      await client.query('SELECT 1 FROM medzen.consent');
+      const row = samples.newRecording({ sessionId: 'session-1' });
+      await recordings.start(scope, row, ['patient-1'], samples.event());
+      const withdrawal = inside.consents.record(scope, samples.consent({ decision: 'withdrawn' }), samples.event());
+      await expect(withdrawal).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
+      await client.query('ROLLBACK');
+    });
+  });
+
   test('holds up a withdrawal until it has committed, so that whoever withdraws then finds the recording to stop', async () => {
     freshTenant();
     await stores.consents.record(scope, samples.consent(), samples.event());

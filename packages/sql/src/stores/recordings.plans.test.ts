@@ -196,4 +196,18 @@ describe(`among ${rows} recordings an index serves`, () => {
       expectIndexed(await scansOf(() => recordings.list(scope, later)), index, page + 1);
     }
   });
+
+  test('claimStops, among rows that were stopped long ago', async () => {
+    await db.pool.query(`SET session_replication_role = replica;
+      UPDATE medzen.recording SET stop_requested_at = started_at, stop_consent = id WHERE state = 'available';
+      UPDATE medzen.recording SET state = 'recording', stop_requested_at = started_at, stop_consent = id WHERE state = 'uploading';
+      SET session_replication_role = DEFAULT;
+      ANALYZE medzen.recording;`);
+    let claimed = 0;
+    const scans = await scansOf(async () => {
+      claimed = (await recordings.claimStops(scope, { limit, leaseMs: 60_000 })).length;
+    });
+    expect(claimed).toBe(limit);
+    expectIndexed(scans, 'recording_stops', 2 * limit);
+  });
 });

@@ -151,7 +151,9 @@ export const everyMethodCases: readonly RecordingCase[] = [
       const expired = await driver.expired();
       const claim = await driver.claimedExpired(expired);
       const deleting = await driver.inState('deleting');
-      const all = [held, uploading, expired, deleting];
+      const unstopped = await driver.started();
+      await driver.withdrawn(unstopped);
+      const all = [held, uploading, expired, deleting, unstopped];
       const before = await Promise.all(all.map((recording) => driver.fresh(recording)));
       const events = await reader.countEvents();
       const other = otherScope;
@@ -178,6 +180,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
           'recordWarning',
         );
         same(await store.claimTransfers(other, { ...lease, id }), [], 'claimTransfers by id');
+        same(await store.claimStops(other, { ...lease, id }), [], 'claimStops by id');
         same(await store.claimExpired(other, due, rules, { ...lease, id }), [], 'claimExpired by id');
         same(
           await store.beginDeletion(other, id, intentOf(claim), theirs.event()),
@@ -194,6 +197,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
       same(await store.list(other, {}), { recordings: [] }, 'list');
       same(await store.list(other, { patient: 'p' }), { recordings: [] }, 'list by patient');
       same(await store.claimTransfers(other, lease), [], 'claimTransfers');
+      same(await store.claimStops(other, lease), [], 'claimStops');
       same(await store.claimExpired(other, due, rules, lease), [], 'claimExpired');
       same(await store.facts(other, 'p'), { facts: [], revision: 0 }, 'facts');
       same(await store.staleDecisions(other, 'rules-2', 10), [], 'staleDecisions');
@@ -260,6 +264,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
           () => stores.recordings.change(scope, recording.id, change, mine.event()),
           () => stores.recordings.noteAccess(scope, recording.id, 'view', mine.event()),
           () => stores.recordings.claimTransfers(scope, lease),
+          () => stores.recordings.claimStops(scope, lease),
           () => stores.recordings.placeHold(scope, mine.hold({ recordingId: recording.id }), mine.event()),
           () => stores.recordings.claimExpired(scope, due, rules, lease),
         ];

@@ -58,6 +58,8 @@ export interface Driver {
   begun(recording: Recording): Promise<Claim>;
   placed(target: LegalHold['target']): Promise<LegalHold>;
   noted(patient: string): Promise<number>;
+  /** Has a participant take consent back, and gives the record's id. */
+  withdrawn(recording: Pick<Recording, 'sessionId'>, participant?: string): Promise<string>;
   /** What the store has now. */
   fresh(recording: Recording): Promise<Recording>;
   /** Fails unless the recording is as it was and the event was not written. */
@@ -124,6 +126,11 @@ export function drive(tools: RecordingTools): Driver {
     noted: async (patient) => {
       const result = await store.noteFact(scope, mine.fact({ patient }), mine.event({ action: 'retention.fact' }));
       return status(result, 'noted', 'fact').revision;
+    },
+    withdrawn: async ({ sessionId }, participant = 'patient-1') => {
+      const consent = mine.consent({ sessionId, participant, decision: 'withdrawn' });
+      status(await stores.consents.record(scope, consent, mine.event()), 'recorded', 'withdrawal');
+      return consent.id;
     },
     fresh: async (recording) => present(await store.get(scope, recording.id), 'recording'),
     untouched: async (recording, event, message) => {

@@ -11,16 +11,21 @@ export function claimArgs(
   return { limit: options.limit, lease_ms: options.leaseMs, id: options.id ?? null };
 }
 
-/** Which worker brings which media in, and how a claim of any kind is given back. */
+/** Which worker stops what, or brings which media in, and how a claim of any kind is given back. */
 export function transferClaims(
   wire: Wire,
-): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'releaseClaim' | 'stuck'> {
+): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'claimStops' | 'releaseClaim' | 'stuck'> {
   return {
     clock: async () => new Date(await callJson(wire, 'read_clock', {}, text)),
 
     claimTransfers: async ({ tenant }, options) => {
       const args = claimArgs(options);
       return args === undefined ? [] : callJson(wire, 'claim_transfers', { tenant, ...args }, claims);
+    },
+
+    claimStops: async ({ tenant }, options) => {
+      const args = claimArgs(options);
+      return args === undefined ? [] : callJson(wire, 'claim_stops', { tenant, ...args }, claims);
     },
 
     releaseClaim: async ({ tenant }, id, token, failureCode) => {

@@ -47,6 +47,7 @@ export const recording: Reader<Recording> = shape(
     object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
     decision,
     failure: shape({ code: text, at: text, attempts: integer }),
+    stopRequest: shape({ at: text, consent: text }),
     tombstone,
   },
 );

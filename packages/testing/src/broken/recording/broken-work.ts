@@ -77,6 +77,39 @@ export const brokenWork: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('stops_nobody', 'forgets what a withdrawal asks for', 'stop.whose', () => ({
+    claimStops: async () => [],
+  })),
+
+  brokenRecording('stops_once', 'offers what could not be stopped a day later', 'stop.back_off', ({ good }) => {
+    const failed = new Set<string>();
+    return {
+      claimStops: async (scope, options) =>
+        (await good.claimStops(scope, options)).filter(({ recording }) => !failed.has(recording.id)),
+      releaseClaim: async (scope, id, token, failureCode) => {
+        if (failureCode !== undefined) failed.add(id);
+        return good.releaseClaim(scope, id, token, failureCode);
+      },
+    };
+  }),
+
+  brokenRecording('stops_everything', 'has what ran in other sessions stopped too', 'stop.whose', ({ all }) => ({
+    claimStops: async (scope, options) => {
+      const running = (await all(scope)).filter(({ state }) => state === 'recording' && options.id === undefined);
+      return running.map((recording) => ({ recording, token: '1', attempts: 1 }));
+    },
+  })),
+
+  brokenRecording(
+    'stops_only_what_runs',
+    'takes a failed track for the end of the recording',
+    'stop.states',
+    ({ good }) => ({
+      claimStops: async (scope, options) =>
+        (await good.claimStops(scope, options)).filter(({ recording }) => recording.state === 'recording'),
+    }),
+  ),
+
   brokenRecording('counts_retries', 'takes a repeated fact for a new one', 'fact.repeated', ({ good, samples }) => ({
     noteFact: async (scope, fact, event) => {
       const answer = await good.noteFact(scope, fact, event);
