@@ -135,10 +135,12 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_head
 
 -- ---- partitions
 
--- The least UUIDv7 of an instant.
+-- The least UUIDv7 of an instant. Immutable throughout and not STRICT, so that it is planned into the statement that uses it: called as
+-- a function it takes ten times as long.
 CREATE FUNCTION medzen.uuid_floor(p_at timestamptz) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (lpad(to_hex(floor(greatest(0, extract(epoch FROM p_at)) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_at < '1970-01-01T00:00:00Z' THEN '00000000-0000-0000-0000-000000000000'::uuid
+  ELSE rpad(lpad(to_hex(floor(extract(epoch FROM p_at AT TIME ZONE 'UTC') * 1000)::bigint), 12, '0'), 32, '0')::uuid END;
 
 -- Statement triggers are not inherited: each partition gets its own.
 CREATE FUNCTION medzen.guard_audit_partition(p_partition text) RETURNS void
@@ -586,4 +588,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '0152a54ba92e32e82da2c7ee699f0e69b6e61e7171d7b79a20b7b7b5d5df1b39', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '966f43627664940056e564edfb33ea73f7203c717cad89840ef46304b4fec2fa', false);

@@ -5,7 +5,7 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: 'f02f19507987358d05766baaf9bfb72d6e34a4ffa2c197d23fae4e1b09f0841d', breaking: false },
-  { id: '000002_audit', checksum: '0152a54ba92e32e82da2c7ee699f0e69b6e61e7171d7b79a20b7b7b5d5df1b39', breaking: false },
+  { id: '000002_audit', checksum: '966f43627664940056e564edfb33ea73f7203c717cad89840ef46304b4fec2fa', breaking: false },
   { id: '000003_rate_limit', checksum: 'c06e3d03be8b875f43002f08097fc861c30cd365032bebfa0904e0fc23af761e', breaking: false },
   { id: '000004_consent', checksum: 'a66c72f65518e48088cece95d3b5664ba19f417e686b312dc10eae7e0196e9b6', breaking: false },
   { id: '000005_recording', checksum: '8d0532e58901639fc925cfb71108596e3ad334abd21dc87a829d40747ef30ae3', breaking: false },
@@ -19,7 +19,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000013_access', checksum: '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },
   { id: '000015_cosignature', checksum: '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', breaking: false },
-  { id: '000016_archive', checksum: '815e0ac99ed7c3b462b8c292d7fbaa7b31a9946b4fa231bc386a0af1e38dac8d', breaking: false },
+  { id: '000016_archive', checksum: 'ff020a7ca70544c4df1fb45f8f361043e7ede7954273e5e15a91b0b3036ef09d', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
   { id: '000019_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
 ];

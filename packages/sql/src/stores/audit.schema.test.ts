@@ -176,6 +176,59 @@ describe('the columns that searches use', () => {
     expect(rows).toEqual([{ body: Buffer.from(sealed.body), patient: 'p\ufffdq' }]);
   });
 
+  test('are those that it would have among others, when an event comes alone', async () => {
+    const { audit } = sqlStores(pgWire(db.pool));
+    const at = new Date('2026-03-04T05:06:07.890Z');
+    const made = (offset: number, draft: Partial<AuditEventDraft> = {}): SealedEvent => {
+      const id = uuidv7({ now: () => new Date(at.getTime() + offset) });
+      return sealEvent(
+        {
+          tenant: scope.tenant,
+          action: 'recording.view',
+          kind: 'read',
+          outcome: 'success',
+          actor: { id: 'provider-1', type: 'user' },
+          source: {},
+          ...draft,
+        },
+        { ids: { uuid: () => id }, clock: { now: () => at } },
+      );
+    };
+    // The least id of its millisecond, which is the last one within the minute.
+    const least = made(60_000);
+    const leastId = `${least.id.slice(0, 13)}-0000-0000-000000000000`;
+    const text = new TextDecoder().decode(least.body).replace(least.id, leastId);
+    const events = [
+      ...[-86_400_000, -60_001, -60_000, -59_999, -59_001, -59_000, 0, 59_000, 59_999, 60_000, 60_001].map((offset) =>
+        made(offset),
+      ),
+      { id: leastId, body: new TextEncoder().encode(text) },
+      made(1, {
+        outcome: 'denied',
+        purpose: 'BTG',
+        reason: 'unconscious\u0000',
+        patient: 'p\u0000',
+        target: { type: 't', id: 'ü' },
+      }),
+    ];
+    for (const sealed of events) {
+      await audit.append(scope, [sealed]);
+      const { rows } = await db.pool.query(
+        `SELECT to_jsonb(d) AS among, to_jsonb(e) - '{xid,written_at,leaf_hash}'::text[] AS alone
+         FROM medzen.audit_event e, medzen.derive_events($1, ARRAY[$2], $3) d WHERE e.id = d.id`,
+        [scope.tenant, sealed.id, new TextDecoder().decode(sealed.body)],
+      );
+      expect(rows).toHaveLength(1);
+      expect(rows[0]?.alone).toEqual(rows[0]?.among);
+    }
+    const { rows } = await db.pool.query(
+      'SELECT id::text FROM medzen.audit_event WHERE stray AND id = ANY ($1) ORDER BY at, id',
+      [events.map(({ id }) => id)],
+    );
+    const strays = events.filter((_, i) => [0, 1, 9, 10].includes(i)).map(({ id }) => id);
+    expect(rows.map(({ id }) => id)).toEqual(strays.sort());
+  });
+
   test('find by time an event whose id tells another time', async () => {
     const { audit } = sqlStores(pgWire(db.pool));
     const own = { tenant: 'clinic-of-strays' };
@@ -262,6 +315,23 @@ describe('what is not the bytes of one event', () => {
     const bare = sealed.id.replaceAll('-', '');
     const other = written(sealed, (text) => text.replace(sealed.id, bare));
     await expect(append({ ...other, id: bare })).rejects.toMatchObject({ code: 'invalid_input' });
+    for (const write of [
+      (text: string) => text.replace('"v":1', '"v":2'),
+      (text: string) => text.replace('clinic-a', 'clinic-b'),
+      (text: string) => text.replace('"action":"recording.view"', '"action":null'),
+      (text: string) => text.replace('"outcome":"success",', ''),
+      (text: string) => text.replace('"id":"provider-1",', ''),
+      (text: string) => text.replace(/"at":"[^"]*"/, '"at":"yesterday"'),
+      (text: string) => text.replace(/"at":"[^"]*"/, '"at":"2026-13-01T00:00:00.000Z"'),
+      (text: string) => `[${text}]`,
+      (text: string) => text.slice(1),
+    ]) {
+      const wrong = written(sealed, write);
+      expect(wrong.body).not.toEqual(sealed.body);
+      // Alone, and among others.
+      await expect(append(wrong)).rejects.toMatchObject({ code: 'invalid_input' });
+      await expect(append(wrong, event())).rejects.toMatchObject({ code: 'invalid_input' });
+    }
     await append(sealed);
   });
 });
