@@ -23,16 +23,17 @@ const draft: AuditEventDraft = {
   actor: { id: 'u1', type: 'user' },
   source: {},
 };
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const event = (tenant = 'default'): SealedEvent => sealEvent({ ...draft, tenant }, sealing);
 
-/** A store that notes the size of each write, a batch before it, and a clock moved by hand. */
-function setUp(options: { maxEvents?: number } = {}, fail?: MedzenError) {
+/** A store that notes the size of each write and may hold the first ones up, a batch before it, and a clock moved by hand. */
+function setUp(options: { maxEvents?: number } = {}, fail?: MedzenError, hold: readonly Promise<void>[] = []) {
   const { audit } = memoryStores();
   const writes: number[] = [];
   const store: AuditStore = {
     ...audit,
     append: async (to, events, appendOptions) => {
-      writes.push(events.length);
+      await hold[writes.push(events.length) - 1];
       if (fail !== undefined) throw fail;
       return audit.append(to, events, appendOptions);
     },
@@ -47,8 +48,9 @@ function setUp(options: { maxEvents?: number } = {}, fail?: MedzenError) {
 }
 
 describe('a batched store', () => {
-  it('writes what many callers gave within the delay in one go, and tells each when it is durable', async () => {
-    const { batched, writes, tick, audit } = setUp();
+  it('writes at once, and in one go, what one turn brought while nothing was under way, and tells each when it is durable', async () => {
+    const written = Promise.withResolvers<void>();
+    const { batched, writes, audit } = setUp({}, undefined, [written.promise]);
     let told = 0;
     const calls = Array.from({ length: 30 }, () =>
       batched.append(scope, [event()], independent).then(({ status }) => {
@@ -56,12 +58,50 @@ describe('a batched store', () => {
         told++;
       }),
     );
-    await Promise.resolve();
-    expect([told, writes]).toEqual([0, []]);
-    tick();
+    await nextTurn();
+    expect([told, writes]).toEqual([0, [30]]);
+    written.resolve();
     await Promise.all(calls);
-    expect(writes).toEqual([30]);
     expect((await audit.search(scope, { limit: 1000 })).events).toHaveLength(30);
+  });
+
+  it('writes in one go what came while a write was under way, once that has returned, whether or not it went well', async () => {
+    for (const outcome of ['resolve', 'reject'] as const) {
+      const written = Promise.withResolvers<void>();
+      const { batched, writes, audit } = setUp({}, undefined, [written.promise]);
+      const first = batched.append(scope, [event()], independent);
+      await nextTurn();
+      const later: Promise<unknown>[] = [];
+      for (let i = 0; i < 20; i++) {
+        later.push(batched.append(scope, [event()], independent));
+        await nextTurn();
+      }
+      expect(writes).toEqual([1]);
+      written[outcome](new MedzenError('store_unavailable', 'down'));
+      await Promise.allSettled([first]);
+      await Promise.all(later);
+      expect(writes).toEqual([1, 20]);
+      const { events } = await audit.search(scope, { limit: 1000 });
+      expect(events).toHaveLength(outcome === 'resolve' ? 21 : 20);
+    }
+  });
+
+  it('waits for a write no longer than the delay', async () => {
+    const written = Promise.withResolvers<void>();
+    const { batched, writes, tick } = setUp({}, undefined, [written.promise]);
+    const first = batched.append(scope, [event()], independent);
+    await nextTurn();
+    const later = [event(), event()].map((one) => batched.append(scope, [one], independent));
+    tick();
+    await Promise.all(later);
+    expect(writes).toEqual([1, 2]);
+    // The first is still at it: what comes now waits again.
+    const last = batched.append(scope, [event()], independent);
+    await nextTurn();
+    expect(writes).toEqual([1, 2]);
+    written.resolve();
+    await Promise.all([first, last]);
+    expect(writes).toEqual([1, 2, 1]);
   });
 
   it('writes a full batch at once, and never one that is too large', async () => {

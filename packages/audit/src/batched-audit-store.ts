@@ -4,7 +4,7 @@ import { type AppendResult, type AuditStore, isMedzenError, MedzenError, type Se
 export interface BatchedAuditStoreOptions {
   /** Events a batch at most, 2–1000; 200 when absent. A full batch goes at once. */
   readonly maxEvents?: number;
-  /** Milliseconds that the first event of a batch waits for company, 0–1000; 5 when absent. */
+  /** Milliseconds that an event waits at most for the write before it to return, 0–1000; 5 when absent. */
   readonly maxDelayMs?: number;
   /** Calls back after some milliseconds. */
   readonly schedule?: (callback: () => void, ms: number) => void;
@@ -25,6 +25,10 @@ interface Batch {
  * A store that gathers the events of many callers into one write. Each caller still waits until its own events are durable, and fails only if they
  * are not: when a batch is refused, each caller's part is tried on its own.
  *
+ * While nothing is being written, an event goes out at once, with what else the same turn of the event loop brought. What comes while a
+ * write is under way waits for it, and goes out in one when it has returned: the busier the log, the larger the batches, and nobody waits for
+ * company. A write that takes longer than `maxDelayMs` is not waited for any further.
+ *
  * Only what is `independent` (reads, denials, failures) is gathered. What belongs to a host's transaction goes straight through.
  *
  * @param store - the store behind it
@@ -43,10 +47,12 @@ export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreO
   if (!(maxDelayMs >= 0 && maxDelayMs <= 1000))
     throw new MedzenError('invalid_configuration', 'An event waits 0 to 1000 ms');
   const gathering = new Map<string, Batch>();
+  const underWay = new Map<string, number>();
 
   const send = async (tenant: string, { waiting }: Batch): Promise<void> => {
     const append = async (events: readonly SealedEvent[]): Promise<AppendResult> =>
       store.append({ tenant }, events, { durability: 'independent' });
+    underWay.set(tenant, (underWay.get(tenant) ?? 0) + 1);
     try {
       const result = await append(waiting.flatMap(({ events }) => events));
       for (const { resolve } of waiting) resolve(result);
@@ -58,10 +64,16 @@ export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreO
         else append(events).then(resolve, reject);
       }
     }
+    const others = (underWay.get(tenant) ?? 1) - 1;
+    if (others > 0) underWay.set(tenant, others);
+    else {
+      underWay.delete(tenant);
+      flush(tenant, gathering.get(tenant));
+    }
   };
 
-  const flush = (tenant: string, batch: Batch): void => {
-    if (gathering.get(tenant) !== batch) return; // went when it was full
+  const flush = (tenant: string, batch: Batch | undefined): void => {
+    if (batch === undefined || gathering.get(tenant) !== batch) return; // went when it was full, or when the way was free
     gathering.delete(tenant);
     void send(tenant, batch);
   };
@@ -77,7 +89,8 @@ export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreO
         const batch = gathering.get(tenant) ?? { waiting: [], events: 0 };
         if (batch.waiting.length === 0) {
           gathering.set(tenant, batch);
-          schedule(() => flush(tenant, batch), maxDelayMs);
+          if (underWay.has(tenant)) schedule(() => flush(tenant, batch), maxDelayMs);
+          else queueMicrotask(() => flush(tenant, batch));
         }
         batch.waiting.push({ events, resolve, reject });
         batch.events += events.length;
