@@ -170,6 +170,27 @@ CREATE TABLE medzen.consent_session (
   CONSTRAINT consent_session_tenant_check CHECK ((tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'::text))
 );
 ALTER TABLE medzen.consent_session ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.erasable_identity (
+  tenant text COLLATE "C" NOT NULL,
+  pseudonym text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  value text COLLATE "C" NOT NULL,
+  salt bytea NOT NULL,
+  made_at timestamp with time zone NOT NULL,
+  CONSTRAINT erasable_identity_kind_check CHECK ((kind = ANY (ARRAY['patient'::text, 'user'::text, 'name'::text, 'ip'::text, 'recipient'::text]))),
+  CONSTRAINT erasable_identity_pkey PRIMARY KEY (tenant, pseudonym),
+  CONSTRAINT erasable_identity_pseudonym_check CHECK ((pseudonym ~ '^erasable:v1:[A-Za-z0-9_-]{43}$'::text)),
+  CONSTRAINT erasable_identity_salt_check CHECK ((octet_length(salt) = 32)),
+  CONSTRAINT erasable_identity_value_check CHECK ((value <> ''::text))
+);
+ALTER TABLE medzen.erasable_identity ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.erasable_kind (
+  kind text COLLATE "C" NOT NULL,
+  since timestamp with time zone NOT NULL,
+  CONSTRAINT erasable_kind_kind_check CHECK ((kind = ANY (ARRAY['patient'::text, 'user'::text, 'name'::text, 'ip'::text, 'recipient'::text]))),
+  CONSTRAINT erasable_kind_pkey PRIMARY KEY (kind)
+);
+ALTER TABLE medzen.erasable_kind ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.job (
   name text COLLATE "C" NOT NULL,
   schedule text NOT NULL,
@@ -412,6 +433,7 @@ CREATE INDEX audit_event_tenant ON ONLY medzen.audit_event USING btree (tenant, 
 CREATE INDEX audit_rows_patients ON medzen.audit_rows USING gin (medzen.patient_hashes(patients)) WITH (gin_pending_list_limit='65536');
 CREATE INDEX consent_latest ON medzen.consent USING btree (tenant, session_id, participant, ordinal DESC);
 CREATE INDEX consent_of ON medzen.consent USING btree (tenant, participant, at, id);
+CREATE INDEX erasable_identity_value ON medzen.erasable_identity USING btree (tenant, kind, medzen.index_key(value));
 CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
 CREATE INDEX legal_hold_recording ON medzen.legal_hold USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
 CREATE INDEX recording_archives ON medzen.recording USING btree (tenant, rules_version, retain_until, id) WHERE ((state = 'available'::text) AND (facts_revision = subject_revision));
@@ -455,12 +477,15 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_leaf FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.audit_pending FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_rows FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_clear_rows BEFORE INSERT ON medzen.audit_rows FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_clear_rows();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.audit_rows FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.audit_tile FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_row_change BEFORE UPDATE ON medzen.audit_tile FOR EACH ROW EXECUTE FUNCTION medzen.refuse_tile_change();
 CREATE TRIGGER consent_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.consent FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER consent_stops_recording AFTER INSERT ON medzen.consent FOR EACH ROW WHEN ((new.decision = 'withdrawn'::text)) EXECUTE FUNCTION medzen.request_stops();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.consent_session FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER guard_identity BEFORE DELETE OR UPDATE ON medzen.erasable_identity FOR EACH ROW EXECUTE FUNCTION medzen.guard_identity();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_identity FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.job FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW EXECUTE FUNCTION medzen.guard_legal_hold();
 CREATE TRIGGER legal_hold_no_delete BEFORE DELETE OR TRUNCATE ON medzen.legal_hold FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -473,6 +498,7 @@ CREATE TRIGGER recording_participant_append_only BEFORE DELETE OR UPDATE OR TRUN
 CREATE TRIGGER retention_fact_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_fact FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.retention_subject FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_warning_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_warning FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER pseudonymize BEFORE INSERT OR UPDATE ON medzen.review FOR EACH ROW EXECUTE FUNCTION medzen.pseudonymize_review();
 CREATE TRIGGER refuse_row_change BEFORE DELETE OR UPDATE ON medzen.review FOR EACH ROW EXECUTE FUNCTION medzen.refuse_review_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.review FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.select_permission FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -637,6 +663,10 @@ BEGIN
   IF (SELECT count(*) FROM medzen.audit_cosignature s WHERE s.size = p_size::bigint) >= 64 THEN
     PERFORM medzen.fail('invalid_input', 'A checkpoint carries at most 64 cosignatures');
   END IF;
+  IF (SELECT medzen.utf16_length(c.checkpoint || medzen.cosignatures(c.size) || p_line) FROM medzen.audit_checkpoint c
+      WHERE c.size = p_size::bigint) > 131072 THEN
+    PERFORM medzen.fail('invalid_input', 'The checkpoint would be longer than readers look at');
+  END IF;
   INSERT INTO medzen.audit_cosignature (size, name, key_id, line, added_at)
   VALUES (p_size::bigint, v_key.name, v_key.key_id, p_line, medzen.now());
   RETURN jsonb_build_object('status', 'added');
@@ -653,6 +683,53 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_kinds text[];
+  v_lines text[];
+  v_line text;
+  v_stored text;
+  v_at int;
+BEGIN
+  SELECT array_agg(k.kind) INTO v_kinds FROM medzen.erasable_kind k;
+  IF v_kinds IS NULL AND NOT EXISTS (SELECT FROM medzen.erasable_identity) THEN
+    RETURN medzen.append_written_events(p_tenant, p_ids, p_bodies);
+  END IF;
+  PERFORM medzen.check_tenant(p_tenant);
+  v_lines := string_to_array(p_bodies, E'\n');
+  IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE OR cardinality(v_lines) IS DISTINCT FROM cardinality(p_ids) THEN
+    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events, each of one line');
+  END IF;
+  -- In order of id, as they are inserted.
+  FOR v_at IN SELECT i.at FROM unnest(p_ids) WITH ORDINALITY AS i (id, at) ORDER BY i.id COLLATE "C" LOOP
+    FOR v_try IN 1 .. 2 LOOP
+      v_stored := NULL;
+      v_line := NULL;
+      SELECT convert_from(e.body, 'UTF8') INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      IF v_stored IS NOT NULL THEN
+        -- What is another event stays as it is given, and is found to conflict.
+        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN v_stored ELSE v_lines[v_at] END;
+      ELSIF v_kinds IS NULL THEN
+        v_line := v_lines[v_at];
+      ELSE
+        v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], v_kinds, CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
+      END IF;
+      EXIT WHEN v_line IS NOT NULL;
+      -- Somebody new. A retry of the same event, at the same time, must not make a pseudonym of its own for him: it waits here, and
+      -- then finds the event.
+      PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
+    END LOOP;
+    v_lines[v_at] := v_line;
+  END LOOP;
+  RETURN medzen.append_written_events(p_tenant, p_ids, array_to_string(v_lines, E'\n'));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.append_written_events(p_tenant text, p_ids text[], p_bodies text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1653,7 +1730,8 @@ AS $function$
 DECLARE
   v_payload text;
 BEGIN
-  IF length(p_line) > 8192 OR p_line !~ '^\u2014 [^ +\n]+ [A-Za-z0-9+/]+={0,2}\n$' THEN
+  IF medzen.utf16_length(p_line) > 8192 OR medzen.utf16_length(split_part(p_line, ' ', 2)) > 1024 OR p_line COLLATE "C" !~
+    '^\u2014 [^+\u0001-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+ [A-Za-z0-9+/]+={0,2}\n$' THEN
     RETURN;
   END IF;
   v_payload := rtrim(split_part(p_line, ' ', 3), E'\n');
@@ -1928,6 +2006,60 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.erasable_kinds()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT coalesce(jsonb_agg(k.kind ORDER BY k.kind), '[]') FROM medzen.erasable_kind k
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.erase_identity(p_tenant text, p_kind text, p_value text, p_despite_retention boolean, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_event jsonb := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_all text[];
+  v_until timestamptz;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF v_event ->> 'tenant' IS DISTINCT FROM p_tenant OR v_event ->> 'action' IS DISTINCT FROM 'identity.erase'
+     OR v_event #>> '{target,type}' IS DISTINCT FROM 'identity' THEN
+    PERFORM medzen.fail('invalid_input', 'An erasure is recorded by an event of action identity.erase');
+  END IF;
+  IF coalesce(v_event ->> 'reason', '') !~ '[^[:space:]]' OR strpos(v_event ->> 'reason', p_value) > 0 THEN
+    PERFORM medzen.fail('invalid_input', 'An erasure has a reason, and the reason does not name who is erased');
+  END IF;
+  -- Nobody places a hold between the look and the erasure. Who erases at the same time waits at the rows, and then finds none.
+  LOCK TABLE medzen.legal_hold IN SHARE MODE;
+  SELECT array_agg(f.pseudonym) INTO v_all FROM (
+    SELECT i.pseudonym FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    ORDER BY i.pseudonym FOR UPDATE) f;
+  IF v_all IS NULL THEN
+    RETURN jsonb_build_object('status', 'absent');
+  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE THEN
+    PERFORM medzen.fail('conflict', 'The event is about another pseudonym of the identity');
+  ELSIF medzen.is_identity_held(p_tenant, p_kind, p_value, v_all) THEN
+    RETURN jsonb_build_object('status', 'held');
+  END IF;
+  IF p_despite_retention IS NOT TRUE THEN
+    SELECT medzen.audit_kept_until(max(greatest(e.at, e.written_at)), 6) INTO v_until FROM medzen.audit_event e
+    WHERE e.tenant = p_tenant AND EXISTS (SELECT FROM unnest(v_all) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0);
+    IF v_until > medzen.now() THEN
+      RETURN jsonb_build_object('status', 'too_young', 'keptUntil', medzen.format_instant(v_until));
+    END IF;
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  DELETE FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = ANY (v_all);
+  RETURN jsonb_build_object('status', 'erased');
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.event_id_text(p_id text)
  RETURNS text
  LANGUAGE sql
@@ -1957,6 +2089,15 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'MZ' || lpad(v_at::text, 3, '0'), MESSAGE = p_message;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.find_pseudonyms(p_tenant text, p_kind text, p_value text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT coalesce(to_jsonb(medzen.pseudonyms_of(p_tenant, p_kind, p_value)), '[]')
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.find_recording(p_tenant text, p_provider text, p_provider_ref text)
@@ -2109,6 +2250,22 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.guard_identity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF TG_OP = 'DELETE' AND EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.tenant = OLD.tenant AND e.action = 'identity.erase' AND e.target_type = 'identity' AND e.xid = pg_current_xact_id_if_assigned()
+  ) THEN
+    RETURN OLD;
+  END IF;
+  PERFORM medzen.fail('forbidden', format('%s of %s is not allowed: erase_identity() erases', TG_OP, TG_TABLE_NAME));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.guard_legal_hold()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2145,6 +2302,57 @@ BEGIN
   RETURN new;
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.hmac_sha256(p_key bytea, p_data bytea)
+ RETURNS bytea
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_inner bytea := decode(repeat('36', 64), 'hex');
+  v_outer bytea := decode(repeat('5c', 64), 'hex');
+BEGIN
+  FOR v_at IN 0 .. octet_length(p_key) - 1 LOOP
+    v_inner := set_byte(v_inner, v_at, get_byte(p_key, v_at) # 54);
+    v_outer := set_byte(v_outer, v_at, get_byte(p_key, v_at) # 92);
+  END LOOP;
+  RETURN sha256(v_outer || sha256(v_inner || p_data));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.identities_in(p_tenant text, p_body bytea)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT json_object_agg(i.pseudonym, i.value)::text
+  FROM (SELECT DISTINCT m[1] AS pseudonym FROM regexp_matches(encode(p_body, 'escape'), 'erasable:v1:[A-Za-z0-9_-]{43}', 'g') m) x
+  JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
+  HAVING count(*) > 0
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.identity_keys(p_tenant text, p_value text, VARIADIC p_kinds text[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT ARRAY[medzen.index_key(p_value)] || array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
+  WHERE i.tenant = p_tenant AND i.kind = ANY (p_kinds) AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.identity_texts(p_line text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT ARRAY[e ->> 'patient', e #>> '{actor,id}', e #>> '{actor,onBehalfOf}', e #>> '{actor,name}', e #>> '{target,id}', e #>> '{source,ip}',
+    e #>> '{disclosure,recipient,name}', e #>> '{disclosure,recipient,address}']
+  FROM (SELECT replace(p_line, '\u0000', '\ufffd')::jsonb AS e) x
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
  RETURNS text
  LANGUAGE sql
@@ -2152,6 +2360,21 @@ CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
 RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
 
 CREATE OR REPLACE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT medzen.is_archive_held_by_name(p_first, p_end) OR EXISTS (
+    SELECT FROM medzen.legal_hold h
+    JOIN medzen.erasable_identity i ON i.tenant = h.tenant AND i.kind = 'patient'
+      AND medzen.index_key(i.value) = medzen.index_key(h.patient)
+    WHERE h.released_at IS NULL AND EXISTS (
+      SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id
+      WHERE e.tenant = h.tenant AND e.patient = i.pseudonym AND l.leaf_index >= p_first AND l.leaf_index < p_end))
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.is_archive_held_by_name(p_first bigint, p_end bigint)
  RETURNS boolean
  LANGUAGE sql
  STABLE
@@ -2199,6 +2422,28 @@ EXCEPTION
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.is_identity_held(p_tenant text, p_kind text, p_value text, p_pseudonyms text[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT EXISTS (
+    SELECT FROM medzen.legal_hold h
+    WHERE h.tenant = p_tenant AND h.released_at IS NULL AND (
+      p_kind = 'patient' AND (medzen.index_key(h.patient) = medzen.index_key(p_value) OR EXISTS (
+        SELECT FROM medzen.recording r WHERE r.tenant = h.tenant AND r.id = h.recording_id AND r.patient = p_value))
+      OR EXISTS (
+        SELECT FROM medzen.audit_event e
+        WHERE e.tenant = p_tenant AND e.patient = ANY (medzen.identity_keys(p_tenant, medzen.index_key(h.patient), 'patient')
+            || medzen.identity_keys(p_tenant, h.patient, 'patient'))
+          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))
+      OR EXISTS (
+        SELECT FROM medzen.audit_event e
+        WHERE e.tenant = p_tenant AND e.target_id = h.recording_id::text
+          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))))
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.is_plain_type(p_type oid, p_collation oid)
  RETURNS boolean
  LANGUAGE sql
@@ -2209,6 +2454,24 @@ AS $function$
       'timestamp', 'timestamptz', 'bytea']::regtype[])
     AND coalesce((SELECT c.collisdeterministic FROM pg_collation c WHERE c.oid = p_collation), true)
   FROM pg_type t WHERE t.oid = p_type
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored text, p_given text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
+BEGIN
+  RETURN p_stored = p_given
+    OR medzen.pseudonymize_event(p_tenant, p_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
+    AND NOT EXISTS (
+      SELECT FROM unnest(medzen.identity_texts(p_stored), medzen.identity_texts(p_given)) AS t (kept, said)
+      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
+      WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
+        THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE i.value IS DISTINCT FROM t.said END);
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.is_system_admin()
@@ -2347,6 +2610,43 @@ AS $function$
   END
   FROM medzen.job j CROSS JOIN LATERAL (SELECT medzen.scheduled_name(j.name, true) AS name) n
   ORDER BY j.name
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.keep_erasable(VARIADIC p_kinds text[] DEFAULT '{}'::text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_table text;
+BEGIN
+  IF NOT p_kinds <@ ARRAY['patient', 'user', 'name', 'ip', 'recipient'] OR array_position(p_kinds, NULL) IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_input', 'The kinds are patient, user, name, ip and recipient');
+  END IF;
+  SELECT min(t.tgrelid::regclass::text) INTO v_table
+  FROM pg_trigger t
+  WHERE t.tgfoid = 'medzen.audit_change'::regproc AND split_part(encode(t.tgargs, 'escape'), '\000', 2) = 'statement';
+  IF 'patient' = ANY (p_kinds) AND v_table IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_configuration',
+      format('%s is audited by statement, which keeps patients in clear: call audit_table with granularity patient', v_table));
+  END IF;
+  LOCK TABLE medzen.erasable_kind IN SHARE ROW EXCLUSIVE MODE;
+  DELETE FROM medzen.erasable_kind k WHERE k.kind <> ALL (p_kinds);
+  INSERT INTO medzen.erasable_kind (kind, since) SELECT DISTINCT k, medzen.now() FROM unnest(p_kinds) k ON CONFLICT DO NOTHING;
+  PERFORM medzen.record_event('config.change', 'update', p_target_type => 'erasable_identity',
+    p_detail => jsonb_build_object('kinds', to_jsonb(p_kinds)));
+  RETURN (SELECT count(*) FROM medzen.erasable_kind);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.known_pseudonym(p_tenant text, p_kind text, p_text text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN p_text ~ '^erasable:v1:[A-Za-z0-9_-]{43}$' THEN p_text
+    ELSE coalesce((medzen.pseudonyms_of(p_tenant, p_kind, p_text))[1], p_text) END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.latest_consents(p_tenant text, p_session_id text)
@@ -2940,11 +3240,27 @@ $function$;
 CREATE OR REPLACE FUNCTION medzen.open_event(p_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
- IMMUTABLE
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+  v_event jsonb := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_path text[];
+  v_value text;
 BEGIN
-  RETURN replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  IF position('erasable:v1:'::bytea IN p_body) > 0 THEN
+    FOR v_path IN SELECT string_to_array(p, ',') FROM unnest(ARRAY['actor,id', 'actor,onBehalfOf', 'actor,name', 'source,ip',
+      'disclosure,recipient,name', 'disclosure,recipient,address', 'target,id', 'patient']) p
+    LOOP
+      CONTINUE WHEN v_path = '{target,id}' AND NOT (coalesce(v_event #>> '{target,type}', '') IN ('patient', 'user')
+        OR coalesce(v_event #>> '{target,id}' = v_event ->> 'patient', false));
+      v_value := medzen.reveal(v_event ->> 'tenant', v_event #>> v_path);
+      IF v_value <> v_event #>> v_path THEN
+        v_event := jsonb_set(v_event, v_path, to_jsonb(v_value));
+      END IF;
+    END LOOP;
+  END IF;
+  RETURN v_event;
 EXCEPTION
   WHEN data_exception THEN RETURN NULL;
 END
@@ -3050,6 +3366,94 @@ BEGIN
   RETURN jsonb_build_object('status', 'placed');
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE STRICT
+RETURN ('erasable:v1:'::text || translate(rtrim(encode(medzen.hmac_sha256(p_salt, convert_to(((((('medzen.erasable.v1
+'::text || p_kind) || '
+'::text) || p_tenant) || '
+'::text) || p_value), 'UTF8'::name)), 'base64'::text), '='::text), '+/'::text, '-_'::text));
+
+CREATE OR REPLACE FUNCTION medzen.pseudonymize_event(p_tenant text, p_line text, p_kinds text[], p_how text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_line text := p_line;
+  v_hidden text;
+  v_event json;
+  v_on jsonb := (SELECT jsonb_object_agg(k, k) FROM unnest(p_kinds) k);
+  v_parts jsonb := '{}';
+  v_part record;
+  v_text text;
+BEGIN
+  IF strpos(p_line, '\u0000') > 0 THEN
+    -- No function of Postgres takes a NUL out of json: an escape that the text does not hold stands for it meanwhile.
+    SELECT min(h.escape) INTO v_hidden FROM (SELECT '\ue' || lpad(to_hex(n), 3, '0') AS escape FROM generate_series(0, 255) n) h
+    WHERE strpos(p_line, h.escape) = 0 AND strpos(p_line, ('"' || h.escape || '"')::json #>> '{}') = 0;
+    IF v_hidden IS NULL THEN
+      PERFORM medzen.fail('invalid_input', 'An audit event holds what cannot be told from a NUL');
+    END IF;
+    v_line := replace(p_line, '\u0000', v_hidden);
+  END IF;
+  v_event := v_line::json;
+  FOR v_part IN
+    SELECT p.name, v_event #> p.path AS object, p.kinds
+    FROM (VALUES
+      ('actor', '{actor}'::text[], jsonb_build_object('onBehalfOf', v_on -> 'user', 'name', v_on -> 'name')
+        || CASE WHEN v_event #>> '{actor,type}' = 'user' THEN jsonb_build_object('id', v_on -> 'user') ELSE '{}' END),
+      ('target', '{target}', jsonb_build_object('id', CASE
+        WHEN v_event #>> '{target,type}' = 'user' THEN v_on -> 'user'
+        WHEN v_event #>> '{target,type}' = 'patient' OR v_event #>> '{target,id}' = v_event ->> 'patient' THEN v_on -> 'patient' END)),
+      ('source', '{source}', jsonb_build_object('ip', v_on -> 'ip')),
+      ('recipient', '{disclosure,recipient}', jsonb_build_object('name', v_on -> 'recipient', 'address', v_on -> 'recipient')),
+      ('disclosure', '{disclosure}', '{}'),
+      ('', '{}', jsonb_build_object('patient', v_on -> 'patient'))) AS p (name, path, kinds)
+  LOOP
+    CONTINUE WHEN json_typeof(v_part.object) IS DISTINCT FROM 'object';
+    -- Only what lies in this object is put into it: no name occurs on two levels.
+    v_text := medzen.put_pseudonyms(p_tenant, v_part.object, v_part.kinds, CASE v_part.name
+      WHEN 'disclosure' THEN jsonb_build_object('recipient', v_parts -> 'recipient') WHEN '' THEN v_parts - 'recipient' ELSE '{}' END,
+      v_hidden, p_how);
+    IF v_text IS NULL THEN
+      RETURN NULL;
+    END IF;
+    v_parts := v_parts || jsonb_build_object(v_part.name, v_text);
+  END LOOP;
+  IF v_text IS NULL OR NOT v_parts ? '' THEN
+    PERFORM medzen.fail('invalid_input', 'Not an audit event');
+  END IF;
+  RETURN CASE WHEN v_hidden IS NULL THEN v_text ELSE replace(v_text, v_hidden, '\u0000') END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.pseudonymize_review()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    NEW.actor := medzen.known_pseudonym(NEW.tenant, 'user', NEW.actor);
+    NEW.patient := medzen.known_pseudonym(NEW.tenant, 'patient', NEW.patient);
+  END IF;
+  NEW.signed_by := medzen.known_pseudonym(NEW.tenant, 'user', NEW.signed_by);
+  RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
+  WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.purge_archive(p_tenant text, p_first text, p_end text, p_manifest_sha256 bytea, p_years integer, p_event_id text, p_event_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3104,6 +3508,53 @@ CREATE OR REPLACE FUNCTION medzen.purpose_of_person(p_patient text)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.put_pseudonyms(p_tenant text, p_object json, p_kinds jsonb, p_parts jsonb, p_hidden text, p_how text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_member record;
+  v_name text;
+  v_kind text;
+  v_value text;
+  v_pseudonym text;
+  v_salt bytea;
+  v_plain text := '';
+  v_put text := '';
+BEGIN
+  FOR v_member IN SELECT m.key, m.value FROM json_each(p_object) m LOOP
+    v_name := ',' || to_json(v_member.key)::text || ':';
+    v_plain := v_plain || v_name || v_member.value::text;
+    v_kind := p_kinds ->> v_member.key;
+    IF v_kind IS NOT NULL AND json_typeof(v_member.value) = 'string' AND v_member.value::text <> '""' THEN
+      v_value := v_member.value #>> '{}';
+      IF p_hidden IS NOT NULL THEN
+        -- A NUL becomes the replacement character, as in the columns: text cannot hold it. What only looked like one comes back.
+        v_value := replace(replace(v_value, ('"' || p_hidden || '"')::json #>> '{}', U&'\FFFD'), p_hidden, '\u0000');
+      END IF;
+      v_pseudonym := CASE WHEN p_how = 'mask' THEN '*' ELSE (medzen.pseudonyms_of(p_tenant, v_kind, v_value))[1] END;
+      IF v_pseudonym IS NULL THEN
+        IF p_how <> 'make' THEN
+          RETURN NULL;
+        END IF;
+        v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+        v_pseudonym := medzen.pseudonym_of(v_salt, p_tenant, v_kind, v_value);
+        INSERT INTO medzen.erasable_identity (tenant, pseudonym, kind, value, salt, made_at)
+        VALUES (p_tenant, v_pseudonym, v_kind, v_value, v_salt, medzen.now());
+      END IF;
+      v_put := v_put || v_name || '"' || v_pseudonym || '"';
+    ELSE
+      v_put := v_put || v_name || coalesce(p_parts ->> v_member.key, v_member.value::text);
+    END IF;
+  END LOOP;
+  IF '{' || substr(v_plain, 2) || '}' <> p_object::text THEN
+    PERFORM medzen.fail('invalid_input', 'An audit event is not canonical JSON');
+  END IF;
+  RETURN '{' || substr(v_put, 2) || '}';
+END
+$function$;
 
 CREATE OR REPLACE FUNCTION medzen.queue_reviews(p_tenant text, p_findings jsonb)
  RETURNS jsonb
@@ -3465,6 +3916,20 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.refuse_clear_rows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient') THEN
+    PERFORM medzen.fail('invalid_configuration',
+      'A table audited by statement keeps patients in clear: call audit_table with granularity patient');
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.refuse_person(p_action text, p_kind text, p_patient text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3634,12 +4099,37 @@ AS $function$
   SELECT count(*) FROM queued
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.reveal(p_tenant text, p_text text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = p_text), p_text)
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.reveal_identities(p_tenant text, p_pseudonyms text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF cardinality(p_pseudonyms) > 10000 THEN
+    PERFORM medzen.fail('invalid_input', 'At most 10000 pseudonyms are revealed at a time');
+  END IF;
+  RETURN (
+    SELECT coalesce(jsonb_object_agg(i.pseudonym, i.value), '{}') FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.pseudonym = ANY (p_pseudonyms));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.review_json(r medzen.review)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN (jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'rule', (r).rule, 'eventId', (r).event_id, 'leafIndex', ((r).leaf_index)::text, 'at', medzen.format_instant((r).at), 'actor', (r).actor, 'patient', (r).patient, 'queuedAt', medzen.format_instant((r).queued_at), 'signed', CASE WHEN ((r).signed_at IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).signed_at), 'by', (r).signed_by, 'outcome', (r).outcome, 'note', (r).note) ELSE NULL::jsonb END)) || CASE WHEN ((r).detail IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('detail', (r).detail) END);
+RETURN (jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'rule', (r).rule, 'eventId', (r).event_id, 'leafIndex', ((r).leaf_index)::text, 'at', medzen.format_instant((r).at), 'actor', medzen.reveal((r).tenant, (r).actor), 'patient', medzen.reveal((r).tenant, (r).patient), 'queuedAt', medzen.format_instant((r).queued_at), 'signed', CASE WHEN ((r).signed_at IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).signed_at), 'by', medzen.reveal((r).tenant, (r).signed_by), 'outcome', (r).outcome, 'note', (r).note) ELSE NULL::jsonb END)) || CASE WHEN ((r).detail IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('detail', (r).detail) END);
 
 CREATE OR REPLACE FUNCTION medzen.role_names(p_claim jsonb)
  RETURNS text[]
@@ -3799,6 +4289,32 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
+ RETURNS TABLE(id text, body bytea, identities text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
+    RETURN QUERY SELECT s.id, s.body, NULL::text FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
+      p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body)
+    FROM (
+      SELECT s.id, s.body
+      FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
+        unnest(medzen.identity_keys(p_tenant, p_actor, 'user')) AS a (key),
+        unnest(medzen.identity_keys(p_tenant, p_target_id, 'patient', 'user')) AS t (key),
+        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_action, p_outcome, p_purpose, p_target_type, t.key,
+          p_from, p_to) s
+      ORDER BY s.id COLLATE "C" DESC LIMIT p_limit) f
+    ORDER BY f.id COLLATE "C" DESC;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.search_written_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
  RETURNS TABLE(id text, body bytea)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -3883,7 +4399,7 @@ BEGIN
       'status', CASE WHEN v_review.sign_event::text = p_event_id THEN 'repeated' ELSE 'taken' END,
       'review', medzen.review_json(v_review));
   END IF;
-  IF v_event #>> '{actor,id}' = v_review.actor AND p_own IS NOT TRUE THEN
+  IF v_event #>> '{actor,id}' = medzen.reveal(p_tenant, v_review.actor) AND p_own IS NOT TRUE THEN
     RETURN jsonb_build_object('status', 'own');
   END IF;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
@@ -3979,7 +4495,13 @@ BEGIN
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
       (count(*) FILTER (WHERE a.outcome <> 'success'))::text
-    FROM (SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, x.* FROM access x) a
+    FROM (
+      SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
+        coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
+      FROM access x
+      LEFT JOIN medzen.erasable_identity u ON u.tenant = $1 AND u.pseudonym = x.actor
+      LEFT JOIN medzen.erasable_identity p ON p.tenant = $1 AND p.pseudonym = x.patient
+    ) a
     GROUP BY a.month, a.actor
     ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
     LIMIT $4
@@ -4513,6 +5035,14 @@ GRANT EXECUTE ON FUNCTION medzen.current_subject TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.current_tenant TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.current_tenant TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.current_tenant TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.erase_identity TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.erase_identity TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.find_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.finish_archive TO medzen_sequencer;
@@ -4590,6 +5120,10 @@ GRANT EXECUTE ON FUNCTION medzen.release_claim TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.release_claim TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.release_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.release_hold TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.save_decision TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.save_decision TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.search_events TO medzen_app;

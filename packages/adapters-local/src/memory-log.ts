@@ -106,6 +106,8 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
       if (found.cosignatures.has(key)) return { status: 'repeated' };
       if (found.cosignatures.size >= 64)
         throw new MedzenError('invalid_input', 'A checkpoint carries at most 64 cosignatures');
+      if (shown(found).checkpoint.length + line.length > 131_072)
+        throw new MedzenError('invalid_input', 'The checkpoint would be longer than readers look at');
       found.cosignatures.set(key, line);
       return { status: 'added' };
     },
@@ -132,8 +134,10 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
 
 /** By what two cosignatures are told to be of one key: its name and its id, the first 4 bytes. */
 function keyOfSignature(line: string): string {
-  const [, name, payload] = /^\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(line) ?? [];
-  if (name !== undefined && payload !== undefined && line.length <= 8192)
+  const [, name = '', payload] = /^\u2014 ([^+\p{White_Space}]+) ([A-Za-z0-9+/]+={0,2})\n$/u.exec(line) ?? [];
+  // As every reader of signed notes has it (C2SP signed-note), since one name that is not refuses the whole checkpoint.
+  const named = name !== '' && name.length <= 1024 && line.isWellFormed() && [...name].every((sign) => sign >= ' ');
+  if (named && payload !== undefined && line.length <= 8192)
     try {
       const bytes = fromBase64(payload);
       if (bytes.length > 4) return `${name} ${toHex(bytes.subarray(0, 4))}`;

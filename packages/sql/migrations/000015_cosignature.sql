@@ -17,14 +17,16 @@ SELECT medzen.permit_select('medzen_auditor', 'audit_cosignature');
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.audit_cosignature
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
--- What a line says it is signed with; NULL for what is no signature line of C2SP signed-note.
+-- What a line says it is signed with; NULL for what is no signature line of C2SP signed-note. As strict as a reader is: of one line that is
+-- none it refuses the whole checkpoint. No white space of Unicode's in a name, no plus, nothing below the space.
 CREATE FUNCTION medzen.cosignature_key(p_line text, OUT name text, OUT key_id bytea) RETURNS record
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_payload text;
 BEGIN
-  IF length(p_line) > 8192 OR p_line !~ '^\u2014 [^ +\n]+ [A-Za-z0-9+/]+={0,2}\n$' THEN
+  IF medzen.utf16_length(p_line) > 8192 OR medzen.utf16_length(split_part(p_line, ' ', 2)) > 1024 OR p_line COLLATE "C" !~
+    '^\u2014 [^+\u0001-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+ [A-Za-z0-9+/]+={0,2}\n$' THEN
     RETURN;
   END IF;
   v_payload := rtrim(split_part(p_line, ' ', 3), E'\n');
@@ -64,6 +66,10 @@ BEGIN
   IF (SELECT count(*) FROM medzen.audit_cosignature s WHERE s.size = p_size::bigint) >= 64 THEN
     PERFORM medzen.fail('invalid_input', 'A checkpoint carries at most 64 cosignatures');
   END IF;
+  IF (SELECT medzen.utf16_length(c.checkpoint || medzen.cosignatures(c.size) || p_line) FROM medzen.audit_checkpoint c
+      WHERE c.size = p_size::bigint) > 131072 THEN
+    PERFORM medzen.fail('invalid_input', 'The checkpoint would be longer than readers look at');
+  END IF;
   INSERT INTO medzen.audit_cosignature (size, name, key_id, line, added_at)
   VALUES (p_size::bigint, v_key.name, v_key.key_id, p_line, medzen.now());
   RETURN jsonb_build_object('status', 'added');
@@ -101,4 +107,4 @@ SELECT medzen.permit('medzen_sequencer', 'add_cosignature');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '110d1946bef970e3729d8d791fa5d836cdc64c354378361ef53ec44ab63267bf', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '23716322f66e38e84e61e6e65940398c82d7495ae70a91c0e5af7ef1302a1739', false);

@@ -117,9 +117,10 @@ export interface LogStore {
    * Adds a witness's cosignature to a committed checkpoint. Of each key the first one stays; the checkpoint itself never changes.
    *
    * @param size - of the checkpoint
-   * @param line - a C2SP signature line with its newline, ≤ 8192 characters; verified by the caller
+   * @param line - a C2SP signature line with its newline, ≤ 8192 characters, its key's name as C2SP signed-note has it; verified by the caller
    * @returns `added`; `repeated` when this key's is there; `unknown` when no checkpoint has this size
-   * @throws MedzenError `invalid_input` for what is no signature line, or past 64 cosignatures of one checkpoint; `store_unavailable`
+   * @throws MedzenError `invalid_input` for what is no signature line, or past 64 cosignatures or 131 072 characters of one checkpoint, with its
+   * cosignatures, which is as far as readers look; `store_unavailable`
    */
   addCosignature(size: number, line: string): Promise<{ readonly status: 'added' | 'repeated' | 'unknown' }>;
 

@@ -65,6 +65,8 @@ export function logStore(wire: Wire): LogStore {
     },
 
     async addCosignature(size, line) {
+      // On its way half a pair would become a character that was never signed.
+      if (!line.isWellFormed()) throw new MedzenError('invalid_input', 'Not a signature line');
       return statusIn(await root.call('add_cosignature', { size: String(whole(size)), line }), [
         'added',
         'repeated',

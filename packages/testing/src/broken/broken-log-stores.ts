@@ -192,6 +192,14 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
     addCosignature: (size, line) => good.addCosignature(size, line).catch(() => ({ status: 'repeated' as const })),
   })),
 
+  broken('cosigns_past_reading', 'takes cosignatures that nobody reads', 'cosign.readable', (good) => ({
+    addCosignature: (size, line) =>
+      good.addCosignature(size, line).catch((error: unknown) => {
+        if (line.length > 8000 && line.length < 8192) return { status: 'added' as const };
+        throw error;
+      }),
+  })),
+
   brokenArchive('whole_log', 'archives what is there, whatever the month', 'months', (good) => ({
     begin: async (maxLeaves) => {
       const row = await good.begin(maxLeaves);

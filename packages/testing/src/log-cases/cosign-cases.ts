@@ -74,12 +74,34 @@ export const cosignCases: readonly ContractCase<LogStoreContext>[] = [
       good.replace('\u2014', '-'),
       '\u2014 w1 AAAA\n',
       `\n${good}`,
+      // What the name of a key may not hold, and a reader would refuse the whole checkpoint for.
+      ...[...'\u0000\t\u001f\u0085\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000+ '].map((sign) =>
+        line(`w${sign}1`, 1, 7),
+      ),
+      line('w\ud8001', 1, 7),
+      line('w\udc00', 1, 7),
+      line('', 1, 7),
+      line('x'.repeat(1025), 1, 7),
+      line('\ud83d\udd11'.repeat(513), 1, 7),
     ])
       await rejects(log.addCosignature(1, text), 'invalid_input', JSON.stringify(text.slice(0, 20)));
     await rejects(log.addCosignature(1, line('x'.repeat(8200), 1, 7)), 'invalid_input', 'a line without end');
     same((await log.head()).checkpoint, commitOf([], events).checkpoint, 'head');
-    for (let i = 0; i < 64; i++) await log.addCosignature(1, line(`w${i}.example`, 1, 7));
+    const odd = ['w\u00e4.example', '\u007f', '\ud83d\udd11'.repeat(512), '\u200b'];
+    for (const name of odd)
+      same(await log.addCosignature(1, line(name, 1, 7)), { status: 'added' }, 'a name beyond ASCII');
+    for (let i = 0; i < 64 - odd.length; i++) await log.addCosignature(1, line(`w${i}.example`, 1, 7));
     await rejects(log.addCosignature(1, line('w64.example', 1, 7)), 'invalid_input', 'the 65th');
     same(await log.addCosignature(1, line('w3.example', 1, 7)), { status: 'repeated' }, 'a retry of one of the 64');
+  }),
+
+  define('cosign.readable', 'takes no more than a reader of the whole checkpoint looks at', async (tools) => {
+    const { log } = tools.stores;
+    await committed(tools, 1);
+    const long = (i: number): string => `\u2014 w${i}.example ${btoa('x'.repeat(6000))}\n`; // 8017 of 131 072 characters
+    for (let i = 0; i < 16; i++) await log.addCosignature(1, long(i));
+    await rejects(log.addCosignature(1, long(16)), 'invalid_input', 'past what is read');
+    same(await log.addCosignature(1, line('w17.example', 1, 7)), { status: 'added' }, 'what still fits');
+    holds(((await log.head()).checkpoint ?? '').length <= 131_072, 'the checkpoint is longer than what is read');
   }),
 ];
