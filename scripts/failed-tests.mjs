@@ -1,13 +1,32 @@
-// Prints the tests that failed, from vitest's JSON results, with the first lines of each message. Plain JavaScript: any Node runs it.
-import { readFileSync } from 'node:fs';
+// Reads vitest's JSON results: prints the tests that failed with the first lines of each message; with --files the files they stand in,
+// with --counts how many passed and failed; --merge <later> puts the files of a later run in the place of theirs. Plain JavaScript: any Node runs it, before anything is installed.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 
-const results = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-for (const file of results.testResults) {
-  const failed = file.assertionResults.filter((test) => test.status === 'failed');
-  if (file.status !== 'failed' && failed.length === 0) continue;
-  console.log(`${file.name}: ${file.status}${file.message ? `: ${file.message.slice(0, 2_000)}` : ''}`);
-  for (const test of failed) {
-    console.log(`  ${test.fullName} (${Math.round(test.duration ?? 0)} ms)`);
-    for (const message of test.failureMessages) console.log(message.slice(0, 3_000).replaceAll(/^/gm, '    '));
+const [path, ...options] = process.argv.slice(2).toReversed();
+const option = options.at(-1);
+const results = JSON.parse(readFileSync(path, 'utf8'));
+const failedIn = (file) => file.assertionResults.filter((test) => test.status === 'failed');
+const files = results.testResults.filter((file) => file.status === 'failed' || failedIn(file).length > 0);
+const indent = (text, by) => text.slice(0, 3_000).replaceAll(/^/gm, by);
+
+if (option === '--counts') {
+  // A file that fails outside its tests (an import, a hook) counts as one.
+  const broken = files.filter((file) => failedIn(file).length === 0).length;
+  console.log(results.numPassedTests, results.numFailedTests + broken);
+} else if (option === '--merge') {
+  const later = JSON.parse(readFileSync(options[0], 'utf8')).testResults;
+  results.testResults = results.testResults.map((file) => later.find(({ name }) => name === file.name) ?? file);
+  writeFileSync(path, JSON.stringify(results));
+} else if (option === '--files') {
+  for (const { name } of files) console.log(relative(process.cwd(), name));
+} else {
+  for (const file of files) {
+    console.log(relative(process.cwd(), file.name));
+    if (file.message) console.log(indent(file.message, '    '));
+    for (const test of failedIn(file)) {
+      console.log(`  ${test.fullName} (${Math.round(test.duration ?? 0)} ms)`);
+      for (const message of test.failureMessages) console.log(indent(message, '    '));
+    }
   }
 }

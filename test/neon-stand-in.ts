@@ -93,6 +93,8 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 async function listening(server: Server): Promise<number> {
+  // Idle connections stay: closed just as a slow test takes one up again, they would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The stand-in has no port');

@@ -56,6 +56,8 @@ export async function startPostgrest(options: PostgrestOptions): Promise<Postgre
       response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(body);
     });
   });
+  // Idle connections stay: closed just as a slow test takes one up again, they would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // it listens on TCP
   return {

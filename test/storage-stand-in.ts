@@ -79,6 +79,8 @@ export async function startStorage(options: StorageOptions): Promise<StorageStan
     const url = new URL(request.url ?? '/', 'http://stand-in');
     answer({ request, response, options, objects, undeletable, url }).catch(() => response.destroy());
   });
+  // Idle connections stay: closed just as a slow test takes one up again, they would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // it listens on TCP
   const stop = (): void => {
