@@ -5,6 +5,7 @@ import {
   brokenAuditStores,
   brokenConsentStores,
   brokenCursorStores,
+  brokenIdentityStores,
   brokenLogStores,
   brokenRateLimitStores,
   brokenRecordingStores,
@@ -12,6 +13,8 @@ import {
   type ContractCase,
   consentStoreCases,
   cursorStoreCases,
+  type IdentityStoreContext,
+  identityStoreCases,
   logStoreCases,
   rateLimitStoreCases,
   recordingStoreCases,
@@ -38,6 +41,11 @@ interface Contexts {
 export function putStores(carrier: CarrierName, contexts: Contexts): void {
   const capabilities = capabilitiesOf(carrier);
   const createContext = async (): Promise<Context> => contexts.create();
+  const createIdentityContext = async (): Promise<IdentityStoreContext> => {
+    const { keepErasable, ...context } = await createContext();
+    if (keepErasable === undefined) throw new Error(`Nothing switches the identities over ${carrier}`);
+    return { ...context, keepErasable };
+  };
   const put = <C extends object>(
     cases: readonly ContractCase<C>[],
     broken: readonly BrokenStore<C>[],
@@ -53,6 +61,7 @@ export function putStores(carrier: CarrierName, contexts: Contexts): void {
       ...put(logStoreCases, brokenLogStores, createContext),
       ...put(cursorStoreCases, brokenCursorStores, createContext),
       ...put(reviewStoreCases, brokenReviewStores, createContext),
+      ...put(identityStoreCases, brokenIdentityStores, createIdentityContext),
       ...put(consentStoreCases, brokenConsentStores, createContext),
       ...put(recordingStoreCases, brokenRecordingStores, createContext),
       ...put(rateLimitStoreCases, brokenRateLimitStores, createContext),

@@ -39,6 +39,8 @@ export async function fillTables(owner: pg.Client): Promise<void> {
       INSERT INTO medzen.audit_leaf VALUES (ascii('${call}'), '${id}');
       INSERT INTO medzen.review (tenant, id, rule, event_id, leaf_index, at, actor, patient, queued_at)
       VALUES ('${tenant}', repeat('0', 63) || '${call}', 'break-glass', '${id}', ascii('${call}'), now(), '${provider}', '${patient}', now());
+      INSERT INTO medzen.erasable_identity
+      VALUES ('${tenant}', 'erasable:v1:' || repeat('-', 42) || '${call}', 'patient', '${patient}', sha256(''), now());
       INSERT INTO medzen.audit_rows VALUES ('${id}', '{1}', '{${patient}}')`);
     for (const [position, person] of [patient, provider].entries())
       await owner.query(`
@@ -50,6 +52,7 @@ export async function fillTables(owner: pg.Client): Promise<void> {
   await owner.query(`
     INSERT INTO medzen.audit_tile VALUES (0, 0, sha256(''));
     INSERT INTO medzen.archive_manifest VALUES (0, 1, now(), gen_random_uuid(), now());
+    INSERT INTO medzen.erasable_kind VALUES ('name', now());
     INSERT INTO medzen.tail_cursor VALUES ('siem', 1, now());
     INSERT INTO medzen.audit_checkpoint VALUES (1, sha256(''), 'checkpoint', now());
     INSERT INTO medzen.audit_cosignature VALUES (1, 'witness', '\\x00000000', 'line', now())`);

@@ -69,6 +69,8 @@ const expected: Readonly<Record<string, { label: string; kind: keyof typeof kind
   audit_tile: { label: "'*'", kind: 'tree', auditorRole: '*' },
   consent: { label: "session_id || ':' || participant", kind: 'consents' },
   consent_session: { label: 'session_id', kind: 'admins' },
+  erasable_identity: { label: 'right(pseudonym, 1)', kind: 'nobody' },
+  erasable_kind: { label: "'*'", kind: 'nobody' },
   directory: { label: "'*'", kind: 'nobody', auditorRole: '' },
   job: { label: "'*'", kind: 'nobody' },
   legal_hold: { label: 'id', kind: 'admins', auditorRole: 'a b c' },

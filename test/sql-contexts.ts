@@ -194,7 +194,9 @@ export async function openTransaction(db: PGlite): Promise<{
 /** Everything that an owner of the database does: empties it, moves its clock, looks into it, damages it. */
 export async function sharedContext(
   owner: SqlClient,
-): Promise<Pick<StoreContext<keyof Stores>, 'scope' | 'otherScope' | 'clock' | 'advance' | 'reader' | 'damage'>> {
+): Promise<
+  Pick<StoreContext<keyof Stores>, 'scope' | 'otherScope' | 'clock' | 'advance' | 'reader' | 'damage' | 'keepErasable'>
+> {
   await empty(owner);
   const clock = fakeClock();
   const set = (): Promise<unknown> =>
@@ -217,6 +219,11 @@ export async function sharedContext(
         const { rows } = await owner.query('SELECT body FROM medzen.audit_event WHERE id = $1', [id]);
         return rows.map((row) => Uint8Array.from((row as { body: Uint8Array }).body)); // one column of bytea
       },
+    },
+    // Without the event that keep_erasable writes: the cases count events.
+    async keepErasable(kinds) {
+      await owner.query('DELETE FROM medzen.erasable_kind');
+      await owner.query('INSERT INTO medzen.erasable_kind SELECT unnest($1::text[]), medzen.now()', [[...kinds]]);
     },
     async damage(id, body) {
       await unguarded(owner, () =>

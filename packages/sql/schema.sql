@@ -486,6 +486,7 @@ CREATE TRIGGER consent_stops_recording AFTER INSERT ON medzen.consent FOR EACH R
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.consent_session FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER guard_identity BEFORE DELETE OR UPDATE ON medzen.erasable_identity FOR EACH ROW EXECUTE FUNCTION medzen.guard_identity();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_identity FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_kind FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.job FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW EXECUTE FUNCTION medzen.guard_legal_hold();
 CREATE TRIGGER legal_hold_no_delete BEFORE DELETE OR TRUNCATE ON medzen.legal_hold FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -695,10 +696,10 @@ DECLARE
   v_stored text;
   v_at int;
 BEGIN
-  SELECT array_agg(k.kind) INTO v_kinds FROM medzen.erasable_kind k;
-  IF v_kinds IS NULL AND NOT EXISTS (SELECT FROM medzen.erasable_identity) THEN
+  IF NOT (EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity)) THEN
     RETURN medzen.append_written_events(p_tenant, p_ids, p_bodies);
   END IF;
+  SELECT array_agg(k.kind) INTO v_kinds FROM medzen.erasable_kind k;
   PERFORM medzen.check_tenant(p_tenant);
   v_lines := string_to_array(p_bodies, E'\n');
   IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE OR cardinality(v_lines) IS DISTINCT FROM cardinality(p_ids) THEN

@@ -5,19 +5,26 @@ import {
   type AuditPage,
   type AuditQuery,
   type AuditStore,
+  canonicalize,
+  type ErasableKind,
   equalBytes,
   MedzenError,
+  maxEventBytes,
+  openEvent,
   openSealedEvent,
+  revealIdentities,
   type Scope,
   type SealedEvent,
   type SummaryQuery,
 } from '@medzen/core';
+import type { IdentityTable } from './memory-identities.ts';
 import { summarizeAccess } from './summarize-access.ts';
 
 /** One stored event, with the members that searches look at. */
 interface EventRow {
   readonly tenant: string;
   readonly id: string;
+  /** As it is stored: with pseudonyms. */
   readonly event: AuditEvent;
   /** When the store took it, in milliseconds. */
   readonly writtenAt: number;
@@ -43,7 +50,7 @@ export interface EventTable {
 }
 
 /** @param now - milliseconds of the store's clock */
-export function createEventTable(now: () => number): EventTable {
+export function createEventTable(now: () => number, identities: IdentityTable): EventTable {
   const rows = new Map<string, EventRow>();
   const pending = new Map<string, EventRow>();
   const byTenant = new Map<string, EventRow[]>();
@@ -59,6 +66,16 @@ export function createEventTable(now: () => number): EventTable {
     list.splice(place, 0, row);
   };
 
+  /** A retry brings the event as it was sealed; what is stored of it has pseudonyms. */
+  const wasMadeOf = ({ tenant, event, body: stored }: EventRow, body: Uint8Array): boolean => {
+    if (stored === undefined || !equalBytes(stored, encoder.encode(canonicalize(event)))) return false;
+    try {
+      return identities.isSame(tenant, event, openEvent(body));
+    } catch {
+      return false; // no event
+    }
+  };
+
   return {
     rows,
     pending,
@@ -67,26 +84,35 @@ export function createEventTable(now: () => number): EventTable {
         throw new MedzenError('invalid_input', 'An append takes 1 to 1000 events');
       const writtenAt = now();
       const fresh = new Map<string, EventRow>();
+      const given = new Map<string, Uint8Array>();
+      const draft = identities.begin(scope.tenant);
       for (const { id, body } of events) {
-        const known = rows.get(id) ?? fresh.get(id);
-        if (known !== undefined) {
-          if (known.body !== undefined && equalBytes(known.body, body)) continue;
+        const twice = given.get(id);
+        if (twice !== undefined && equalBytes(twice, body)) continue;
+        const known = rows.get(id);
+        if (known !== undefined || twice !== undefined) {
+          if (known?.body !== undefined && (equalBytes(known.body, body) || wasMadeOf(known, body))) continue;
           throw new MedzenError('audit_conflict', 'An audit event with this id and other content exists');
         }
-        const event = openSealedEvent(scope, { id, body });
-        fresh.set(id, { tenant: scope.tenant, id, event, writtenAt, body: body.slice() });
+        const event = draft.pseudonymize(openSealedEvent(scope, { id, body }));
+        const stored = identities.kinds.size === 0 ? body.slice() : encoder.encode(canonicalize(event));
+        if (stored.length > maxEventBytes)
+          throw new MedzenError('invalid_input', 'An audit event with its pseudonyms is too large');
+        given.set(id, body);
+        fresh.set(id, { tenant: scope.tenant, id, event, writtenAt, body: stored });
       }
       const inOrder = [...fresh.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       return () => {
+        draft.commit();
         for (const row of inOrder) insert(row);
         return inOrder.length;
       };
     },
-    search: (scope, query) => search(byTenant.get(scope.tenant) ?? [], scope, query),
+    search: (scope, query) => search(byTenant.get(scope.tenant) ?? [], scope, query, identities),
     summarize: (scope, query) => {
       const events = (byTenant.get(scope.tenant) ?? []).filter(({ body }) => body !== undefined);
       return summarizeAccess(
-        events.map(({ event }) => event),
+        events.map(({ tenant, event }) => revealIdentities(event, identities.revealed(tenant, event))),
         query,
       );
     },
@@ -99,7 +125,14 @@ export function createEventTable(now: () => number): EventTable {
 
 const cursorPattern = /^([a-z0-9_-]+):([0-9a-f-]{36})$/;
 
-function search(list: readonly EventRow[], scope: Scope, query: AuditQuery): AuditPage {
+const encoder = new TextEncoder();
+
+function search(
+  list: readonly EventRow[],
+  scope: Scope,
+  query: AuditQuery,
+  { keysOf, revealed }: IdentityTable,
+): AuditPage {
   const limit = query.limit ?? 100;
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
     throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
@@ -113,29 +146,42 @@ function search(list: readonly EventRow[], scope: Scope, query: AuditQuery): Aud
       throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
     before = id;
   }
+  const keys = (value: string | undefined, ...kinds: ErasableKind[]): ReadonlySet<string> | undefined =>
+    value === undefined ? undefined : new Set(kinds.flatMap((kind) => keysOf(scope.tenant, kind, value)));
+  const sought = {
+    patient: keys(query.patient, 'patient'),
+    actor: keys(query.actor, 'user'),
+    target: keys(query.targetId, 'patient', 'user'),
+  };
   const found: EventRow[] = [];
   for (let i = list.length - 1; i >= 0 && found.length <= limit; i--) {
     const row = list[i];
     if (row?.body === undefined || (before !== undefined && row.id >= before)) continue;
-    if (matches(row.event, query)) found.push(row);
+    if (matches(row.event, query, sought)) found.push(row);
   }
   const page = found.slice(0, limit);
   const last = page.at(-1);
+  const named = Object.assign({}, ...page.map(({ tenant, event }) => revealed(tenant, event)));
   return {
     events: page.map(({ id, body }) => ({ id, body: body?.slice() ?? new Uint8Array() })),
+    ...(Object.keys(named).length > 0 ? { identities: named } : {}),
     ...(found.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${last.id}` } : {}),
   };
 }
 
-function matches(event: AuditEvent, query: AuditQuery): boolean {
+function matches(
+  event: AuditEvent,
+  query: AuditQuery,
+  sought: { readonly [member in 'patient' | 'actor' | 'target']: ReadonlySet<string> | undefined },
+): boolean {
   return (
-    (query.patient === undefined || event.patient === query.patient) &&
-    (query.actor === undefined || event.actor.id === query.actor) &&
+    sought.patient?.has(event.patient ?? '') !== false &&
+    sought.actor?.has(event.actor.id) !== false &&
     (query.action === undefined || event.action === query.action) &&
     (query.outcome === undefined || event.outcome === query.outcome) &&
     (query.purpose === undefined || event.purpose === query.purpose) &&
     (query.targetType === undefined || event.target?.type === query.targetType) &&
-    (query.targetId === undefined || event.target?.id === query.targetId) &&
+    sought.target?.has(event.target?.id ?? '') !== false &&
     (query.from === undefined || Date.parse(event.at) >= query.from.getTime()) &&
     (query.to === undefined || Date.parse(event.at) < query.to.getTime())
   );

@@ -1,5 +1,14 @@
-import { type Clock, MedzenError, openEvent, type Review, type ReviewFinding, type ReviewStore } from '@medzen/core';
+import {
+  type Clock,
+  type ErasableKind,
+  MedzenError,
+  openEvent,
+  type Review,
+  type ReviewFinding,
+  type ReviewStore,
+} from '@medzen/core';
 import type { EventTable } from './memory-audit.ts';
+import type { IdentityTable } from './memory-identities.ts';
 
 interface Row {
   readonly tenant: string;
@@ -7,11 +16,23 @@ interface Row {
   readonly review: Review;
 }
 
-/** The queue in memory. @param events - where the events of sign-offs go */
-export function memoryReviews(events: EventTable, clock: Clock): ReviewStore {
+/** The queue in memory, with pseudonyms where the log has them. @param events - where the events of sign-offs go */
+export function memoryReviews(events: EventTable, clock: Clock, identities: IdentityTable): ReviewStore {
   const rows = new Map<string, Row>();
   const keyOf = (tenant: string, id: string): string => `${tenant}:${id}`;
   const now = (): string => clock.now().toISOString();
+  /** The pseudonym, where there is one; a finding may already hold it. */
+  const asStored = (tenant: string, kind: ErasableKind, text: string): string =>
+    identities.keysOf(tenant, kind, text).at(-1) ?? text;
+  const shown = ({ tenant, review }: Row): Review => {
+    const { actor, patient, signed, ...rest } = structuredClone(review);
+    return {
+      ...rest,
+      actor: identities.reveal(tenant, actor),
+      ...(patient === undefined ? {} : { patient: identities.reveal(tenant, patient) }),
+      ...(signed === undefined ? {} : { signed: { ...signed, by: identities.reveal(tenant, signed.by) } }),
+    };
+  };
 
   return {
     queue: async ({ tenant }, findings) => {
@@ -21,7 +42,12 @@ export function memoryReviews(events: EventTable, clock: Clock): ReviewStore {
       for (const finding of findings) {
         const key = keyOf(tenant, finding.id);
         if (rows.has(key)) continue;
-        rows.set(key, { tenant, review: { ...structuredClone(finding), queuedAt: now() } });
+        const stored = {
+          ...structuredClone(finding),
+          actor: asStored(tenant, 'user', finding.actor),
+          ...(finding.patient === undefined ? {} : { patient: asStored(tenant, 'patient', finding.patient) }),
+        };
+        rows.set(key, { tenant, review: { ...stored, queuedAt: now() } });
         queued++;
       }
       return { queued };
@@ -35,10 +61,9 @@ export function memoryReviews(events: EventTable, clock: Clock): ReviewStore {
       const found = [...rows.values()]
         .filter((row) => row.tenant === tenant && (rule === undefined || row.review.rule === rule))
         .filter(({ review }) => state === 'all' || (state === 'signed') === (review.signed !== undefined))
-        .map(({ review }) => review)
-        .filter((review) => after === undefined || compare(review, after) > 0)
-        .sort(compare);
-      const reviews = found.slice(0, limit).map((review) => structuredClone(review));
+        .filter(({ review }) => after === undefined || compare(review, after) > 0)
+        .sort((a, b) => compare(a.review, b.review));
+      const reviews = found.slice(0, limit).map(shown);
       const last = reviews.at(-1);
       const more = found.length > limit && last !== undefined;
       return { reviews, ...(more ? { cursor: `${tenant}:${last.leafIndex}:${last.id}` } : {}) };
@@ -55,14 +80,15 @@ export function memoryReviews(events: EventTable, clock: Clock): ReviewStore {
       if (row.review.signed !== undefined)
         return {
           status: row.signEvent === event.id ? 'repeated' : 'taken',
-          review: structuredClone(row.review),
+          review: shown(row),
         };
-      if (actor.id === row.review.actor && own !== true) return { status: 'own' };
+      if (actor.id === identities.reveal(row.tenant, row.review.actor) && own !== true) return { status: 'own' };
       events.plan(scope, [event])();
-      const signed = { at: now(), by: actor.id, outcome, ...(note === undefined ? {} : { note }) };
-      const review = { ...row.review, signed };
-      rows.set(keyOf(scope.tenant, id), { ...row, signEvent: event.id, review });
-      return { status: 'signed', review: structuredClone(review) };
+      const by = asStored(scope.tenant, 'user', actor.id);
+      const signed = { at: now(), by, outcome, ...(note === undefined ? {} : { note }) };
+      const next = { ...row, signEvent: event.id, review: { ...row.review, signed } };
+      rows.set(keyOf(scope.tenant, id), next);
+      return { status: 'signed', review: shown(next) };
     },
   };
 }

@@ -20,6 +20,7 @@ function createContext(): Context {
       eventsFor: async (id) => inspect.eventsFor(id),
     },
     damage: async (id, body) => inspect.damage(id, body),
+    keepErasable: async (kinds) => inspect.keepErasable(kinds),
   };
 }
 

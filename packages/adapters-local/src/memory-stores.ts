@@ -1,8 +1,9 @@
-import { type Clock, type Stores, systemClock } from '@medzen/core';
+import { type Clock, type ErasableKind, type Random, type Stores, systemClock, systemRandom } from '@medzen/core';
 import { createLeafTable, memoryArchive } from './memory-archive.ts';
 import { createEventTable, memoryAudit } from './memory-audit.ts';
 import { createConsentTable } from './memory-consents.ts';
 import { memoryCursors } from './memory-cursors.ts';
+import { createIdentityTable, memoryIdentities } from './memory-identities.ts';
 import { type MemoryLimitsOptions, memoryLimits } from './memory-limits.ts';
 import { memoryLog } from './memory-log.ts';
 import { requestStops } from './memory-recordings/claims.ts';
@@ -14,6 +15,10 @@ import { memoryReviews } from './memory-reviews.ts';
 export interface MemoryStoresOptions {
   /** For leases and limits; the machine's own when absent. */
   readonly clock?: Clock;
+  /** Which identities the audit log holds as pseudonyms, so that they can be erased; none when absent. */
+  readonly erasable?: readonly ErasableKind[];
+  /** Gives the salts of pseudonyms. */
+  readonly random?: Random;
   /** Bounds of the rate limit store. */
   readonly limits?: Omit<MemoryLimitsOptions, 'clock'>;
 }
@@ -26,6 +31,8 @@ export interface MemoryInspector {
   eventsFor(id: string): readonly Uint8Array[];
   /** Overwrites a stored event's body; `undefined` removes it. What was sequenced stays sequenced. */
   damage(id: string, body: Uint8Array | undefined): void;
+  /** Switches the kinds whose identities become pseudonyms from now on. */
+  keepErasable(kinds: readonly ErasableKind[]): void;
 }
 
 /** All stores, over one memory. */
@@ -53,17 +60,21 @@ export interface MemoryStores extends Stores {
 export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
   const clock = options.clock ?? systemClock;
   const now = (): number => clock.now().getTime();
-  const events = createEventTable(now);
+  const identities = createIdentityTable(options.erasable ?? [], options.random ?? systemRandom);
+  const events = createEventTable(now, identities);
   const consents = createConsentTable(events, (...withdrawal) => requestStops(recordings, ...withdrawal));
   const leaves = createLeafTable();
   const recordings: RecordingTables = createRecordingTables(events, consents, now);
   const log = memoryLog(events, now, leaves);
+  const isEventHeld = (tenant: string, patient: string | undefined, target: string | undefined): boolean =>
+    isHeld(recordings, tenant, patient === undefined ? undefined : identities.reveal(tenant, patient), target);
   return {
     audit: memoryAudit(events),
     log,
-    archive: memoryArchive({ leaves, events, now, isHeld: (...about) => isHeld(recordings, ...about) }),
+    archive: memoryArchive({ leaves, events, now, isHeld: isEventHeld }),
     cursors: memoryCursors(log),
-    reviews: memoryReviews(events, clock),
+    reviews: memoryReviews(events, clock, identities),
+    identities: memoryIdentities({ identities, events, now, isHeld: isEventHeld }),
     consents: consents.port,
     recordings: memoryRecordings(recordings),
     limits: memoryLimits({ ...options.limits, clock }),
@@ -78,6 +89,10 @@ export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
         return body === undefined ? [] : [body.slice()];
       },
       damage: events.damage,
+      keepErasable: (kinds) => {
+        identities.kinds.clear();
+        for (const kind of kinds) identities.kinds.add(kind);
+      },
     },
   };
 }

@@ -1,5 +1,6 @@
 export * from './audit/audit-event.ts';
 export * from './audit/draft-event.ts';
+export * from './audit/erasable-identity.ts';
 export * from './audit/open-sealed-event.ts';
 export * from './audit/seal-event.ts';
 export * from './canonical-json.ts';
@@ -14,6 +15,7 @@ export * from './ports/archive-store.ts';
 export * from './ports/audit-store.ts';
 export * from './ports/consent-store.ts';
 export * from './ports/cursor-store.ts';
+export * from './ports/identity-store.ts';
 export * from './ports/log-store.ts';
 export * from './ports/object-store.ts';
 export * from './ports/rate-limit-store.ts';

@@ -4,6 +4,7 @@ import { archiveStore } from './stores/archive.ts';
 import { auditStore } from './stores/audit.ts';
 import { consentStore } from './stores/consents.ts';
 import { cursorStore } from './stores/cursors.ts';
+import { identityStore } from './stores/identities.ts';
 import { rateLimitStore } from './stores/limits.ts';
 import { logStore } from './stores/log.ts';
 import { recordingStore } from './stores/recordings.ts';
@@ -29,6 +30,7 @@ export function sqlStores(wire: Wire): Stores {
     archive: archiveStore(checked),
     cursors: cursorStore(checked),
     reviews: reviewStore(checked),
+    identities: identityStore(checked),
     consents: consentStore(checked),
     recordings: recordingStore(checked),
     limits: rateLimitStore(checked),

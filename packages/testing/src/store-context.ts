@@ -1,4 +1,4 @@
-import type { Clock, Scope, Stores } from '@medzen/core';
+import type { Clock, ErasableKind, Scope, Stores } from '@medzen/core';
 
 /** Looks at the database directly, past the stores: what is really there, of every tenant. */
 export interface EventReader {
@@ -37,6 +37,8 @@ export interface StoreContext<Need extends keyof Stores> {
   transaction?(): Promise<HostTransaction<Need>>;
   /** Overwrites a stored event's body (or removes the row, for `undefined`) as an owner of the database could. Capability `direct-write`. */
   damage?(eventId: string, body: Uint8Array | undefined): Promise<void>;
+  /** Switches the kinds of identities that become pseudonyms, as an owner of the database does; at first none do. For `identityStoreCases`. */
+  keepErasable?(kinds: readonly ErasableKind[]): Promise<void>;
   /** Makes the database unreachable until the returned function is called. Capability `outage`. */
   outage?(): Promise<() => Promise<void>>;
   /** Called by the runner after the case, whatever came of it. */
@@ -49,6 +51,9 @@ export type AuditStoreContext = StoreContext<'audit'>;
 export type LogStoreContext = StoreContext<'audit' | 'log' | 'archive'>;
 /** For `cursorStoreCases`. */
 export type CursorStoreContext = StoreContext<'audit' | 'log' | 'cursors'>;
+/** For `identityStoreCases`. */
+export type IdentityStoreContext = StoreContext<'audit' | 'identities' | 'recordings'> &
+  Required<Pick<StoreContext<'identities'>, 'keepErasable'>>;
 /** For `reviewStoreCases`. */
 export type ReviewStoreContext = StoreContext<'audit' | 'reviews'>;
 /** For `consentStoreCases`. */

@@ -58,6 +58,7 @@ export type AuditAction =
   | 'request.denied'
   | 'rate_limit.exceeded'
   | 'config.change'
+  | 'identity.erase'
   | (string & {});
 
 /** Who did it. */

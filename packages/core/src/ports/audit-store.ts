@@ -17,8 +17,12 @@ export type AppendResult =
   /** Becomes durable when the host commits, and vanishes when it rolls back. */
   | { readonly status: 'pending-commit' };
 
-/** What to look for. Every given field must match. */
+/** What to look for. Every given field must match. Identities in clear, also where the log holds pseudonyms. */
 export interface AuditQuery {
+  /**
+   * Whose PHI it is. A store that records writes in bulk by itself (`audit_table` in Postgres) finds such an event by each patient whose rows
+   * it touched, though it names none. What comes through `append` is found by the patient that it names.
+   */
   readonly patient?: string;
   readonly actor?: string;
   readonly action?: string;
@@ -39,6 +43,8 @@ export interface AuditQuery {
 /** One page of events, newest first (by id). */
 export interface AuditPage {
   readonly events: readonly SealedEvent[];
+  /** What the pseudonyms in these events stand for (see `IdentityStore`); absent when there are none, or all were erased. */
+  readonly identities?: Readonly<Record<string, string>>;
   /** Absent on the last page. */
   readonly cursor?: string;
 }

@@ -2,6 +2,7 @@ import type { ArchiveStore } from './archive-store.ts';
 import type { AuditStore } from './audit-store.ts';
 import type { ConsentStore } from './consent-store.ts';
 import type { CursorStore } from './cursor-store.ts';
+import type { IdentityStore } from './identity-store.ts';
 import type { LogStore } from './log-store.ts';
 import type { RateLimitStore } from './rate-limit-store.ts';
 import type { RecordingStore } from './recording-store.ts';
@@ -18,6 +19,8 @@ export interface Stores {
   readonly cursors: CursorStore;
   /** What somebody has to look at. */
   readonly reviews: ReviewStore;
+  /** Who is meant where the log holds pseudonyms. */
+  readonly identities: IdentityStore;
   readonly consents: ConsentStore;
   readonly recordings: RecordingStore;
   readonly limits: RateLimitStore;

@@ -14,6 +14,7 @@ import {
   type WireValue,
 } from '@medzen/core';
 import { bytesIn, integerIn, textIn } from '../row.ts';
+import { identitiesIn } from './identities.ts';
 
 /** The audit log's writing and searching side, over `append_events` and `search_events`. */
 export function auditStore(wire: Wire): AuditStore {
@@ -40,9 +41,15 @@ export function auditStore(wire: Wire): AuditStore {
         limit: limit + 1,
         ...restrictions(scope, query),
       });
-      const events = rows.slice(0, limit).map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
+      const shown = rows.slice(0, limit);
+      const events = shown.map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
+      const identities = identitiesIn(shown);
       const last = events.at(-1);
-      return rows.length > limit && last !== undefined ? { events, cursor: `${scope.tenant}:${last.id}` } : { events };
+      return {
+        events,
+        ...(Object.keys(identities).length === 0 ? {} : { identities }),
+        ...(rows.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${last.id}` } : {}),
+      };
     },
 
     async summarize(scope: Scope, query: SummaryQuery): Promise<AccessSummary> {

@@ -1,0 +1,645 @@
+-- Identities that can be erased: where the log names a person it holds a pseudonym, and what that stands for is kept here, apart. Whoever
+-- writes an event, the library or a trigger, writes it through append_events, which does it: so all agree on what is switched on.
+--
+-- A pseudonym is an HMAC under 32 random bytes made for this one value. Once value and salt are gone, no guess can be confirmed, while
+-- every leaf, proof and copy of the log stays what it was.
+
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- ---- what is kept
+
+-- The kinds whose identities become pseudonyms from now on; none at first. See keep_erasable.
+CREATE TABLE medzen.erasable_kind (
+  kind text COLLATE "C" PRIMARY KEY CHECK (kind IN ('patient', 'user', 'name', 'ip', 'recipient')),
+  since timestamptz NOT NULL
+);
+ALTER TABLE medzen.erasable_kind ENABLE ROW LEVEL SECURITY;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_kind
+  FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+
+-- Not unique by value: a value that two transactions meet at the same time gets a pseudonym from each. A unique index would let the one wait
+-- until the other's host commits, for ever when it is the same host that waits for both; and a deadlock is one transaction further.
+CREATE TABLE medzen.erasable_identity (
+  tenant text COLLATE "C" NOT NULL,
+  pseudonym text COLLATE "C" NOT NULL CHECK (pseudonym ~ '^erasable:v1:[A-Za-z0-9_-]{43}$'),
+  kind text COLLATE "C" NOT NULL CHECK (kind IN ('patient', 'user', 'name', 'ip', 'recipient')),
+  value text COLLATE "C" NOT NULL CHECK (value <> ''),
+  -- With it, who may read the value can show that a pseudonym in the log is this value's.
+  salt bytea NOT NULL CHECK (octet_length(salt) = 32),
+  made_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant, pseudonym)
+);
+CREATE INDEX erasable_identity_value ON medzen.erasable_identity (tenant, kind, medzen.index_key(value));
+ALTER TABLE medzen.erasable_identity ENABLE ROW LEVEL SECURITY;
+
+-- An identity never changes, and goes only together with the event that says so.
+CREATE FUNCTION medzen.guard_identity() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.tenant = OLD.tenant AND e.action = 'identity.erase' AND e.target_type = 'identity' AND e.xid = pg_current_xact_id_if_assigned()
+  ) THEN
+    RETURN OLD;
+  END IF;
+  PERFORM medzen.fail('forbidden', format('%s of %s is not allowed: erase_identity() erases', TG_OP, TG_TABLE_NAME));
+END
+$$;
+CREATE TRIGGER guard_identity BEFORE UPDATE OR DELETE ON medzen.erasable_identity
+  FOR EACH ROW EXECUTE FUNCTION medzen.guard_identity();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_identity
+  FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+
+-- ---- the switch
+-- For the owner: names the kinds to keep erasable from now on, and no others; without any it is off. Recorded as config.change. Events that
+-- are there already keep what they say. Refused while a table is audited by statement: audit_rows and the hash in the event name patients.
+CREATE FUNCTION medzen.keep_erasable(VARIADIC p_kinds text[] DEFAULT '{}') RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_table text;
+BEGIN
+  IF NOT p_kinds <@ ARRAY['patient', 'user', 'name', 'ip', 'recipient'] OR array_position(p_kinds, NULL) IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_input', 'The kinds are patient, user, name, ip and recipient');
+  END IF;
+  SELECT min(t.tgrelid::regclass::text) INTO v_table
+  FROM pg_trigger t
+  WHERE t.tgfoid = 'medzen.audit_change'::regproc AND split_part(encode(t.tgargs, 'escape'), '\000', 2) = 'statement';
+  IF 'patient' = ANY (p_kinds) AND v_table IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_configuration',
+      format('%s is audited by statement, which keeps patients in clear: call audit_table with granularity patient', v_table));
+  END IF;
+  LOCK TABLE medzen.erasable_kind IN SHARE ROW EXCLUSIVE MODE;
+  DELETE FROM medzen.erasable_kind k WHERE k.kind <> ALL (p_kinds);
+  INSERT INTO medzen.erasable_kind (kind, since) SELECT DISTINCT k, medzen.now() FROM unnest(p_kinds) k ON CONFLICT DO NOTHING;
+  PERFORM medzen.record_event('config.change', 'update', p_target_type => 'erasable_identity',
+    p_detail => jsonb_build_object('kinds', to_jsonb(p_kinds)));
+  RETURN (SELECT count(*) FROM medzen.erasable_kind);
+END
+$$;
+
+CREATE FUNCTION medzen.erasable_kinds() RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(jsonb_agg(k.kind ORDER BY k.kind), '[]') FROM medzen.erasable_kind k
+$$;
+
+-- What a table audited by statement would write of patients, in clear.
+CREATE FUNCTION medzen.refuse_clear_rows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient') THEN
+    PERFORM medzen.fail('invalid_configuration',
+      'A table audited by statement keeps patients in clear: call audit_table with granularity patient');
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER refuse_clear_rows BEFORE INSERT ON medzen.audit_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_clear_rows();
+
+-- ---- pseudonyms
+
+-- RFC 2104, for keys of up to 64 bytes.
+CREATE FUNCTION medzen.hmac_sha256(p_key bytea, p_data bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_inner bytea := decode(repeat('36', 64), 'hex');
+  v_outer bytea := decode(repeat('5c', 64), 'hex');
+BEGIN
+  FOR v_at IN 0 .. octet_length(p_key) - 1 LOOP
+    v_inner := set_byte(v_inner, v_at, get_byte(p_key, v_at) # 54);
+    v_outer := set_byte(v_outer, v_at, get_byte(p_key, v_at) # 92);
+  END LOOP;
+  RETURN sha256(v_outer || sha256(v_inner || p_data));
+END
+$$;
+
+-- What the library's pseudonymOf gives.
+CREATE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+RETURN 'erasable:v1:' || translate(rtrim(encode(medzen.hmac_sha256(p_salt,
+  convert_to(E'medzen.erasable.v1\n' || p_kind || E'\n' || p_tenant || E'\n' || p_value, 'UTF8')), 'base64'), '='), '+/', '-_');
+
+-- The pseudonyms of an identity, the one to use first.
+CREATE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
+  WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+$$;
+
+-- What searches look for where they are given a value: the value itself, and its pseudonyms under these kinds.
+CREATE FUNCTION medzen.identity_keys(p_tenant text, p_value text, VARIADIC p_kinds text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY[medzen.index_key(p_value)] || array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
+  WHERE i.tenant = p_tenant AND i.kind = ANY (p_kinds) AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+$$;
+
+-- What a text stands for: itself, when it is no pseudonym of this tenant or an erased one.
+CREATE FUNCTION medzen.reveal(p_tenant text, p_text text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = p_text), p_text)
+$$;
+
+-- ---- events
+-- The bytes of an event are rewritten where an identity stands and nowhere else: json, unlike jsonb, gives the text of a value as it was
+-- written. One that is not put together again to the same text is not canonical, and refused.
+
+-- An object with pseudonyms in place of these members; p_parts is the text of others that were rewritten before. p_how: look gives NULL when
+-- an identity is new, make makes it, mask puts an asterisk. p_hidden stands for NUL.
+CREATE FUNCTION medzen.put_pseudonyms(
+  p_tenant text, p_object json, p_kinds jsonb, p_parts jsonb, p_hidden text, p_how text
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_member record;
+  v_name text;
+  v_kind text;
+  v_value text;
+  v_pseudonym text;
+  v_salt bytea;
+  v_plain text := '';
+  v_put text := '';
+BEGIN
+  FOR v_member IN SELECT m.key, m.value FROM json_each(p_object) m LOOP
+    v_name := ',' || to_json(v_member.key)::text || ':';
+    v_plain := v_plain || v_name || v_member.value::text;
+    v_kind := p_kinds ->> v_member.key;
+    IF v_kind IS NOT NULL AND json_typeof(v_member.value) = 'string' AND v_member.value::text <> '""' THEN
+      v_value := v_member.value #>> '{}';
+      IF p_hidden IS NOT NULL THEN
+        -- A NUL becomes the replacement character, as in the columns: text cannot hold it. What only looked like one comes back.
+        v_value := replace(replace(v_value, ('"' || p_hidden || '"')::json #>> '{}', U&'\FFFD'), p_hidden, '\u0000');
+      END IF;
+      v_pseudonym := CASE WHEN p_how = 'mask' THEN '*' ELSE (medzen.pseudonyms_of(p_tenant, v_kind, v_value))[1] END;
+      IF v_pseudonym IS NULL THEN
+        IF p_how <> 'make' THEN
+          RETURN NULL;
+        END IF;
+        v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+        v_pseudonym := medzen.pseudonym_of(v_salt, p_tenant, v_kind, v_value);
+        INSERT INTO medzen.erasable_identity (tenant, pseudonym, kind, value, salt, made_at)
+        VALUES (p_tenant, v_pseudonym, v_kind, v_value, v_salt, medzen.now());
+      END IF;
+      v_put := v_put || v_name || '"' || v_pseudonym || '"';
+    ELSE
+      v_put := v_put || v_name || coalesce(p_parts ->> v_member.key, v_member.value::text);
+    END IF;
+  END LOOP;
+  IF '{' || substr(v_plain, 2) || '}' <> p_object::text THEN
+    PERFORM medzen.fail('invalid_input', 'An audit event is not canonical JSON');
+  END IF;
+  RETURN '{' || substr(v_put, 2) || '}';
+END
+$$;
+
+-- The text of an event with pseudonyms in place of the identities of these kinds. What each names is said in the library, at ErasableKind.
+CREATE FUNCTION medzen.pseudonymize_event(p_tenant text, p_line text, p_kinds text[], p_how text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_line text := p_line;
+  v_hidden text;
+  v_event json;
+  v_on jsonb := (SELECT jsonb_object_agg(k, k) FROM unnest(p_kinds) k);
+  v_parts jsonb := '{}';
+  v_part record;
+  v_text text;
+BEGIN
+  IF strpos(p_line, '\u0000') > 0 THEN
+    -- No function of Postgres takes a NUL out of json: an escape that the text does not hold stands for it meanwhile.
+    SELECT min(h.escape) INTO v_hidden FROM (SELECT '\ue' || lpad(to_hex(n), 3, '0') AS escape FROM generate_series(0, 255) n) h
+    WHERE strpos(p_line, h.escape) = 0 AND strpos(p_line, ('"' || h.escape || '"')::json #>> '{}') = 0;
+    IF v_hidden IS NULL THEN
+      PERFORM medzen.fail('invalid_input', 'An audit event holds what cannot be told from a NUL');
+    END IF;
+    v_line := replace(p_line, '\u0000', v_hidden);
+  END IF;
+  v_event := v_line::json;
+  FOR v_part IN
+    SELECT p.name, v_event #> p.path AS object, p.kinds
+    FROM (VALUES
+      ('actor', '{actor}'::text[], jsonb_build_object('onBehalfOf', v_on -> 'user', 'name', v_on -> 'name')
+        || CASE WHEN v_event #>> '{actor,type}' = 'user' THEN jsonb_build_object('id', v_on -> 'user') ELSE '{}' END),
+      ('target', '{target}', jsonb_build_object('id', CASE
+        WHEN v_event #>> '{target,type}' = 'user' THEN v_on -> 'user'
+        WHEN v_event #>> '{target,type}' = 'patient' OR v_event #>> '{target,id}' = v_event ->> 'patient' THEN v_on -> 'patient' END)),
+      ('source', '{source}', jsonb_build_object('ip', v_on -> 'ip')),
+      ('recipient', '{disclosure,recipient}', jsonb_build_object('name', v_on -> 'recipient', 'address', v_on -> 'recipient')),
+      ('disclosure', '{disclosure}', '{}'),
+      ('', '{}', jsonb_build_object('patient', v_on -> 'patient'))) AS p (name, path, kinds)
+  LOOP
+    CONTINUE WHEN json_typeof(v_part.object) IS DISTINCT FROM 'object';
+    -- Only what lies in this object is put into it: no name occurs on two levels.
+    v_text := medzen.put_pseudonyms(p_tenant, v_part.object, v_part.kinds, CASE v_part.name
+      WHEN 'disclosure' THEN jsonb_build_object('recipient', v_parts -> 'recipient') WHEN '' THEN v_parts - 'recipient' ELSE '{}' END,
+      v_hidden, p_how);
+    IF v_text IS NULL THEN
+      RETURN NULL;
+    END IF;
+    v_parts := v_parts || jsonb_build_object(v_part.name, v_text);
+  END LOOP;
+  IF v_text IS NULL OR NOT v_parts ? '' THEN
+    PERFORM medzen.fail('invalid_input', 'Not an audit event');
+  END IF;
+  RETURN CASE WHEN v_hidden IS NULL THEN v_text ELSE replace(v_text, v_hidden, '\u0000') END;
+END
+$$;
+
+-- What stands where an identity may, in one order.
+CREATE FUNCTION medzen.identity_texts(p_line text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY[e ->> 'patient', e #>> '{actor,id}', e #>> '{actor,onBehalfOf}', e #>> '{actor,name}', e #>> '{target,id}', e #>> '{source,ip}',
+    e #>> '{disclosure,recipient,name}', e #>> '{disclosure,recipient,address}']
+  FROM (SELECT replace(p_line, '\u0000', '\ufffd')::jsonb AS e) x
+$$;
+
+-- Whether a given event could have become the stored one: the same but for identities, and no pseudonym stands for somebody else. Where the
+-- identity was erased nobody can tell; the nonce, which is the same, only its writer knew.
+CREATE FUNCTION medzen.is_same_event(p_tenant text, p_stored text, p_given text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
+BEGIN
+  RETURN p_stored = p_given
+    OR medzen.pseudonymize_event(p_tenant, p_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
+    AND NOT EXISTS (
+      SELECT FROM unnest(medzen.identity_texts(p_stored), medzen.identity_texts(p_given)) AS t (kept, said)
+      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
+      WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
+        THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE i.value IS DISTINCT FROM t.said END);
+END
+$$;
+
+-- ---- writing
+-- The function of this name so far goes on under another, which nobody may call.
+
+ALTER FUNCTION medzen.append_events(text, text[], text) RENAME TO append_written_events;
+ALTER FUNCTION medzen.search_events(text, int, text, text, text, text, text, text, text, text, text, text) RENAME TO search_written_events;
+DO $$
+DECLARE
+  v_grant record;
+BEGIN
+  FOR v_grant IN
+    SELECT p.oid::regprocedure AS function, r.rolname FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+    WHERE p.pronamespace = 'medzen'::regnamespace AND p.proname IN ('append_written_events', 'search_written_events') AND r.oid <> p.proowner
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %I', v_grant.function, v_grant.rolname);
+  END LOOP;
+END
+$$;
+
+-- Appends all events or none, with pseudonyms in place of what is to be erasable. `p_bodies` is their bodies joined by line feeds, which
+-- canonical JSON never contains. An event that is there already counts as appended when it is the same, whatever pseudonyms it has.
+CREATE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_kinds text[];
+  v_lines text[];
+  v_line text;
+  v_stored text;
+  v_at int;
+BEGIN
+  IF NOT (EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity)) THEN
+    RETURN medzen.append_written_events(p_tenant, p_ids, p_bodies);
+  END IF;
+  SELECT array_agg(k.kind) INTO v_kinds FROM medzen.erasable_kind k;
+  PERFORM medzen.check_tenant(p_tenant);
+  v_lines := string_to_array(p_bodies, E'\n');
+  IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE OR cardinality(v_lines) IS DISTINCT FROM cardinality(p_ids) THEN
+    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events, each of one line');
+  END IF;
+  -- In order of id, as they are inserted.
+  FOR v_at IN SELECT i.at FROM unnest(p_ids) WITH ORDINALITY AS i (id, at) ORDER BY i.id COLLATE "C" LOOP
+    FOR v_try IN 1 .. 2 LOOP
+      v_stored := NULL;
+      v_line := NULL;
+      SELECT convert_from(e.body, 'UTF8') INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      IF v_stored IS NOT NULL THEN
+        -- What is another event stays as it is given, and is found to conflict.
+        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN v_stored ELSE v_lines[v_at] END;
+      ELSIF v_kinds IS NULL THEN
+        v_line := v_lines[v_at];
+      ELSE
+        v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], v_kinds, CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
+      END IF;
+      EXIT WHEN v_line IS NOT NULL;
+      -- Somebody new. A retry of the same event, at the same time, must not make a pseudonym of its own for him: it waits here, and
+      -- then finds the event.
+      PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
+    END LOOP;
+    v_lines[v_at] := v_line;
+  END LOOP;
+  RETURN medzen.append_written_events(p_tenant, p_ids, array_to_string(v_lines, E'\n'));
+END
+$$;
+
+-- ---- searching and reporting
+
+-- What the pseudonyms in a body stand for, as a JSON object; NULL when there is none. The bytes may be damaged, and no text.
+CREATE FUNCTION medzen.identities_in(p_tenant text, p_body bytea) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT json_object_agg(i.pseudonym, i.value)::text
+  FROM (SELECT DISTINCT m[1] AS pseudonym FROM regexp_matches(encode(p_body, 'escape'), 'erasable:v1:[A-Za-z0-9_-]{43}', 'g') m) x
+  JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
+  HAVING count(*) > 0
+$$;
+
+-- One tenant's events, newest first, from the one before `p_before` on. What is NULL does not restrict. Identities are given in clear, and
+-- found under each of their pseudonyms too; what those in a body stand for stands beside it.
+CREATE FUNCTION medzen.search_events(
+  p_tenant text, p_limit int, p_before text DEFAULT NULL, p_patient text DEFAULT NULL, p_actor text DEFAULT NULL,
+  p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
+  p_target_id text DEFAULT NULL, p_from text DEFAULT NULL, p_to text DEFAULT NULL
+) RETURNS TABLE (id text, body bytea, identities text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
+    RETURN QUERY SELECT s.id, s.body, NULL::text FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
+      p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body)
+    FROM (
+      SELECT s.id, s.body
+      FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
+        unnest(medzen.identity_keys(p_tenant, p_actor, 'user')) AS a (key),
+        unnest(medzen.identity_keys(p_tenant, p_target_id, 'patient', 'user')) AS t (key),
+        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_action, p_outcome, p_purpose, p_target_type, t.key,
+          p_from, p_to) s
+      ORDER BY s.id COLLATE "C" DESC LIMIT p_limit) f
+    ORDER BY f.id COLLATE "C" DESC;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamptz, p_to timestamptz, p_limit int)
+RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
+    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+  END IF;
+  -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
+  RETURN QUERY EXECUTE $query$
+    WITH access AS (
+      SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
+      WHERE e.tenant = $1 AND e.id >= $5 AND e.id <= $6
+        AND NOT e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+      UNION ALL
+      SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
+      WHERE e.tenant = $1 AND e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+    )
+    SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+    FROM (
+      SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
+        coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
+      FROM access x
+      LEFT JOIN medzen.erasable_identity u ON u.tenant = $1 AND u.pseudonym = x.actor
+      LEFT JOIN medzen.erasable_identity p ON p.tenant = $1 AND p.pseudonym = x.patient
+    ) a
+    GROUP BY a.month, a.actor
+    ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
+    LIMIT $4
+  $query$
+  USING p_tenant, p_from, p_to, p_limit, medzen.uuid_floor(p_from - interval '1 minute'), medzen.uuid_floor(p_to + interval '1 minute');
+END
+$$;
+
+-- An event for those who may read it: with clear values in place of pseudonyms, but of erased identities.
+CREATE OR REPLACE FUNCTION medzen.open_event(p_body bytea) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_event jsonb := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_path text[];
+  v_value text;
+BEGIN
+  IF position('erasable:v1:'::bytea IN p_body) > 0 THEN
+    FOR v_path IN SELECT string_to_array(p, ',') FROM unnest(ARRAY['actor,id', 'actor,onBehalfOf', 'actor,name', 'source,ip',
+      'disclosure,recipient,name', 'disclosure,recipient,address', 'target,id', 'patient']) p
+    LOOP
+      CONTINUE WHEN v_path = '{target,id}' AND NOT (coalesce(v_event #>> '{target,type}', '') IN ('patient', 'user')
+        OR coalesce(v_event #>> '{target,id}' = v_event ->> 'patient', false));
+      v_value := medzen.reveal(v_event ->> 'tenant', v_event #>> v_path);
+      IF v_value <> v_event #>> v_path THEN
+        v_event := jsonb_set(v_event, v_path, to_jsonb(v_value));
+      END IF;
+    END LOOP;
+  END IF;
+  RETURN v_event;
+EXCEPTION
+  WHEN data_exception THEN RETURN NULL;
+END
+$$;
+
+-- ---- the review queue
+-- It holds pseudonyms where the log does, and shows what they stand for.
+
+CREATE FUNCTION medzen.known_pseudonym(p_tenant text, p_kind text, p_text text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN p_text ~ '^erasable:v1:[A-Za-z0-9_-]{43}$' THEN p_text
+    ELSE coalesce((medzen.pseudonyms_of(p_tenant, p_kind, p_text))[1], p_text) END
+$$;
+
+CREATE FUNCTION medzen.pseudonymize_review() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    NEW.actor := medzen.known_pseudonym(NEW.tenant, 'user', NEW.actor);
+    NEW.patient := medzen.known_pseudonym(NEW.tenant, 'patient', NEW.patient);
+  END IF;
+  NEW.signed_by := medzen.known_pseudonym(NEW.tenant, 'user', NEW.signed_by);
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER pseudonymize BEFORE INSERT OR UPDATE ON medzen.review
+  FOR EACH ROW EXECUTE FUNCTION medzen.pseudonymize_review();
+
+CREATE OR REPLACE FUNCTION medzen.review_json(r medzen.review) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN jsonb_strip_nulls(jsonb_build_object(
+  'id', r.id,
+  'rule', r.rule,
+  'eventId', r.event_id,
+  'leafIndex', r.leaf_index::text,
+  'at', medzen.format_instant(r.at),
+  'actor', medzen.reveal(r.tenant, r.actor),
+  'patient', medzen.reveal(r.tenant, r.patient),
+  'queuedAt', medzen.format_instant(r.queued_at),
+  'signed', CASE WHEN r.signed_at IS NOT NULL THEN jsonb_build_object('at', medzen.format_instant(r.signed_at),
+    'by', medzen.reveal(r.tenant, r.signed_by), 'outcome', r.outcome, 'note', r.note) END))
+  || CASE WHEN r.detail IS NULL THEN '{}' ELSE jsonb_build_object('detail', r.detail) END;
+
+-- Says that somebody has looked at it: whoever the event says did so. Once, and with the event in one transaction.
+CREATE OR REPLACE FUNCTION medzen.sign_review(
+  p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_review medzen.review;
+  v_event jsonb := medzen.open_event(p_event_body);
+BEGIN
+  IF v_event #>> '{target,type}' IS DISTINCT FROM 'review' OR v_event #>> '{target,id}' IS DISTINCT FROM p_id THEN
+    PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
+  END IF;
+  IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
+    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+  END IF;
+  SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'missing');
+  END IF;
+  IF v_review.signed_at IS NOT NULL THEN
+    RETURN jsonb_build_object(
+      'status', CASE WHEN v_review.sign_event::text = p_event_id THEN 'repeated' ELSE 'taken' END,
+      'review', medzen.review_json(v_review));
+  END IF;
+  IF v_event #>> '{actor,id}' = medzen.reveal(p_tenant, v_review.actor) AND p_own IS NOT TRUE THEN
+    RETURN jsonb_build_object('status', 'own');
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  UPDATE medzen.review r SET
+    signed_at = medzen.now(),
+    signed_by = v_event #>> '{actor,id}',
+    outcome = p_outcome,
+    note = p_note,
+    sign_event = p_event_id::uuid
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING * INTO v_review;
+  RETURN jsonb_build_object('status', 'signed', 'review', medzen.review_json(v_review));
+END
+$$;
+
+-- ---- reading and erasing
+
+CREATE FUNCTION medzen.find_pseudonyms(p_tenant text, p_kind text, p_value text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(to_jsonb(medzen.pseudonyms_of(p_tenant, p_kind, p_value)), '[]')
+$$;
+
+CREATE FUNCTION medzen.reveal_identities(p_tenant text, p_pseudonyms text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF cardinality(p_pseudonyms) > 10000 THEN
+    PERFORM medzen.fail('invalid_input', 'At most 10000 pseudonyms are revealed at a time');
+  END IF;
+  RETURN (
+    SELECT coalesce(jsonb_object_agg(i.pseudonym, i.value), '{}') FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.pseudonym = ANY (p_pseudonyms));
+END
+$$;
+
+-- Whether a hold stands on whatever an event is about that names one of the pseudonyms: its patient, or its recording.
+CREATE FUNCTION medzen.is_identity_held(p_tenant text, p_kind text, p_value text, p_pseudonyms text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM medzen.legal_hold h
+    WHERE h.tenant = p_tenant AND h.released_at IS NULL AND (
+      p_kind = 'patient' AND (medzen.index_key(h.patient) = medzen.index_key(p_value) OR EXISTS (
+        SELECT FROM medzen.recording r WHERE r.tenant = h.tenant AND r.id = h.recording_id AND r.patient = p_value))
+      OR EXISTS (
+        SELECT FROM medzen.audit_event e
+        WHERE e.tenant = p_tenant AND e.patient = ANY (medzen.identity_keys(p_tenant, medzen.index_key(h.patient), 'patient')
+            || medzen.identity_keys(p_tenant, h.patient, 'patient'))
+          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))
+      OR EXISTS (
+        SELECT FROM medzen.audit_event e
+        WHERE e.tenant = p_tenant AND e.target_id = h.recording_id::text
+          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))))
+$$;
+
+-- Removes an identity with all its salts, together with the event that records it. Kept for six years after the last event that names it,
+-- unless told otherwise: what is kept by 45 CFR 164.316(b)(2)(i) and what 164.528 has to account for should say who. Looks through the bodies
+-- of all the tenant's events: it is rare, and some kinds have no index.
+CREATE FUNCTION medzen.erase_identity(
+  p_tenant text, p_kind text, p_value text, p_despite_retention boolean, p_event_id text, p_event_body bytea
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_event jsonb := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_all text[];
+  v_until timestamptz;
+BEGIN
+  PERFORM medzen.check_tenant(p_tenant);
+  IF v_event ->> 'tenant' IS DISTINCT FROM p_tenant OR v_event ->> 'action' IS DISTINCT FROM 'identity.erase'
+     OR v_event #>> '{target,type}' IS DISTINCT FROM 'identity' THEN
+    PERFORM medzen.fail('invalid_input', 'An erasure is recorded by an event of action identity.erase');
+  END IF;
+  IF coalesce(v_event ->> 'reason', '') !~ '[^[:space:]]' OR strpos(v_event ->> 'reason', p_value) > 0 THEN
+    PERFORM medzen.fail('invalid_input', 'An erasure has a reason, and the reason does not name who is erased');
+  END IF;
+  -- Nobody places a hold between the look and the erasure. Who erases at the same time waits at the rows, and then finds none.
+  LOCK TABLE medzen.legal_hold IN SHARE MODE;
+  SELECT array_agg(f.pseudonym) INTO v_all FROM (
+    SELECT i.pseudonym FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    ORDER BY i.pseudonym FOR UPDATE) f;
+  IF v_all IS NULL THEN
+    RETURN jsonb_build_object('status', 'absent');
+  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE THEN
+    PERFORM medzen.fail('conflict', 'The event is about another pseudonym of the identity');
+  ELSIF medzen.is_identity_held(p_tenant, p_kind, p_value, v_all) THEN
+    RETURN jsonb_build_object('status', 'held');
+  END IF;
+  IF p_despite_retention IS NOT TRUE THEN
+    SELECT medzen.audit_kept_until(max(greatest(e.at, e.written_at)), 6) INTO v_until FROM medzen.audit_event e
+    WHERE e.tenant = p_tenant AND EXISTS (SELECT FROM unnest(v_all) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0);
+    IF v_until > medzen.now() THEN
+      RETURN jsonb_build_object('status', 'too_young', 'keptUntil', medzen.format_instant(v_until));
+    END IF;
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  DELETE FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = ANY (v_all);
+  RETURN jsonb_build_object('status', 'erased');
+END
+$$;
+
+-- ---- purge
+-- A hold on a patient keeps the events that hold a pseudonym of theirs, too.
+
+ALTER FUNCTION medzen.is_archive_held(bigint, bigint) RENAME TO is_archive_held_by_name;
+CREATE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT medzen.is_archive_held_by_name(p_first, p_end) OR EXISTS (
+    SELECT FROM medzen.legal_hold h
+    JOIN medzen.erasable_identity i ON i.tenant = h.tenant AND i.kind = 'patient'
+      AND medzen.index_key(i.value) = medzen.index_key(h.patient)
+    WHERE h.released_at IS NULL AND EXISTS (
+      SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id
+      WHERE e.tenant = h.tenant AND e.patient = i.pseudonym AND l.leaf_index >= p_first AND l.leaf_index < p_end))
+$$;
+
+SELECT medzen.permit('medzen_app', 'erasable_kinds', 'find_pseudonyms', 'reveal_identities', 'erase_identity');
+SELECT medzen.permit('medzen_auditor', 'erasable_kinds', 'find_pseudonyms', 'reveal_identities');
+-- For the review of the log, whose rules look at people and not at pseudonyms.
+SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
+
+-- ---- trailer: written by scripts/generate-sql.ts; do not edit below
+SELECT medzen.apply_permissions();
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', '8ae4a6ef392186120d686c033dbd7ce6bb99a121e7704476762da7649c77d386', false);
