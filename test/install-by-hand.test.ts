@@ -81,6 +81,24 @@ test.each(['supabase', 'prisma', 'psql'] as const)(
   },
 );
 
+test('a file for psql runs pinned and whole, or leaves nothing, though psql itself is told neither', async () => {
+  const db = await database();
+  const client = await db.connect();
+  const warnings: (string | undefined)[] = [];
+  client.on('notice', ({ severity, message }) => severity === 'WARNING' && warnings.push(message));
+  await host.run('add', '--target', 'psql');
+  const [first = '', ...rest] = host.files().toSorted(byBytes).map(host.read);
+  // Without ON_ERROR_STOP, psql goes on behind an error.
+  const broken = first.replace(/\nCREATE TABLE/, '\nSELECT 1 / 0;\nCREATE TABLE');
+  expect(broken).not.toBe(first);
+  for (const statement of splitStatements(broken)) await client.query(statement).catch(() => undefined);
+  expect((await client.query("SELECT to_regnamespace('medzen') AS schema")).rows).toEqual([{ schema: null }]);
+  for (const file of [first, ...rest]) await runners.psql(client, file);
+  expect(warnings).toEqual([]); // such as that SET LOCAL had no transaction
+  const rollback = await host.run('print', '--rollback', '--only', '000002_audit');
+  expect([rollback, host.said]).toEqual([0, expect.stringMatching(/^BEGIN;[\s\S]*COMMIT;$/)]);
+});
+
 describe('where another role applies than the one that is to own', () => {
   const suffix = randomUUID().slice(0, 8);
   const owner = `owner_${suffix}`;

@@ -39,13 +39,13 @@ describe('add', () => {
     expect(host.files()).toEqual(before);
   });
 
-  test('writes plain files for psql, under the name that the host chose, exactly as the package has them otherwise', async () => {
+  test('writes plain files for psql, under the name that the host chose, each in a transaction, exactly as the package has them otherwise', async () => {
     expect(await host.run('add', '--target', 'psql', '--schema', 'clinic', '--dir', 'db')).toBe(0);
     expect(order('db')).toEqual(ids);
     expect(host.read(`db/${first}.sql`)).toContain('CREATE SCHEMA IF NOT EXISTS clinic;');
     expect(host.read(`db/${first}.sql`)).not.toMatch(/\bmedzen\b/);
     expect(await host.run('add', '--target', 'psql')).toBe(0);
-    expect(host.read(`medzen/${second}.sql`)).toBe(migrations[1]?.sql);
+    expect(host.read(`medzen/${second}.sql`)).toBe(`BEGIN;\n\n${migrations[1]?.sql}\nCOMMIT;\n`);
   });
 
   test('writes folders for Prisma, and the models beside the datasource under the name of the schema', async () => {
@@ -67,6 +67,14 @@ describe('add', () => {
     expect(await host.run('add', '--target', 'prisma', '--schema', 'clinic')).toBe(2);
     expect(host.said).toContain('prisma/schema/medzen.prisma');
     expect(host.read('prisma/schema/medzen.prisma')).toBe('model Edited {}');
+    expect(await host.run('check', '--target', 'prisma', '--schema', 'clinic')).toBe(1);
+    expect(host.said).toContain("prisma/schema/medzen.prisma is another than this version's");
+    rmSync(join(host.dir, 'prisma/schema/medzen.prisma'));
+    expect(await host.run('check', '--dir', 'prisma/migrations', '--schema', 'clinic')).toBe(1);
+    expect(host.said).toContain('prisma/schema/medzen.prisma is missing');
+    expect(await host.run('add', '--target', 'prisma', '--schema', 'clinic')).toBe(0);
+    host.write('prisma/schema/medzen.prisma', host.read('prisma/schema/medzen.prisma').replaceAll('\n', '\r\n'));
+    expect(await host.run('check', '--target', 'prisma', '--schema', 'clinic')).toBe(0);
   });
 
   test('a newer version adds only what is new, after all that has come since', async () => {
@@ -160,8 +168,8 @@ describe('add', () => {
   test('takes the role on that shall own the schema, and gives back the one it found', async () => {
     expect(await host.run('add', '--target', 'psql', '--owner', 'medzen_owner')).toBe(0);
     const lines = host.read(`medzen/${first}.sql`).trimEnd().split('\n');
-    expect(lines[1]).toBe("SELECT pg_catalog.set_config('role', 'medzen_owner', false);");
-    expect(lines.at(-1)).toBe(
+    expect(lines[3]).toBe("SELECT pg_catalog.set_config('role', 'medzen_owner', false);");
+    expect(lines.at(-3)).toBe(
       "SELECT pg_catalog.set_config('role', pg_catalog.current_setting('medzen.runner'), false);",
     );
     expect(await host.run('add', '--target', 'psql')).toBe(0); // a tree knows its owner by itself
@@ -206,16 +214,15 @@ describe('check of a tree', () => {
 
 describe('print', () => {
   test('prints the whole SQL, a part, one object, and what takes it back, last first', async () => {
+    const alone = (sql = ''): string => `BEGIN;\n\n${sql.trimEnd()}\n\nCOMMIT;`;
     expect(await host.run('print')).toBe(0);
-    expect(host.said).toBe(
-      migrations
-        .map(({ sql }) => sql)
-        .join('\n')
-        .trimEnd(),
-    );
+    expect(host.said).toBe(migrations.map(({ sql }) => alone(sql)).join('\n\n'));
     await host.run('print', '--from', last);
-    expect(host.said).toBe(migrations.at(-1)?.sql.trimEnd());
+    expect(host.said).toBe(alone(migrations.at(-1)?.sql));
     await host.run('print', '--only', second);
+    expect(host.said).toBe(alone(migrations[1]?.sql));
+    // What supabase and prisma apply is in a transaction already.
+    await host.run('print', '--target', 'prisma', '--only', second);
     expect(host.said).toBe(migrations[1]?.sql.trimEnd());
     await host.run('print', '--object', 'function:medzen.now', '--schema', 'clinic');
     expect(host.said).toMatch(/^CREATE OR REPLACE FUNCTION clinic\.now\(\) RETURNS timestamptz\n[^;]*;/);
@@ -223,7 +230,7 @@ describe('print', () => {
     await host.run('print', '--object', 'function:clinic.now', '--schema', 'clinic');
     expect(host.said).toBe(printed);
     expect(await host.run('print', '--rollback', '--only', first, '--schema', 'clinic')).toBe(0);
-    expect(host.said).toBe('-- 000001_foundation\nDROP TABLE clinic.x;');
+    expect(host.said).toBe(alone('-- 000001_foundation\nDROP TABLE clinic.x;'));
     expect(await host.run('print', '--rollback', '--from', last)).toBe(2);
     expect(await host.run('print', '--from', '000099_none')).toBe(2);
   });

@@ -316,6 +316,22 @@ test('a login without rights learns what it could not look at, and changes nothi
   expect(findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
 });
 
+test('on a Postgres later than any it was tested on, it says so, and that is no finding', async () => {
+  const client = await db.connect();
+  const later = {
+    query: (text: string, values?: unknown[]) =>
+      client.query(text.replaceAll("current_setting('server_version_num')", "'190001'"), values),
+  };
+  const { findings, unexamined } = await examineSql(later);
+  expect(unexamined).toEqual([]);
+  expect(findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+  expect(findings).toContainEqual(expect.objectContaining({ id: 'server.untested', object: 'Postgres 19' }));
+  const host = hostProject(async () => ({ ...later, end: () => client.end() }));
+  expect(await host.run('doctor')).toBe(0);
+  expect(host.said).toContain('was not tested on Postgres 19');
+  host.remove();
+});
+
 describe('the command', () => {
   let own: HostProject;
   beforeEach(() => {

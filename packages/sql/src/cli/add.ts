@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { MedzenError } from '@medzen/core';
 import type { Migration } from '../migration.ts';
 import { checkedSchema } from '../schema-name.ts';
+import { modelFaults } from './check.ts';
 import { checkedRole, fileText } from './file-text.ts';
 import { type Fault, readTree } from './host-tree.ts';
 import type { CliIo } from './io.ts';
@@ -32,21 +33,15 @@ export function add(options: AddOptions, known: readonly Migration[], io: CliIo)
   const text = {
     schema: checkedSchema(options.schema),
     owner: options.owner === undefined ? undefined : checkedRole(options.owner),
+    transaction: !target.wraps,
   };
   const tree = readTree(dir, target, known, text);
   const present = new Set(tree.ours.map(({ id }) => id));
   const lacking = known.filter(({ id }) => !present.has(id));
   const models = target.name === 'prisma' ? prismaModels(io.packageDir, dir, text.schema) : undefined;
+  const writesModels = models?.named === true && !existsSync(models.path);
   const faults: Fault[] = [...tree.faults, ...gaps(lacking, known, present)];
-  const changed =
-    models !== undefined && existsSync(models.path)
-      ? readFileSync(models.path, 'utf8').replaceAll('\r\n', '\n') !== models.text
-      : undefined;
-  if (models !== undefined && changed === true)
-    faults.push({
-      message: `${relative(io.cwd, models.path)} is another than this version's`,
-      remedy: 'Delete it, if it is as an earlier version wrote it, and run this again',
-    });
+  if (models !== undefined && !writesModels) faults.push(...modelFaults(models, io));
   if (faults.length > 0) throw new MedzenError('conflict', `Nothing was written.\n${faults.map(faultLine).join('\n')}`);
 
   const stamps = target.stamped ? stampsAfter(tree.names, io.now(), lacking.length) : [];
@@ -54,7 +49,7 @@ export function add(options: AddOptions, known: readonly Migration[], io: CliIo)
     const name = target.stamped ? `${stamps[at]}_medzen_${migration.id}` : migration.id;
     return [join(dir, target.path(name)), fileText(migration, text)];
   });
-  if (models?.named === true && changed === undefined) files.push([models.path, models.text]);
+  if (models !== undefined && writesModels) files.push([models.path, models.text]);
   for (const [path, content] of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { flag: 'wx' }); // never over a file that came in the meantime

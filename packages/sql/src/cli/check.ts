@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { MedzenError } from '@medzen/core';
 import { readLedger } from '../install-sql.ts';
 import { compareLedger } from '../ledger.ts';
@@ -7,6 +8,7 @@ import { checkedSchema } from '../schema-name.ts';
 import type { SqlClient } from '../sql-client.ts';
 import { type Fault, readTree } from './host-tree.ts';
 import type { CliIo } from './io.ts';
+import { type PrismaModels, prismaModels } from './prisma-models.ts';
 import { targetNamed, targetOf } from './target.ts';
 
 /** What a tree lacks or has otherwise than this version would write it. */
@@ -18,7 +20,8 @@ export function checkTree(
   const named = options.target === undefined ? undefined : targetNamed(options.target);
   const dir = resolve(io.cwd, options.dir ?? named?.dir ?? '.');
   const target = named ?? existing(dir);
-  const tree = readTree(dir, target, known, { schema: checkedSchema(options.schema), owner: undefined });
+  const schema = checkedSchema(options.schema);
+  const tree = readTree(dir, target, known, { schema, owner: undefined, transaction: !target.wraps });
   const present = new Set(tree.ours.map(({ id }) => id));
   const missing = known.filter(({ id }) => !present.has(id));
   return [
@@ -27,6 +30,7 @@ export function checkTree(
       message: `${id} is missing`,
       remedy: `npx medzen-sql add --target ${target.name}`,
     })),
+    ...(target.name === 'prisma' ? modelFaults(prismaModels(io.packageDir, dir, schema), io) : []),
   ];
 }
 
@@ -36,6 +40,20 @@ function existing(dir: string): ReturnType<typeof targetOf> {
   } catch (cause) {
     throw new MedzenError('invalid_configuration', 'The folder that --dir names cannot be read', { cause });
   }
+}
+
+/** What is wrong with the models that were written for Prisma, or should have been. */
+export function modelFaults({ path, text, named }: PrismaModels, io: CliIo): readonly Fault[] {
+  const file = relative(io.cwd, path);
+  const add = 'npx medzen-sql add --target prisma';
+  if (!existsSync(path)) return named ? [{ message: `${file} is missing`, remedy: add }] : [];
+  if (readFileSync(path, 'utf8').replaceAll('\r\n', '\n') === text) return [];
+  return [
+    {
+      message: `${file} is another than this version's`,
+      remedy: `Delete it, if it is as an earlier version wrote it, then ${add}`,
+    },
+  ];
 }
 
 /** What a database's ledger lacks or has from another text. */

@@ -8,6 +8,8 @@ export interface TextOptions {
   readonly schema: string;
   /** The role that shall own the schema, when it is another than the one that applies the files. */
   readonly owner: string | undefined;
+  /** Whether the file opens its own transaction. Without one `SET LOCAL` only warns, and the rest runs unpinned, each statement for itself. */
+  readonly transaction: boolean;
 }
 
 /**
@@ -15,9 +17,18 @@ export interface TextOptions {
  * themselves before they apply a file, and write their own ledger after it, so `RESET ROLE` would leave them without their rights.
  * A role taken on by a file that fails is given back by the rollback.
  */
-export function fileText(migration: Migration, { schema, owner }: TextOptions): string {
+export function fileText(migration: Migration, { schema, owner, transaction }: TextOptions): string {
   const sql = underSchema(migration.sql, schema);
-  if (owner === undefined) return sql;
+  const text = owner === undefined ? sql : ownedBy(owner, sql);
+  return transaction ? inTransaction(text) : text;
+}
+
+/** In a transaction of its own. Run in another one (`psql -1`) it only warns that there is one, and ends that as well. */
+export function inTransaction(sql: string): string {
+  return `BEGIN;\n\n${sql.trimEnd()}\n\nCOMMIT;\n`;
+}
+
+function ownedBy(owner: string, sql: string): string {
   return [
     `SELECT pg_catalog.set_config('medzen.runner', current_user::text, false);`,
     `SELECT pg_catalog.set_config('role', '${owner}', false);`,

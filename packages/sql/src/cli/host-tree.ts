@@ -58,7 +58,7 @@ function faultOf(
   known: readonly Migration[],
   options: TextOptions,
 ): Fault | undefined {
-  const { id, path, text } = file;
+  const { id, path, text, target } = file;
   const migration = known.find((each) => each.id === id);
   if (migration === undefined)
     return {
@@ -75,7 +75,7 @@ function faultOf(
   if (text === fileText(migration, { ...options, owner: ownerIn(text) })) return undefined; // whoever is to own it: the same SQL
   return {
     message: `${path} is not migration ${id} as this version has it`,
-    remedy: `Restore it from version control; what it should be: npx medzen-sql print --only ${id}`,
+    remedy: `Restore it from version control; what it should be: npx medzen-sql print --target ${target.name} --only ${id}`,
   };
 }
 

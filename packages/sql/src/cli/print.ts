@@ -5,13 +5,16 @@ import type { Migration } from '../migration.ts';
 import { checkedSchema, underSchema } from '../schema-name.ts';
 import { administratorSql } from './administrator-sql.ts';
 import { definitionOf } from './definition.ts';
-import { checkedRole, fileText } from './file-text.ts';
+import { checkedRole, fileText, inTransaction } from './file-text.ts';
 import type { CliIo } from './io.ts';
+import { targetNamed } from './target.ts';
 
 /** What `print` was asked for. */
 export interface PrintOptions {
   readonly schema: string;
   readonly owner: string | undefined;
+  /** The tool that is to apply it, if not psql. */
+  readonly target: string | undefined;
   readonly from: string | undefined;
   readonly only: string | undefined;
   readonly object: string | undefined;
@@ -36,7 +39,8 @@ export function print(options: PrintOptions, known: readonly Migration[], io: Cl
     ({ id }) => id >= (options.from ?? '') && (options.only === undefined || id === options.only),
   );
   if (options.rollback) return printRollback(wanted, schema, join(io.packageDir, 'rollback'));
-  return wanted.map((migration) => fileText(migration, { schema, owner })).join('\n');
+  const transaction = !targetNamed(options.target ?? 'psql').wraps;
+  return wanted.map((migration) => fileText(migration, { schema, owner, transaction })).join('\n');
 }
 
 function printObject(object: string, known: readonly Migration[], schema: string): string {
@@ -58,7 +62,7 @@ function printRollback(wanted: readonly Migration[], schema: string, dir: string
   const files = readdirSync(dir).filter((name) => name.endsWith('.sql'));
   const scripts = wanted.toReversed().map(({ id }) => {
     if (!files.includes(`${id}.sql`)) throw new MedzenError('not_found', `Migration ${id} has no rollback script`);
-    return underSchema(readFileSync(join(dir, `${id}.sql`), 'utf8'), schema);
+    return inTransaction(underSchema(readFileSync(join(dir, `${id}.sql`), 'utf8'), schema));
   });
   return scripts.join('\n');
 }

@@ -91,7 +91,7 @@ async function run(name: keyof typeof commands, given: Given, io: CliIo): Promis
     }
     case 'print': {
       const { from, only, object, rollback = false, administrator = false } = given;
-      io.print(print({ schema, owner, from, only, object, rollback, administrator }, known, io).trimEnd());
+      io.print(print({ schema, owner, target, from, only, object, rollback, administrator }, known, io).trimEnd());
       return 0;
     }
     case 'check': {

@@ -12,6 +12,8 @@ export interface Target {
   readonly dir: string;
   /** Whether names start with a timestamp; otherwise the id is the name. */
   readonly stamped: boolean;
+  /** Whether it runs each file in a transaction by itself. */
+  readonly wraps: boolean;
   /** The file's path below the folder. */
   path(name: string): string;
   /** The name, if a directory entry is a migration to the tool. */
@@ -22,15 +24,16 @@ const plain = { path: (name: string) => `${name}.sql`, nameOf: sqlName };
 
 /** The three layouts. */
 const targets: Readonly<Record<TargetName, Target>> = {
-  supabase: { name: 'supabase', dir: 'supabase/migrations', stamped: true, ...plain },
+  supabase: { name: 'supabase', dir: 'supabase/migrations', stamped: true, wraps: true, ...plain },
   prisma: {
     name: 'prisma',
     dir: 'prisma/migrations',
     stamped: true,
+    wraps: true,
     path: (name) => join(name, 'migration.sql'),
     nameOf: (entry) => (entry.isDirectory() ? entry.name : undefined),
   },
-  psql: { name: 'psql', dir: 'medzen', stamped: false, ...plain },
+  psql: { name: 'psql', dir: 'medzen', stamped: false, wraps: false, ...plain },
 };
 
 function sqlName(entry: { readonly name: string; isDirectory(): boolean }): string | undefined {

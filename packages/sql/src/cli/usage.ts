@@ -34,13 +34,14 @@ export const commands: Readonly<Record<'add' | 'print' | 'check' | 'doctor', Com
   add: {
     summary: 'write the migrations that a project lacks into its tree; no file that is there is changed',
     options: { target, dir, schema, owner, test, help },
-    notes: ['Your tool applies them: supabase db push, prisma migrate deploy, psql -v ON_ERROR_STOP=1 -1 -f <file>.'],
+    notes: ['Your tool applies them: supabase db push, prisma migrate deploy, psql -v ON_ERROR_STOP=1 -f <file>.'],
   },
   print: {
     summary: 'print the SQL',
     options: {
       schema,
       owner,
+      target,
       test,
       from: { type: 'string', value: '<id>', help: 'from this migration on' },
       only: { type: 'string', value: '<id>', help: 'this migration' },
@@ -53,7 +54,7 @@ export const commands: Readonly<Record<'add' | 'print' | 'check' | 'doctor', Com
       administrator: { type: 'boolean', help: 'what an administrator runs where the owner may make no roles' },
       help,
     },
-    notes: [],
+    notes: ['Each migration in a transaction of its own, unless --target names a tool that opens one.'],
   },
   check: {
     summary: 'has DATABASE_URL every migration, unaltered? With --dir or --target: has the tree?',
