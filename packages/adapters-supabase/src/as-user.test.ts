@@ -72,6 +72,35 @@ const firebaseToken = (claims: Readonly<Record<string, unknown>>): Promise<strin
     .setExpirationTime('1h')
     .sign(firebaseKeys.privateKey);
 
+describe('a client that would not speak for the person', () => {
+  type Made = (url: string, key: string, given: PersonClientOptions) => SupabaseClientLike;
+  const bound = async (made: Made) => {
+    const token = await person();
+    const given = await options();
+    return () => asUser(carrying(token), { ...given, createClient: made });
+  };
+
+  test.each(['Authorization', 'authorization'])('is refused: every request of it has an %s already', async (name) => {
+    const headers = { [name]: 'Bearer of-the-service' };
+    const bind = await bound((url, key, given) => createClient(url, key, { ...given, global: { headers } }));
+    expect(bind).toThrow(expect.objectContaining({ code: 'invalid_configuration' }));
+    expect(bind).toThrow(/^(?!.*of-the-service).*Authorization/);
+  });
+
+  test.each<[string, Made]>([
+    ['nobody’s token, or a session that was kept', (url, key) => createClient(url, key)],
+    ['a token of its own', (url, key) => createClient(url, key, { accessToken: async () => 'of-the-service' })],
+  ])('is refused: it was made with %s', async (_, made) => {
+    expect(await bound(made)).toThrow(expect.objectContaining({ code: 'invalid_configuration' }));
+  });
+
+  test('is not one that adds other headers', async () => {
+    const global = { headers: { 'x-request-id': '7' } };
+    const bind = await bound((url, key, given) => createClient(url, key, { ...given, global }));
+    expect(await bind().call('contract_whoami')).toMatchObject({ role: 'authenticated', sub: 'patient-ama' });
+  });
+});
+
 describe('a person', () => {
   test('is the subject of the token, in their own role, with named arguments', async () => {
     const user = asUser(carrying(await person()), await options());

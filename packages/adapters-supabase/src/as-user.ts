@@ -1,6 +1,7 @@
 import { type Json, MedzenError } from '@medzen/core';
 import { checkedSchema, peopleSchema } from '@medzen/sql';
 import { claimsOf, personToken, unverifiedToken } from './person-token.ts';
+import { refuseUnbound } from './refuse-unbound.ts';
 import type { SupabaseAnswer, SupabaseClientLike } from './supabase-client.ts';
 import { fromPostgrest } from './supabase-error.ts';
 
@@ -10,7 +11,7 @@ export interface AsUserOptions<C extends SupabaseClientLike> {
   readonly url: string;
   /** The anon or publishable key. A service's key is refused: it would stand in for a person whose token is missing. */
   readonly key: string;
-  /** `createClient` of supabase-js 2, or a function of yours that calls it. */
+  /** `createClient` of supabase-js 2, or a function of yours that calls it and hands the options on. What your `global.fetch` does is not looked at. */
   readonly createClient: (url: string, key: string, options: PersonClientOptions) => C;
   /** The header with the person's token. `authorization` when absent; `x-firebase-token`, say, where that one holds a key. */
   readonly header?: string;
@@ -51,7 +52,8 @@ export interface SupabaseUser<C extends SupabaseClientLike> {
  * @param request - carries the token
  * @param options - project, key, and how a client is made
  * @throws MedzenError `unauthenticated` without a person's token; `forbidden` for a service's key or an anonymous sign-in;
- * `invalid_configuration` for any other key in `key`, or a token that lacks the claim `role`
+ * `invalid_configuration` for any other key in `key`, a token that lacks the claim `role`, or a client that would not carry the person's token: with an
+ * `Authorization` among its global headers, or made without the options it was given
  * @see https://supabase.com/docs/guides/auth/third-party/overview
  * @example
  * ```ts
@@ -76,7 +78,9 @@ export function asUser<C extends SupabaseClientLike>(
   if (!/^sb_publishable_\S+$/.test(key) && claimsOf(key)?.role !== 'anon')
     throw new MedzenError('invalid_configuration', 'A person is bound with the anon or publishable key, and no other');
   const { token, issuer } = personToken(request, header.toLowerCase());
-  const client = createClient(url, key, { accessToken: async () => token });
+  const accessToken = async (): Promise<string> => token;
+  const client = createClient(url, key, { accessToken });
+  refuseUnbound(client, accessToken);
   const untyped = client as SupabaseClientLike as UntypedClient; // its types may know the host's schemas only
   return {
     client,
