@@ -126,10 +126,18 @@ export interface MemoryIdentitiesDeps {
   readonly now: () => number;
   /** Whether a legal hold stands on a patient, in clear, or on what an event is about. */
   readonly isHeld: (tenant: string, patient: string | undefined, target: string | undefined) => boolean;
+  /** Whether one stands on a patient, in clear, or on a recording of theirs. */
+  readonly isPatientHeld: (tenant: string, patient: string) => boolean;
 }
 
 /** The port over the table. */
-export function memoryIdentities({ identities, events, now, isHeld }: MemoryIdentitiesDeps): IdentityStore {
+export function memoryIdentities({
+  identities,
+  events,
+  now,
+  isHeld,
+  isPatientHeld,
+}: MemoryIdentitiesDeps): IdentityStore {
   const pseudonymsOf = ({ tenant }: Scope, { kind, value }: ErasableIdentity): readonly string[] =>
     identities.keysOf(tenant, kind, value).slice(1);
 
@@ -152,7 +160,7 @@ export function memoryIdentities({ identities, events, now, isHeld }: MemoryIden
       if (pseudonym === undefined) return { status: 'absent' };
       if (target.id !== pseudonym)
         throw new MedzenError('conflict', 'The event is about another pseudonym of the identity');
-      if (erasure.kind === 'patient' && isHeld(scope.tenant, erasure.value, undefined)) return { status: 'held' };
+      if (erasure.kind === 'patient' && isPatientHeld(scope.tenant, erasure.value)) return { status: 'held' };
       let youngest = 0;
       for (const row of events.rows.values()) {
         if (row.tenant !== scope.tenant || row.body === undefined || !textsOf(row.event).includes(pseudonym)) continue;

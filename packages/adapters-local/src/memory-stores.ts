@@ -7,7 +7,7 @@ import { createIdentityTable, memoryIdentities } from './memory-identities.ts';
 import { type MemoryLimitsOptions, memoryLimits } from './memory-limits.ts';
 import { memoryLog } from './memory-log.ts';
 import { requestStops } from './memory-recordings/claims.ts';
-import { createRecordingTables, isHeld, type RecordingTables } from './memory-recordings/table.ts';
+import { activeHolds, createRecordingTables, isHeld, type RecordingTables } from './memory-recordings/table.ts';
 import { memoryRecordings } from './memory-recordings.ts';
 import { memoryReviews } from './memory-reviews.ts';
 
@@ -68,13 +68,18 @@ export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
   const log = memoryLog(events, now, leaves);
   const isEventHeld = (tenant: string, patient: string | undefined, target: string | undefined): boolean =>
     isHeld(recordings, tenant, patient === undefined ? undefined : identities.reveal(tenant, patient), target);
+  const isPatientHeld = (tenant: string, patient: string): boolean =>
+    isHeld(recordings, tenant, patient, undefined) ||
+    [...recordings.entries.values()].some(
+      (entry) => entry.tenant === tenant && entry.row.patient === patient && activeHolds(recordings, entry) > 0,
+    );
   return {
     audit: memoryAudit(events),
     log,
     archive: memoryArchive({ leaves, events, now, isHeld: isEventHeld }),
     cursors: memoryCursors(log),
     reviews: memoryReviews(events, clock, identities),
-    identities: memoryIdentities({ identities, events, now, isHeld: isEventHeld }),
+    identities: memoryIdentities({ identities, events, now, isHeld: isEventHeld, isPatientHeld }),
     consents: consents.port,
     recordings: memoryRecordings(recordings),
     limits: memoryLimits({ ...options.limits, clock }),

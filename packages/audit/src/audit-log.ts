@@ -19,6 +19,7 @@ import {
   systemRandom,
 } from '@medzen/core';
 import { type AccessReport, type AccessReportOptions, accessReport } from './access-report.ts';
+import { type ErasableOptions, erasableGuard } from './erasable-guard.ts';
 import type { EventPage } from './event-page.ts';
 import { openPage } from './open-page.ts';
 import type { Spool } from './spool.ts';
@@ -32,6 +33,12 @@ export interface AuditLogDeps {
    * belongs to a host's transaction never is, because nobody could tell whether that commits. Without it, nothing is accepted while the store is down.
    */
   readonly spool?: Spool;
+  /**
+   * Refuses to record while the store would keep identities in clear that are to be erasable (`eraseIdentity`). The switch itself is the
+   * database's, so that events of triggers and of other services agree: `SELECT medzen.keep_erasable('patient', 'user', 'name', 'ip')`, or
+   * `memoryStores({ erasable })`. A spool, while the store is down, holds events as they were recorded; what is drained is pseudonymised.
+   */
+  readonly erasable?: ErasableOptions;
   /** Gives `event.at`; the machine's own by default. */
   readonly clock?: Clock;
   readonly ids?: Ids;
@@ -78,7 +85,7 @@ export interface AuditLog {
    * @param facts - what happened; `actor`, `source`, `purpose` and `reason` come from the context unless given
    * @param ctx - the caller's context, or `{ scope }` with facts that name their actor and source
    * @throws MedzenError `invalid_input` for an event that cannot be sealed; `store_unavailable` (retryable) for every trouble of the
-   * store; `wire_busy` as the store's
+   * store; `wire_busy` as the store's; `invalid_configuration` when `erasable` is asked for and the store does not do it
    * @example
    * ```ts
    * import type { AuditLog } from '@medzen/audit';
@@ -120,7 +127,7 @@ export interface AuditLog {
   audited<T>(facts: AuditedFacts, ctx: AuditContext, fn: () => T | Promise<T>): Promise<T>;
 
   /**
-   * Searches one tenant's events, newest first. A search is not itself recorded: run it in `audited` with `audit.search`.
+   * Searches one tenant's events, newest first; by clear values, and with them, where the log holds pseudonyms that are not erased. A search is not itself recorded: run it in `audited` with `audit.search`.
    *
    * @throws MedzenError `invalid_input` for a bad limit or cursor; `store_unavailable`
    */
@@ -162,12 +169,15 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
   const { store, spool, clock = systemClock, random = systemRandom } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
 
+  const assured = deps.erasable === undefined ? undefined : erasableGuard(deps.erasable);
+
   const append = async (
     scope: Scope,
     events: readonly SealedEvent[],
     durability: 'joined' | 'independent',
   ): Promise<{ readonly status: RecordStatus }> => {
     try {
+      await assured?.();
       return await store.append(scope, events, { durability });
     } catch (error) {
       const trouble = storeTrouble(error);
@@ -217,6 +227,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
         );
       const draft = draftEvent({ ...facts, outcome: 'success' }, ctx);
       const seen = sealEvent(draft, sealing); // before fn: a draft that cannot be sealed must not cost a read
+      await assured?.();
       let result: Awaited<ReturnType<typeof fn>>;
       try {
         result = await fn();

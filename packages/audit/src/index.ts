@@ -12,6 +12,8 @@ export * from './batched-audit-store.ts';
 export * from './checkpoint.ts';
 export * from './consistency-proof.ts';
 export * from './cosigner.ts';
+export type { ErasableOptions } from './erasable-guard.ts';
+export * from './erase-identity.ts';
 export * from './event-page.ts';
 export * from './evidence.ts';
 export * from './exempt-disclosure.ts';

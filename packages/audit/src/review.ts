@@ -7,6 +7,7 @@ import {
   canonicalize,
   createIds,
   draftEvent,
+  type IdentityStore,
   type Ids,
   type LogStore,
   MedzenError,
@@ -16,6 +17,7 @@ import {
   type ReviewQuery,
   type ReviewSignOff,
   type ReviewStore,
+  replaceIdentities,
   type Scope,
   type SignOffResult,
   sealEvent,
@@ -24,8 +26,9 @@ import {
   systemRandom,
   toHex,
 } from '@medzen/core';
-import { type OpenedLeaves, openLeaves } from './open-leaves.ts';
+import { type LogEvent, openLeaves } from './open-leaves.ts';
 import { type RecentEvents, recentEvents } from './recent-events.ts';
+import { revealLeaves } from './reveal-leaves.ts';
 import type { ReviewRule } from './review-rule.ts';
 
 /** What a review is made of. */
@@ -34,6 +37,8 @@ export interface ReviewDeps {
   readonly log: Pick<LogStore, 'readLeaves'>;
   readonly cursors: CursorStore;
   readonly reviews: ReviewStore;
+  /** Tells rules who is meant where the log holds pseudonyms. The queue holds pseudonyms too, and shows who is meant. */
+  readonly identities?: Pick<IdentityStore, 'reveal'>;
   /** For the refusal of a sign-off, which is an event too. */
   readonly audit: Pick<AuditStore, 'append'>;
   /** The cursor's name; `review` when absent. Under another one, rules that were added later see the whole log. */
@@ -109,7 +114,7 @@ const mostBack = 50_000;
  * ```
  */
 export function createReview(deps: ReviewDeps): AuditReview {
-  const { rules, log, cursors, reviews, audit, name = 'review', batch = 1000 } = deps;
+  const { rules, log, cursors, reviews, audit, identities, name = 'review', batch = 1000 } = deps;
   const { clock = systemClock, random = systemRandom } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
   checkRules(rules);
@@ -131,21 +136,28 @@ export function createReview(deps: ReviewDeps): AuditReview {
       if (times.length > 0 && times.every((time) => time < latest - windowMs)) break;
     }
     for (; start < at; start += batch)
-      for (const { event } of openLeaves(await log.readLeaves(start, Math.min(batch, at - start))).events)
+      for (const { event } of (
+        await revealLeaves(openLeaves(await log.readLeaves(start, Math.min(batch, at - start))), identities)
+      ).events)
         recent.add(event);
     return recent;
   };
 
-  const lookAt = async (opened: OpenedLeaves, recent: RecentEvents): Promise<Map<string, ReviewFinding[]>> => {
+  /** @param stored - the same events as the log holds them */
+  const lookAt = async (
+    events: readonly LogEvent[],
+    stored: readonly LogEvent[],
+    recent: RecentEvents,
+  ): Promise<Map<string, ReviewFinding[]>> => {
     const byTenant = new Map<string, ReviewFinding[]>();
-    for (const { index, event } of opened.events) {
+    for (const [at, { index, event }] of events.entries()) {
       const tenant = event.tenant ?? '';
       for (const rule of rules) {
         const found = await rule.look(event, rule.windowMs === undefined ? [] : recent.before(event, rule.windowMs));
         if (found === undefined) continue;
         const list = byTenant.get(tenant) ?? [];
         byTenant.set(tenant, list);
-        list.push(findingOf(rule, event, index, found));
+        list.push(findingOf(rule, event, stored[at]?.event ?? event, index, found));
       }
       if (windowMs > 0) recent.add(event);
     }
@@ -162,7 +174,8 @@ export function createReview(deps: ReviewDeps): AuditReview {
         const recent = memory?.at === from ? memory.recent : await recall(from);
         memory = undefined; // whatever goes wrong from here on, it is not what the cursor says
         const opened = openLeaves(leaves);
-        for (const [tenant, findings] of await lookAt(opened, recent))
+        const { events } = await revealLeaves(opened, identities);
+        for (const [tenant, findings] of await lookAt(events, opened.events, recent))
           for (let i = 0; i < findings.length; i += 1000)
             sum.queued += (await reviews.queue({ tenant }, findings.slice(i, i + 1000))).queued;
         sum.scanned += leaves.length;
@@ -202,8 +215,16 @@ export function createReview(deps: ReviewDeps): AuditReview {
   };
 }
 
-function findingOf(rule: ReviewRule, event: AuditEvent, leafIndex: number, found: ReviewFindingParts): ReviewFinding {
-  const key = canonicalize([event.tenant ?? '', rule.id, found.key?.toWellFormed() ?? event.id]);
+/** @param seen - by the rule, in clear. What is queued, the key in the id too, tells no more than the log does */
+function findingOf(
+  rule: ReviewRule,
+  seen: AuditEvent,
+  event: AuditEvent,
+  leafIndex: number,
+  found: ReviewFindingParts,
+): ReviewFinding {
+  const own = found.key === undefined ? event.id : asStored(found.key.toWellFormed(), seen, event);
+  const key = canonicalize([event.tenant ?? '', rule.id, own]);
   return {
     id: toHex(sha256(new TextEncoder().encode(key))),
     rule: rule.id,
@@ -214,6 +235,24 @@ function findingOf(rule: ReviewRule, event: AuditEvent, leafIndex: number, found
     ...(event.patient === undefined ? {} : { patient: withoutNul(event.patient) }),
     ...(found.detail === undefined ? {} : { detail: found.detail }),
   };
+}
+
+/** A rule's key with the pseudonyms of the event in place of what they stand for. */
+function asStored(key: string, seen: AuditEvent, stored: AuditEvent): string {
+  const [clear, kept] = [seen, stored].map((event) => {
+    const texts: string[] = [];
+    replaceIdentities(event, ({ value }) => {
+      texts.push(value);
+      return value;
+    });
+    return texts;
+  });
+  const pairs = (clear ?? []).map((text, at) => [text, kept?.[at] ?? text] as const).filter(([a, b]) => a !== b);
+  pairs.sort(([a], [b]) => b.length - a.length); // a text may be part of another
+  return pairs.reduce((text, [value, pseudonym]) => {
+    const quoted = JSON.stringify(value).slice(1, -1);
+    return text.replaceAll(quoted, pseudonym).replaceAll(value, pseudonym);
+  }, key);
 }
 
 type ReviewFindingParts = NonNullable<Awaited<ReturnType<ReviewRule['look']>>>;

@@ -1,5 +1,6 @@
-import { type CursorStore, type LogStore, MedzenError } from '@medzen/core';
+import { type CursorStore, type IdentityStore, type LogStore, MedzenError } from '@medzen/core';
 import { type OpenedLeaves, openLeaves } from './open-leaves.ts';
+import { revealLeaves } from './reveal-leaves.ts';
 import { sleepUntil } from './sleep-until.ts';
 
 /** Where a tail reads, and where it notes how far it has come. */
@@ -16,6 +17,11 @@ export interface TailOptions {
   readonly batch?: number;
   /** How long to wait, in milliseconds, once there is nothing new; a second when absent. */
   readonly pollMs?: number;
+  /**
+   * `stores.identities`, to ship clear values where the log holds pseudonyms. When absent, pseudonyms are shipped: an erasure does not reach
+   * what has left.
+   */
+  readonly identities?: Pick<IdentityStore, 'reveal'>;
   /** Ends it, between two batches and while it waits. */
   readonly signal?: AbortSignal;
 }
@@ -58,7 +64,7 @@ export async function* tail({ log, cursors }: TailDeps, options: TailOptions): A
       continue;
     }
     const to = from + leaves.length;
-    yield { from, to, ...openLeaves(leaves) };
+    yield { from, to, ...(await revealLeaves(openLeaves(leaves), options.identities)) };
     const { status } = await cursors.move(name, from, to);
     if (status === 'conflict') throw new MedzenError('conflict', 'Another of this name follows the log');
     from = to;

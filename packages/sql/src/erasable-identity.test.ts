@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AuditEventDraft,
+  canonicalize,
+  defaultErasableKinds,
+  type ErasableKind,
+  openEvent,
+  pseudonymOf,
+  replaceIdentities,
+  type SealedEvent,
+  sealEvent,
+} from '@medzen/core';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { pgWire, sqlStores } from './index.ts';
+
+const scope = { tenant: 'clinic-a' };
+
+let db: FreshDatabase;
+beforeAll(async () => {
+  db = await freshDatabase();
+  await db.pool.query("SELECT medzen.keep_erasable('patient', 'user', 'name', 'ip')");
+});
+afterAll(() => db.drop());
+
+const stores = (options?: string) =>
+  sqlStores(pgWire(options === undefined ? db.pool : db.open({ options: `-c role=${options}` })));
+
+function event(draft: Partial<AuditEventDraft> = {}): SealedEvent {
+  return sealEvent({
+    tenant: scope.tenant,
+    action: 'note.view',
+    kind: 'read',
+    outcome: 'success',
+    actor: { id: 'provider-1', type: 'user' },
+    patient: 'patient-1',
+    source: {},
+    ...draft,
+  });
+}
+
+function erasing(pseudonym: string): SealedEvent {
+  return event({
+    action: 'identity.erase',
+    kind: 'delete',
+    actor: { id: 'sweep', type: 'service' },
+    patient: 'somebody-else',
+    target: { type: 'identity', id: pseudonym },
+    reason: 'Asked for',
+  });
+}
+
+async function erase(kind: ErasableKind, value: string, tenant = scope.tenant): Promise<string> {
+  const { identities } = stores();
+  const [pseudonym = ''] = await identities.pseudonyms({ tenant }, { kind, value });
+  return (await identities.erase({ tenant }, { kind, value, despiteRetention: true }, erasing(pseudonym))).status;
+}
+
+/** Every table in which the text stands, in whatever column: as text, or in bytes. */
+async function tablesWith(value: string): Promise<string[]> {
+  const { rows } = await db.pool.query<{ name: string }>(
+    `SELECT c.oid::regclass::text AS name FROM pg_class c
+     WHERE c.relnamespace = 'medzen'::regnamespace AND c.relkind IN ('r', 'm') ORDER BY 1`,
+  );
+  expect(rows.length).toBeGreaterThan(25);
+  const found: string[] = [];
+  for (const { name } of rows) {
+    const hit = await db.pool.query(
+      `SELECT FROM ${name} t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, encode(convert_to($1, 'UTF8'), 'hex')) > 0 LIMIT 1`,
+      [value],
+    );
+    if (hit.rowCount !== 0) found.push(name);
+  }
+  return found;
+}
+
+describe('what is left of an erased identity', () => {
+  test('is nowhere in the database, whoever wrote the events and whatever came of them', async () => {
+    const [patient, user] = [`patient-${randomUUID()}`, `user-${randomUUID()}`];
+    const { audit, log, reviews } = stores();
+    const at = new Date().toISOString();
+    const sealed = event({
+      patient,
+      actor: { id: user, type: 'user' },
+      target: { type: 'patient', id: patient },
+    });
+    await audit.append(scope, [sealed]);
+    // By the database's own functions, and by a trigger on a table of the host's.
+    await db.pool.query('CREATE SCHEMA IF NOT EXISTS host; CREATE TABLE host.note (id text PRIMARY KEY, patient text)');
+    await db.pool.query("SELECT medzen.audit_table('host.note', 'patient')");
+    const client = await db.connect();
+    await client.query('BEGIN');
+    await client.query("SELECT set_config('medzen.context', $1, true)", [JSON.stringify({ tenant: scope.tenant })]);
+    await client.query("SELECT set_config('medzen.actor', $1, true)", [user]);
+    await client.query('INSERT INTO host.note VALUES ($1, $1), ($2, $1)', [patient, 'second']);
+    await client.query("SELECT medzen.record_event('note.print', 'read', p_patient => $1)", [patient]);
+    await client.query('COMMIT');
+    await reviews.queue(scope, [
+      { id: 'a'.repeat(64), rule: 'vip', eventId: sealed.id, leafIndex: 0, at, actor: user, patient },
+    ]);
+    const signing = event({
+      action: 'audit.review',
+      kind: 'update',
+      actor: { id: user, type: 'user' },
+      patient,
+      target: { type: 'review', id: 'a'.repeat(64) },
+    });
+    const order = { id: 'a'.repeat(64), outcome: 'appropriate' } as const;
+    expect(await reviews.signOff(scope, order, signing)).toEqual({ status: 'own' });
+    expect(await reviews.signOff(scope, { ...order, own: true }, signing)).toMatchObject({
+      review: { actor: user, patient, signed: { by: user } },
+    });
+    const before = await log.readBatch(100);
+
+    expect(await tablesWith(patient)).toEqual(['medzen.erasable_identity']);
+    expect(await tablesWith(user)).toEqual(['medzen.erasable_identity']);
+    expect((await audit.search(scope, { patient })).events).toHaveLength(4);
+    expect(await erase('patient', patient)).toBe('erased');
+    expect(await erase('user', user)).toBe('erased');
+    expect(await tablesWith(patient)).toEqual([]);
+    expect(await tablesWith(user)).toEqual([]);
+    expect((await log.readBatch(100)).slice(0, before.length)).toEqual(before);
+    expect(JSON.stringify(await reviews.list(scope, { state: 'all' }))).not.toMatch(patient);
+  });
+
+  test('is as little as of any other: what was made for it cannot be told from chance', async () => {
+    const { identities, audit } = stores();
+    const seen = new Set<string>();
+    for (let round = 0; round < 20; round++) {
+      await audit.append(scope, [event({ patient: 'comes-back' })]);
+      const [pseudonym = ''] = await identities.pseudonyms(scope, { kind: 'patient', value: 'comes-back' });
+      expect(seen).not.toContain(pseudonym);
+      seen.add(pseudonym);
+      expect(await erase('patient', 'comes-back')).toBe('erased');
+    }
+  });
+});
+
+describe('pseudonyms', () => {
+  test('are those of the library, for any value', async () => {
+    const text = fc.string({ unit: 'binary', minLength: 1 }).filter((one) => !one.includes('\0'));
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 32 }), text, async (salt, value) => {
+        const { rows } = await db.pool.query('SELECT medzen.pseudonym_of($1, $2, $3, $4) AS p', [
+          Buffer.from(salt),
+          'clinic-a',
+          'patient',
+          value,
+        ]);
+        expect(rows).toEqual([{ p: pseudonymOf(salt, 'clinic-a', { kind: 'patient', value }) }]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('can be shown to be those of a value by whoever has the salt', async () => {
+    await stores().audit.append(scope, [event()]);
+    const { rows } = await db.pool.query(
+      'SELECT bool_and(pseudonym = medzen.pseudonym_of(salt, tenant, kind, value)) AS all FROM medzen.erasable_identity',
+    );
+    expect(rows).toEqual([{ all: true }]);
+  });
+
+  test('replace what they replace in the library, and no byte more, in any event', async () => {
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 });
+    const drafts = fc.record(
+      {
+        patient: text,
+        actor: fc.record({ id: text, type: fc.constantFrom('user', 'service'), name: text }),
+        target: fc.record({ type: fc.constantFrom('patient', 'user', 'note'), id: text }),
+        source: fc.record({ ip: text, userAgent: text }),
+        detail: fc.dictionary(text, fc.jsonValue()) as fc.Arbitrary<AuditEventDraft['detail']>, // JSON, as its name says
+        disclosure: fc.record({ recipient: fc.record({ name: text }), description: text, basis: text }),
+      },
+      { requiredKeys: ['actor', 'source'] },
+    );
+    await fc.assert(
+      fc.asyncProperty(drafts, async (draft) => {
+        const { detail, ...rest } = draft;
+        const sealed = event({ ...rest, ...(detail === undefined ? {} : { detail }) } as Partial<AuditEventDraft>); // some lack members
+        const line = new TextDecoder().decode(sealed.body);
+        const { rows } = await db.pool.query<{ line: string }>(
+          "SELECT medzen.pseudonymize_event('clinic-a', $1, $2, 'mask') AS line",
+          [line, [...defaultErasableKinds]],
+        );
+        const on: readonly string[] = defaultErasableKinds;
+        const expected = replaceIdentities(openEvent(sealed.body), ({ kind, value }) =>
+          on.includes(kind) ? '*' : value,
+        );
+        expect(rows[0]?.line).toBe(canonicalize(expected));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('the switch', () => {
+  test('is recorded, and takes no kind that is none', async () => {
+    const { rows } = await db.pool.query("SELECT body FROM medzen.audit_event WHERE action = 'config.change'");
+    expect(openEvent(rows[0]?.body)).toMatchObject({
+      target: { type: 'erasable_identity' },
+      detail: { kinds: defaultErasableKinds },
+    });
+    await expect(db.pool.query("SELECT medzen.keep_erasable('surname')")).rejects.toMatchObject({ code: 'MZ001' });
+  });
+
+  test('refuses tables that are audited by statement, and these are refused when it is on', async () => {
+    const other = await freshDatabase();
+    try {
+      await other.pool.query(`CREATE TABLE public.visit (id int PRIMARY KEY, patient text);
+        SELECT medzen.audit_table('public.visit', 'patient', 'statement')`);
+      await expect(other.pool.query("SELECT medzen.keep_erasable('patient')")).rejects.toMatchObject({ code: 'MZ002' });
+      await other.pool.query("SELECT medzen.keep_erasable('user')");
+      await other.pool.query("INSERT INTO medzen.erasable_kind VALUES ('patient', now())");
+      const write = other.pool.query("INSERT INTO public.visit VALUES (1, 'p1'), (2, 'p2')");
+      await expect(write).rejects.toMatchObject({ code: 'MZ002' });
+    } finally {
+      await other.drop();
+    }
+  });
+
+  test('off again, leaves what was made and makes no more', async () => {
+    const other = await freshDatabase();
+    try {
+      const { audit, identities } = sqlStores(pgWire(other.pool));
+      await other.pool.query("SELECT medzen.keep_erasable('patient')");
+      const [first, second] = [event(), event({ patient: 'patient-2' })];
+      await audit.append(scope, [first]);
+      await other.pool.query('SELECT medzen.keep_erasable()');
+      await audit.append(scope, [first, second]);
+      expect(await identities.kinds()).toEqual([]);
+      expect((await audit.search(scope, { patient: 'patient-1' })).events).toHaveLength(1);
+      expect((await audit.search(scope, { patient: 'patient-2' })).events).toEqual([second]);
+    } finally {
+      await other.drop();
+    }
+  });
+});
+
+describe('who may', () => {
+  test('nobody reads or changes the table, not even its owner', async () => {
+    await stores().audit.append(scope, [event()]);
+    for (const role of ['medzen_app', 'medzen_sequencer', 'medzen_auditor'])
+      await expect(
+        db.open({ options: `-c role=${role}` }).query('TABLE medzen.erasable_identity'),
+      ).rejects.toMatchObject({
+        code: '42501',
+      });
+    for (const sql of [
+      'DELETE FROM medzen.erasable_identity',
+      "UPDATE medzen.erasable_identity SET value = 'x'",
+      'TRUNCATE medzen.erasable_identity',
+    ])
+      await expect(db.pool.query(sql)).rejects.toMatchObject({ code: 'MZ004' });
+  });
+
+  test('the service erases, the auditor reads who is meant, and neither goes past the pseudonyms', async () => {
+    const service = stores('medzen_app');
+    await service.audit.append(scope, [event({ patient: 'patient-9' })]);
+    const identity = { kind: 'patient', value: 'patient-9' } as const;
+    const auditor = stores('medzen_auditor');
+    const [pseudonym = ''] = await auditor.identities.pseudonyms(scope, identity);
+    expect(await auditor.identities.reveal(scope, [pseudonym])).toEqual({ [pseudonym]: 'patient-9' });
+    expect((await auditor.audit.search(scope, { patient: 'patient-9' })).events).toHaveLength(1);
+    const order = { ...identity, despiteRetention: true };
+    await expect(auditor.identities.erase(scope, order, erasing(pseudonym))).rejects.toMatchObject({
+      code: 'invalid_configuration',
+    });
+    expect(await service.identities.erase(scope, order, erasing(pseudonym))).toEqual({ status: 'erased' });
+    for (const name of ['append_written_events', 'search_written_events'])
+      expect(
+        (
+          await db.pool.query(
+            `SELECT has_function_privilege('medzen_app', p.oid, 'EXECUTE') AS may FROM pg_proc p
+             WHERE p.pronamespace = 'medzen'::regnamespace AND p.proname = $1`,
+            [name],
+          )
+        ).rows,
+      ).toEqual([{ may: false }]);
+  });
+});
