@@ -934,19 +934,36 @@ CREATE OR REPLACE FUNCTION medzen.audit_change()
  SET bytea_output TO 'hex'
  SET extra_float_digits TO '1'
  SET quote_all_identifiers TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
 DECLARE
-  v_at timestamptz := medzen.now();
+  v_now timestamptz := medzen.now();
+  v_instant text := medzen.format_instant(v_now);
+  v_op text := CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN 'table.write' ELSE 'table.delete' END;
+  v_kind text := CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END;
   v_draft jsonb;
+  v_type text;
+  v_purpose text;
+  v_one boolean := false;
   v_paired boolean := true;
+  v_found record;
+  -- Of each event: whose, of how many rows, the key of the one, the fields.
+  v_patients text[];
+  v_counts bigint[];
+  v_keys text[];
+  v_fields text[];
+  v_detail text;
+  -- Of a statement's one event: what goes into audit_rows.
+  v_row_ids text[];
+  v_whose text[];
+  v_listed boolean := false;
+  v_erasable boolean := false;
   v_head text;
   v_id text;
   v_middle text;
   v_why text;
   v_tail text;
   v_secret bytea;
-  v_rows record;
-  v_event record;
 BEGIN
   -- Only in a trigger as audit_table makes it: in one that somebody made otherwise, who may call this, new_rows is what they call so,
   -- a view say, whose functions would run with the rights of this one.
@@ -960,80 +977,103 @@ BEGIN
   -- A statement that touched no row is no event.
   IF TG_OP = 'INSERT' THEN
     IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
+    v_one := NOT EXISTS (SELECT FROM new_rows OFFSET 1);
   ELSIF TG_OP <> 'TRUNCATE' THEN
     IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
+    v_one := NOT EXISTS (SELECT FROM old_rows OFFSET 1);
   END IF;
-  v_draft := medzen.current_draft(false) || jsonb_build_object(
-    'action', CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN 'table.write' ELSE 'table.delete' END,
-    'kind', CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END,
-    'outcome', 'success',
-    'target', jsonb_build_object('type', medzen.table_name(TG_RELID)));
-  PERFORM medzen.check_draft(v_draft);
-
-  IF TG_OP = 'TRUNCATE' THEN
-    v_event := medzen.jcs_event(v_draft || '{"detail":{"truncated":true}}');
-    PERFORM medzen.write_event(v_draft ->> 'tenant', v_event.id, v_event.body);
-    RETURN NULL;
-  END IF;
-
   -- A row that an update sends to another partition, and that a trigger there turns away, is gone from one of the two tables only.
   IF TG_OP = 'UPDATE' AND (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = TG_RELID) THEN
     v_paired := (SELECT count(*) FROM old_rows) = (SELECT count(*) FROM new_rows);
+    v_one := v_one AND v_paired;
   END IF;
-  EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, false) INTO v_rows;
+  v_draft := medzen.current_draft(false) || jsonb_build_object('action', v_op, 'kind', v_kind, 'outcome', 'success');
+  PERFORM medzen.check_draft(v_draft);
+  v_type := medzen.table_name(TG_RELID);
+  v_purpose := v_draft ->> 'purpose';
 
-  IF TG_ARGV[1] = 'statement' THEN
-    IF cardinality(v_rows.patients) = 1 THEN
-      v_draft := '{"purpose":"TREAT"}' || v_draft || jsonb_build_object('patient', medzen.index_key(v_rows.patients[1]));
+  IF TG_OP = 'TRUNCATE' THEN
+    v_patients := '{NULL}';
+    v_counts := '{0}';
+    v_keys := '{NULL}';
+    v_fields := '{""}';
+    v_detail := ',"detail":{"truncated":true}';
+  ELSE
+    EXECUTE CASE WHEN v_one THEN medzen.audit_row_query(TG_RELID, TG_OP, TG_ARGV[0])
+      ELSE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, false) END INTO v_found;
+    IF v_one THEN
+      v_patients := ARRAY[v_found.patient] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient THEN ARRAY[v_found.was] ELSE '{}' END;
+      v_counts := array_fill(1::bigint, ARRAY[cardinality(v_patients)]);
+      v_keys := array_fill(v_found.key, ARRAY[cardinality(v_patients)]);
+      v_fields := array_fill(v_found.fields, ARRAY[cardinality(v_patients)]);
+    ELSIF TG_ARGV[1] = 'statement' THEN
+      v_patients := v_found.patients;
+      v_counts := ARRAY[v_found.n];
+      v_keys := v_found.keys;
+      v_fields := ARRAY[v_found.fields];
+    ELSE
+      IF v_found.moved THEN
+        EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, true) INTO v_found;
+      END IF;
+      v_patients := v_found.patients;
+      v_counts := v_found.counts;
+      v_keys := v_found.keys;
+      v_fields := v_found.fields;
     END IF;
-    v_draft := v_draft || ('{' || ltrim(v_rows.fields, ',') || '}')::jsonb || CASE
-      WHEN v_rows.n > 1 THEN jsonb_build_object('detail', jsonb_build_object('rows', v_rows.n, 'rowsHash',
-        encode(sha256(array_send(v_rows.keys) || array_send(v_rows.patients)), 'hex'))
-        || CASE WHEN TG_OP <> 'DELETE' AND v_rows.n > 200 THEN '{"compared":200}' ELSE '{}' END::jsonb)
-      ELSE jsonb_build_object('target', v_draft -> 'target' || jsonb_strip_nulls(
-        jsonb_build_object('id', medzen.index_key(v_rows.keys[1])))) END;
-    v_event := medzen.jcs_event(v_draft);
-    PERFORM medzen.write_event(v_draft ->> 'tenant', v_event.id, v_event.body);
-    IF v_rows.n > 1 THEN
-      INSERT INTO medzen.audit_rows (event_id, row_ids, patients) VALUES (v_event.id::uuid, v_rows.keys, v_rows.patients);
+  END IF;
+  IF TG_ARGV[1] = 'statement' AND TG_OP <> 'TRUNCATE' THEN
+    v_row_ids := CASE WHEN v_one THEN array_remove(v_keys[:1], NULL) ELSE v_keys END;
+    v_whose := CASE WHEN v_one THEN array_remove(array_remove(v_patients, ''), NULL) ELSE v_patients END;
+    v_listed := v_counts[1] > 1 OR cardinality(v_whose) > 1;
+    IF v_listed THEN
+      v_detail := ',"detail":{' || CASE WHEN TG_OP <> 'DELETE' AND v_counts[1] > 200 THEN '"compared":200,' ELSE '' END
+        || '"rows":' || v_counts[1] || ',"rowsHash":"' || encode(sha256(array_send(v_row_ids) || array_send(v_whose)), 'hex') || '"}';
     END IF;
+    v_patients := ARRAY[CASE WHEN cardinality(v_whose) = 1 THEN v_whose[1] END];
+    v_counts := v_counts[:1];
+    v_keys := v_keys[:1];
+    v_fields := v_fields[:1];
+  END IF;
+
+  v_head := '{"action":' || (v_draft -> 'action')::text || ',"actor":' || medzen.jcs(v_draft -> 'actor') || ',"at":"' || v_instant || '"';
+  v_id := left(medzen.uuid_floor(v_now)::text, 14) || '7';
+  v_middle := '","kind":' || (v_draft -> 'kind')::text || ',"nonce":"';
+  v_why := coalesce(',"reason":' || (v_draft -> 'reason')::text, '') || ',"source":' || medzen.jcs(v_draft -> 'source') || ',"target":{';
+  v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
+  v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+  -- Where identities are to be erasable, append_events puts pseudonyms in their place.
+  IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
+    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind);
+  END IF;
+  IF v_erasable THEN
+    FOR v_found IN
+      SELECT array_agg(e.id::text) AS ids, string_agg(e.body, E'\n') AS bodies
+      FROM (
+        SELECT c.id, c.body, row_number() OVER () AS at FROM medzen.change_events(v_secret, v_id, v_head, v_detail, v_middle, v_purpose,
+          v_why, v_tail, v_patients, v_counts, v_keys, v_fields) c
+      ) e GROUP BY (e.at - 1) / 1000
+    LOOP
+      PERFORM medzen.append_events(v_draft ->> 'tenant', v_found.ids, v_found.bodies);
+      IF v_listed THEN
+        INSERT INTO medzen.audit_rows (event_id, row_ids, patients) VALUES (v_found.ids[1]::uuid, v_row_ids, v_whose);
+      END IF;
+    END LOOP;
     RETURN NULL;
   END IF;
-
-  IF v_rows.moved THEN
-    EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, true) INTO v_rows;
-  END IF;
-  -- Canonical JSON, put together from parts in the order of their names: what is the same in all events is written once.
-  v_head := '{"action":' || (v_draft -> 'action')::text || ',"actor":' || medzen.jcs(v_draft -> 'actor') || ',"at":"'
-    || medzen.format_instant(v_at) || '"';
-  v_id := left(medzen.uuid_floor(v_at)::text, 14) || '7';
-  v_middle := '","kind":' || (v_draft -> 'kind')::text || ',"nonce":"';
-  v_why := CASE WHEN v_draft ? 'reason' THEN ',"reason":' || (v_draft -> 'reason')::text ELSE '' END
-    || ',"source":' || medzen.jcs(v_draft -> 'source') || ',"target":{';
-  v_tail := '"type":' || (v_draft #> '{target,type}')::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
-  -- One secret for the statement, from which each event takes random bytes of its own.
-  v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-  FOR v_event IN
-    WITH random AS MATERIALIZED (
-      SELECT u.*, encode(sha256(v_secret || int8send(u.at)), 'hex') AS hex
-      FROM unnest(v_rows.patients, v_rows.counts, v_rows.keys, v_rows.fields) WITH ORDINALITY AS u (patient, n, key, fields, at)
-    ), events AS MATERIALIZED (
-      SELECT r.*, v_id || substr(r.hex, 33, 3) || '-' || translate(substr(r.hex, 36, 1), '0123456789abcdef', '89ab89ab89ab89ab')
-        || substr(r.hex, 37, 3) || '-' || substr(r.hex, 40, 12) AS id
-      FROM random r
-    )
-    SELECT array_agg(e.id) AS ids, string_agg(
-      v_head || CASE WHEN e.n > 1 THEN ',"detail":{"rows":' || e.n || '}' ELSE '' END || e.fields
-      || ',"id":"' || e.id || v_middle || left(e.hex, 32) || '","outcome":"success"'
-      || CASE WHEN e.patient IS NULL THEN coalesce(',"purpose":' || (v_draft -> 'purpose')::text, '')
-        ELSE ',"patient":' || to_json(medzen.index_key(e.patient))::text
-          || ',"purpose":' || coalesce(v_draft -> 'purpose', '"TREAT"')::text END
-      || v_why || CASE WHEN e.n = 1 AND e.key IS NOT NULL THEN '"id":' || to_json(medzen.index_key(e.key))::text || ',' ELSE '' END
-      || v_tail, E'\n') AS bodies
-    FROM events e GROUP BY (e.at - 1) / 1000
-  LOOP
-    PERFORM medzen.append_events(v_draft ->> 'tenant', v_event.ids, v_event.bodies);
-  END LOOP;
+  -- Else past it: the columns are what it would read from the bodies, and no event of a new id is there already.
+  WITH filed AS (
+    INSERT INTO medzen.audit_event
+      (id, tenant, at, actor, patient, action, outcome, purpose, target_type, target_id, stray, body, written_at)
+    SELECT c.id, v_draft ->> 'tenant', v_instant::timestamptz, v_draft #>> '{actor,id}', c.patient, v_op, 'success', c.purpose, v_type,
+      c.target_id, false, convert_to(c.body, 'UTF8'), v_now
+    FROM medzen.change_events(v_secret, v_id, v_head, v_detail, v_middle, v_purpose, v_why, v_tail, v_patients, v_counts, v_keys,
+      v_fields) c
+    RETURNING id
+  ), listed AS (
+    INSERT INTO medzen.audit_rows (event_id, row_ids, patients) SELECT f.id, v_row_ids, v_whose FROM filed f WHERE v_listed
+  )
+  INSERT INTO medzen.audit_pending (event_id, written_at) SELECT f.id, v_now FROM filed f;
   RETURN NULL;
 END
 $function$;
@@ -1082,20 +1122,14 @@ DECLARE
   v_all text;
 BEGIN
   WITH attributes AS (
-    SELECT a.attnum, a.attname, medzen.is_plain_type(a.atttypid, a.attcollation) AS plain,
-      -- What the database derives follows from the others; what is deleted is deleted with all its fields.
-      a.attgenerated = '' AND p_op <> 'DELETE' AND p_paired AS told,
-      -- Past so many bytes of names a field stands as its number, because an event has a bound.
-      CASE WHEN sum(octet_length(to_json(a.attname)::text)) OVER (ORDER BY a.attnum) <= 8000 THEN a.attname::text
-        ELSE '#' || a.attnum END AS said
-    FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT a.*, a.told AND p_op <> 'DELETE' AND p_paired AS named FROM medzen.audited_columns(p_table) a
   )
   SELECT string_agg(format('x.%I AS c%s', a.attname, a.attnum), ', ' ORDER BY a.attnum),
     string_agg(format(CASE WHEN p_op = 'INSERT' THEN ', num_nonnulls(n.c%1$s) = 1 AS f%1$s'
       WHEN a.plain THEN ', o.c%1$s IS DISTINCT FROM n.c%1$s AS f%1$s'
-      ELSE ', record_image_ne(ROW(o.c%1$s), ROW(n.c%1$s)) AS f%1$s' END, a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    string_agg(format(', bool_or(r.f%1$s) AS f%1$s', a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    string_agg(format(', CASE WHEN e.f%s THEN %L END', a.attnum, to_json(a.said)::text), '' ORDER BY a.attnum) FILTER (WHERE a.told),
+      ELSE ', record_image_ne(ROW(o.c%1$s), ROW(n.c%1$s)) AS f%1$s' END, a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.named),
+    string_agg(format(', bool_or(r.f%1$s) AS f%1$s', a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.named),
+    string_agg(format(', CASE WHEN e.f%s THEN %L END', a.attnum, a.said), '' ORDER BY a.attnum) FILTER (WHERE a.named),
     CASE WHEN p_patient = '' THEN 'NULL::text'
       ELSE max(medzen.text_expression(a.plain, 'n.c' || a.attnum)) FILTER (WHERE a.attname = p_patient) END,
     -- Told apart by its own type, which is cheaper, where that has one form for each value.
@@ -1111,8 +1145,7 @@ BEGIN
   INTO v_columns, v_flags, v_or, v_fields, v_patient, v_whose, v_key
   FROM attributes a;
   IF v_patient IS NULL THEN
-    PERFORM medzen.fail('invalid_configuration',
-      format('%s has no column %I, by which it is audited: call audit_table again', p_table::regclass, p_patient));
+    PERFORM medzen.refuse_unaudited(p_table, p_patient);
   END IF;
 
   v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
@@ -1130,8 +1163,9 @@ BEGIN
     -- What is cheap is asked of all rows, their comparison of the first two hundred.
     v_all := format(CASE WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x) n' WHEN p_op = 'DELETE'
       THEN '(SELECT %1$s FROM old_rows x) n' WHEN p_paired THEN '(SELECT %1$s FROM new_rows x) n' ELSE v_source END, v_columns);
-    v_whose := format('SELECT p.id FROM (SELECT u.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s) u) p
-      WHERE p.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
+    -- OFFSET 0: each patient is turned into text, not each row.
+    v_whose := format('SELECT u.id FROM (SELECT p.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s OFFSET 0) p OFFSET 0) u
+      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
         THEN format('UNION SELECT %s FROM (SELECT %s FROM old_rows x) n', coalesce(v_whose, v_patient), v_columns) ELSE 'GROUP BY 1' END);
     RETURN format('SELECT a.n, a.keys, ARRAY(%1$s) AS patients, %2$s AS fields
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
@@ -1146,10 +1180,47 @@ BEGIN
     v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
       WHERE r.was IS DISTINCT FROM r.patient', v_rows, regexp_replace(v_or, 'bool_or\((r\.f\d+)\) AS f\d+', '\1', 'g'));
   END IF;
-  RETURN format('SELECT array_agg(nullif(e.patient, '''')) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
+  RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
       array_agg(%s) AS fields, bool_or(e.moved) AS moved
     FROM (SELECT r.patient, count(*) AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
     v_fields, v_or, v_rows);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.audit_row_query(p_table oid, p_op text, p_patient text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_key int2[] := (SELECT (i.indkey::int2[])[0 : i.indnkeyatts - 1] FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary);
+  v_part text := CASE WHEN cardinality(v_key) = 1 THEN '%s' ELSE 'to_json(%s)::text' END;
+  v_fields text;
+  v_patient text;
+  v_was text;
+  v_id text;
+BEGIN
+  SELECT string_agg(', CASE WHEN ' || CASE WHEN p_op = 'INSERT' THEN 'num_nonnulls(n.' || c.name || ') = 1'
+      WHEN c.plain THEN 'o.' || c.name || ' IS DISTINCT FROM n.' || c.name
+      ELSE 'record_image_ne(ROW(o.' || c.name || '), ROW(n.' || c.name || '))' END || ' THEN ' || quote_literal(c.said) || ' END', ''
+      ORDER BY c.attnum) FILTER (WHERE c.told AND p_op <> 'DELETE'),
+    max(medzen.text_expression(c.plain, 'n.' || c.name)) FILTER (WHERE c.attname = p_patient),
+    max(medzen.text_expression(c.plain, 'o.' || c.name)) FILTER (WHERE c.attname = p_patient),
+    string_agg(format(v_part, medzen.text_expression(c.plain, 'n.' || c.name)), ' || '','' || ' ORDER BY array_position(v_key, c.attnum))
+      FILTER (WHERE c.attnum = ANY (v_key))
+  INTO v_fields, v_patient, v_was, v_id
+  FROM (SELECT a.*, quote_ident(a.attname) AS name FROM medzen.audited_columns(p_table) a) c;
+  IF p_patient = '' THEN
+    v_patient := 'NULL::text';
+    v_was := v_patient;
+  ELSIF v_patient IS NULL THEN
+    PERFORM medzen.refuse_unaudited(p_table, p_patient);
+  END IF;
+  RETURN 'SELECT ' || CASE p_op WHEN 'UPDATE' THEN v_was ELSE v_patient END || ' AS was, ' || v_patient || ' AS patient, '
+    || CASE WHEN v_id IS NULL THEN 'NULL::text' WHEN cardinality(v_key) = 1 THEN v_id ELSE '''['' || ' || v_id || ' || '']''' END || ' AS key, '
+    || CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END
+    || ' AS fields FROM ' || CASE p_op WHEN 'INSERT' THEN 'new_rows n' WHEN 'DELETE' THEN 'old_rows n' ELSE 'old_rows o, new_rows n' END;
 END
 $function$;
 
@@ -1196,6 +1267,24 @@ BEGIN
   RETURN v_parts;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.audited_columns(p_table oid)
+ RETURNS TABLE(attnum smallint, attname name, plain boolean, told boolean, said text)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT a.attnum,
+     a.attname,
+     ((a.atttypid = ANY ((ARRAY['boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype, 'text'::regtype, 'character varying'::regtype, 'date'::regtype, 'timestamp without time zone'::regtype, 'timestamp with time zone'::regtype, 'bytea'::regtype])::oid[])) AND (a.attcollation < (16384)::oid)),
+     (a.attgenerated = ''::"char"),
+     (to_json(
+         CASE
+             WHEN (sum(octet_length((to_json(a.attname))::text)) OVER (ORDER BY a.attnum ROWS UNBOUNDED PRECEDING) <= 8000) THEN (a.attname)::text
+             ELSE ('#'::text || a.attnum)
+         END))::text AS to_json
+    FROM pg_attribute a
+   WHERE ((a.attrelid = audited_columns.p_table) AND (a.attnum > 0) AND (NOT a.attisdropped));
+END;
 
 CREATE OR REPLACE FUNCTION medzen.auditor_tenant()
  RETURNS text
@@ -1275,6 +1364,48 @@ BEGIN
   DELETE FROM medzen.migration m WHERE m.id = p_id;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.change_events(p_secret bytea, p_id text, p_head text, p_detail text, p_middle text, p_purpose text, p_why text, p_tail text, p_patients text[], p_counts bigint[], p_keys text[], p_fields text[])
+ RETURNS TABLE(id uuid, patient text, purpose text, target_id text, body text)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT e.id,
+     e.patient,
+     e.purpose,
+     e.key,
+     ((((((((((((change_events.p_head || COALESCE(change_events.p_detail,
+         CASE
+             WHEN (e.n > 1) THEN ((',"detail":{"rows":'::text || e.n) || '}'::text)
+             ELSE ''::text
+         END)) || e.fields) || ',"id":"'::text) || e.id) || change_events.p_middle) || "left"(e.hex, 32)) || '","outcome":"success"'::text) || COALESCE((',"patient":'::text || (to_json(e.patient))::text), ''::text)) || COALESCE((',"purpose":'::text || (to_json(e.purpose))::text), ''::text)) || change_events.p_why) || COALESCE((('"id":'::text || (to_json(e.key))::text) || ','::text), ''::text)) || change_events.p_tail)
+    FROM ( SELECT r.hex,
+             r.n,
+             r.fields,
+             r.patient,
+             r.key,
+             COALESCE(change_events.p_purpose,
+                 CASE
+                     WHEN (r.patient IS NOT NULL) THEN 'TREAT'::text
+                     ELSE NULL::text
+                 END) AS purpose,
+             (((((((change_events.p_id || substr(r.hex, 33, 3)) || '-'::text) || translate(substr(r.hex, 36, 1), '0123456789abcdef'::text, '89ab89ab89ab89ab'::text)) || substr(r.hex, 37, 3)) || '-'::text) || substr(r.hex, 40, 12)))::uuid AS id
+            FROM ( SELECT u.n,
+                     u.fields,
+                     encode(sha256((change_events.p_secret || int8send(u.at))), 'hex'::text) AS hex,
+                         CASE
+                             WHEN (octet_length(u.patient) <= 2000) THEN NULLIF(u.patient, ''::text)
+                             ELSE medzen.index_key(u.patient)
+                         END AS patient,
+                         CASE
+                             WHEN (u.n > 1) THEN NULL::text
+                             WHEN (octet_length(u.key) <= 2000) THEN u.key
+                             ELSE medzen.index_key(u.key)
+                         END AS key
+                    FROM UNNEST(change_events.p_patients, change_events.p_counts, change_events.p_keys, change_events.p_fields) WITH ORDINALITY u(patient, n, key, fields, at)
+                  OFFSET 0) r
+           ORDER BY (((((((change_events.p_id || substr(r.hex, 33, 3)) || '-'::text) || translate(substr(r.hex, 36, 1), '0123456789abcdef'::text, '89ab89ab89ab89ab'::text)) || substr(r.hex, 37, 3)) || '-'::text) || substr(r.hex, 40, 12)))::uuid) e;
+END;
 
 CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
  RETURNS jsonb
@@ -1808,8 +1939,11 @@ BEGIN
       || medzen.role_names(v_claims -> 'cognito:groups') || medzen.role_names(v_claims #> '{realm_access,roles}')
       || medzen.role_names(v_claims #> '{app_metadata,roles}') || medzen.role_names(v_claims #> '{app_metadata,role}');
   END IF;
-  SELECT array_agg(r.name ORDER BY r.at) INTO v_roles
-  FROM (SELECT n.name, min(n.at) AS at FROM unnest(v_roles) WITH ORDINALITY AS n (name, at) WHERE n.name IS NOT NULL GROUP BY 1) r;
+  v_roles := nullif(array_remove(v_roles, NULL), '{}');
+  IF cardinality(v_roles) > 1 THEN
+    SELECT array_agg(r.name ORDER BY r.at) INTO v_roles
+    FROM (SELECT n.name, min(n.at) AS at FROM unnest(v_roles) WITH ORDINALITY AS n (name, at) GROUP BY 1) r;
+  END IF;
   RETURN jsonb_strip_nulls(jsonb_build_object(
     'id', medzen.event_id_text(v_id),
     'type', v_type,
@@ -2063,12 +2197,16 @@ $function$;
 
 CREATE OR REPLACE FUNCTION medzen.event_id_text(p_id text)
  RETURNS text
- LANGUAGE sql
- IMMUTABLE
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT CASE WHEN octet_length(p_id) <= 256 OR medzen.utf16_length(p_id) <= 256 THEN nullif(p_id, '')
-    ELSE 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex') END
+BEGIN
+  IF octet_length(p_id) <= 256 OR medzen.utf16_length(p_id) <= 256 THEN
+    RETURN nullif(p_id, '');
+  END IF;
+  RETURN 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex');
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.fail(p_code text, p_message text)
@@ -2188,7 +2326,7 @@ RETURN to_char((p_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"':
 CREATE OR REPLACE FUNCTION medzen.forwarded_ip(p_header text, p_hops integer)
  RETURNS text
  LANGUAGE plpgsql
- IMMUTABLE
+ IMMUTABLE STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
@@ -2445,18 +2583,6 @@ AS $function$
           AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))))
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.is_plain_type(p_type oid, p_collation oid)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  SELECT coalesce(nullif(t.typbasetype, 0), t.oid) = ANY (ARRAY['bool', 'int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date',
-      'timestamp', 'timestamptz', 'bytea']::regtype[])
-    AND coalesce((SELECT c.collisdeterministic FROM pg_collation c WHERE c.oid = p_collation), true)
-  FROM pg_type t WHERE t.oid = p_type
-$function$;
-
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored text, p_given text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2493,7 +2619,8 @@ BEGIN
   END IF;
   CASE jsonb_typeof(p_value)
     WHEN 'object' THEN
-      RETURN (SELECT '{' || coalesce(string_agg(to_jsonb(m.key)::text || ':' || medzen.jcs(m.value, p_depth + 1), ','
+      RETURN (SELECT '{' || coalesce(string_agg(to_jsonb(m.key)::text || ':' || CASE jsonb_typeof(m.value) WHEN 'string' THEN m.value::text
+        ELSE medzen.jcs(m.value, p_depth + 1) END, ','
         ORDER BY medzen.jcs_sort_key(m.key) COLLATE "C"), '') || '}' FROM jsonb_each(p_value) m);
     WHEN 'array' THEN
       RETURN (SELECT '[' || coalesce(string_agg(medzen.jcs(i.value, p_depth + 1), ',' ORDER BY i.at), '') || ']'
@@ -3993,6 +4120,17 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.refuse_unaudited(p_table oid, p_patient text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  PERFORM medzen.fail('invalid_configuration',
+    format('%s has no column %I, by which it is audited: call audit_table again', p_table::regclass, p_patient));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.release_claim(p_tenant text, p_id uuid, p_token text, p_failure_code text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4574,12 +4712,8 @@ $function$;
 CREATE OR REPLACE FUNCTION medzen.text_expression(p_plain boolean, p_column text)
  RETURNS text
  LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  SELECT CASE WHEN p_plain THEN format('(%s::text COLLATE "C")', p_column)
-    ELSE format('(CASE WHEN num_nonnulls(%1$s) = 1 THEN concat(%1$s) COLLATE "C" END)', p_column) END
-$function$;
+ STABLE PARALLEL SAFE
+RETURN CASE WHEN p_plain THEN format('(%s::text COLLATE "C")'::text, p_column) ELSE format('(CASE WHEN num_nonnulls(%1$s) = 1 THEN concat(%1$s) COLLATE "C" END)'::text, p_column) END;
 
 CREATE OR REPLACE FUNCTION medzen.text_of(p_object jsonb, p_name text)
  RETURNS text

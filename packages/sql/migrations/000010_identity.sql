@@ -64,10 +64,14 @@ $$;
 
 -- An id within an event's bound; one past it stands as its hash, which still tells one from another.
 CREATE FUNCTION medzen.event_id_text(p_id text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN octet_length(p_id) <= 256 OR medzen.utf16_length(p_id) <= 256 THEN nullif(p_id, '')
-    ELSE 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex') END
+BEGIN
+  IF octet_length(p_id) <= 256 OR medzen.utf16_length(p_id) <= 256 THEN
+    RETURN nullif(p_id, '');
+  END IF;
+  RETURN 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex');
+END
 $$;
 
 -- ---- who
@@ -117,8 +121,11 @@ BEGIN
       || medzen.role_names(v_claims -> 'cognito:groups') || medzen.role_names(v_claims #> '{realm_access,roles}')
       || medzen.role_names(v_claims #> '{app_metadata,roles}') || medzen.role_names(v_claims #> '{app_metadata,role}');
   END IF;
-  SELECT array_agg(r.name ORDER BY r.at) INTO v_roles
-  FROM (SELECT n.name, min(n.at) AS at FROM unnest(v_roles) WITH ORDINALITY AS n (name, at) WHERE n.name IS NOT NULL GROUP BY 1) r;
+  v_roles := nullif(array_remove(v_roles, NULL), '{}');
+  IF cardinality(v_roles) > 1 THEN
+    SELECT array_agg(r.name ORDER BY r.at) INTO v_roles
+    FROM (SELECT n.name, min(n.at) AS at FROM unnest(v_roles) WITH ORDINALITY AS n (name, at) GROUP BY 1) r;
+  END IF;
   RETURN jsonb_strip_nulls(jsonb_build_object(
     'id', medzen.event_id_text(v_id),
     'type', v_type,
@@ -139,7 +146,7 @@ RETURN 1;
 -- itself. Fewer entries than hops mean that the request came another way: then no address is believed. Without port, brackets and
 -- zone; IPv4 within IPv6 as IPv4. NULL when it is no address.
 CREATE FUNCTION medzen.forwarded_ip(p_header text, p_hops int) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_item text;
@@ -256,7 +263,8 @@ BEGIN
   END IF;
   CASE jsonb_typeof(p_value)
     WHEN 'object' THEN
-      RETURN (SELECT '{' || coalesce(string_agg(to_jsonb(m.key)::text || ':' || medzen.jcs(m.value, p_depth + 1), ','
+      RETURN (SELECT '{' || coalesce(string_agg(to_jsonb(m.key)::text || ':' || CASE jsonb_typeof(m.value) WHEN 'string' THEN m.value::text
+        ELSE medzen.jcs(m.value, p_depth + 1) END, ','
         ORDER BY medzen.jcs_sort_key(m.key) COLLATE "C"), '') || '}' FROM jsonb_each(p_value) m);
     WHEN 'array' THEN
       RETURN (SELECT '[' || coalesce(string_agg(medzen.jcs(i.value, p_depth + 1), ',' ORDER BY i.at), '') || ']'
@@ -379,4 +387,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '71406695f7e8e76f5445de53b654d942370c444ce176f22fd8296d7514e9b87d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '35d8a30a83bf543a3409245410514e1982322993bc65915e56d1108dd0bd5a07', false);

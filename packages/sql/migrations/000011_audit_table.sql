@@ -27,27 +27,77 @@ CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.audit
 -- host defined: for types of Postgres that have one form for each value, their own; else output functions and the bytes of the value,
 -- which only a superuser can define.
 
-CREATE FUNCTION medzen.is_plain_type(p_type oid, p_collation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(nullif(t.typbasetype, 0), t.oid) = ANY (ARRAY['bool', 'int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date',
-      'timestamp', 'timestamptz', 'bytea']::regtype[])
-    AND coalesce((SELECT c.collisdeterministic FROM pg_collation c WHERE c.oid = p_collation), true)
-  FROM pg_type t WHERE t.oid = p_type
-$$;
-
 -- An expression for the value as text; NULL for NULL.
 CREATE FUNCTION medzen.text_expression(p_plain boolean, p_column text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT CASE WHEN p_plain THEN format('(%s::text COLLATE "C")', p_column)
-    ELSE format('(CASE WHEN num_nonnulls(%1$s) = 1 THEN concat(%1$s) COLLATE "C" END)', p_column) END
-$$;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN p_plain THEN format('(%s::text COLLATE "C")', p_column)
+  ELSE format('(CASE WHEN num_nonnulls(%1$s) = 1 THEN concat(%1$s) COLLATE "C" END)', p_column) END;
 
 -- ---- the question put to the rows of a statement
--- Written anew each time, so that a column added later is seen. In it the columns carry numbers, and no name of the host's can mean
--- something else.
+-- Written anew each time, so that a column added later is seen. No name of the host's can mean something else in it: columns of many
+-- rows carry numbers, those of a single row stand behind the name of their table.
 
+-- The columns of a table. `plain`: of a type of Postgres that has one form for each value. `told`: not derived from the others by the
+-- database. `said`: the name as JSON; past so many bytes of names the number, because an event has a bound.
+CREATE FUNCTION medzen.audited_columns(p_table oid) RETURNS TABLE (attnum int2, attname name, plain boolean, told boolean, said text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT a.attnum, a.attname,
+    a.atttypid = ANY (ARRAY['bool', 'int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date', 'timestamp', 'timestamptz', 'bytea']::regtype[])
+      AND a.attcollation < 16384, -- one of Postgres's own, for which no two texts are the same
+    a.attgenerated = '',
+    to_json(CASE WHEN sum(octet_length(to_json(a.attname)::text)) OVER (ORDER BY a.attnum ROWS UNBOUNDED PRECEDING) <= 8000
+      THEN a.attname::text ELSE '#' || a.attnum END)::text
+  FROM pg_attribute a
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+
+CREATE FUNCTION medzen.refuse_unaudited(p_table oid, p_patient text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM medzen.fail('invalid_configuration',
+    format('%s has no column %I, by which it is audited: call audit_table again', p_table::regclass, p_patient));
+END
+$$;
+
+-- Of a statement that touched one row: whose it was, whose it is, its key, and its fields.
+CREATE FUNCTION medzen.audit_row_query(p_table oid, p_op text, p_patient text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_key int2[] := (SELECT (i.indkey::int2[])[0 : i.indnkeyatts - 1] FROM pg_index i WHERE i.indrelid = p_table AND i.indisprimary);
+  v_part text := CASE WHEN cardinality(v_key) = 1 THEN '%s' ELSE 'to_json(%s)::text' END;
+  v_fields text;
+  v_patient text;
+  v_was text;
+  v_id text;
+BEGIN
+  SELECT string_agg(', CASE WHEN ' || CASE WHEN p_op = 'INSERT' THEN 'num_nonnulls(n.' || c.name || ') = 1'
+      WHEN c.plain THEN 'o.' || c.name || ' IS DISTINCT FROM n.' || c.name
+      ELSE 'record_image_ne(ROW(o.' || c.name || '), ROW(n.' || c.name || '))' END || ' THEN ' || quote_literal(c.said) || ' END', ''
+      ORDER BY c.attnum) FILTER (WHERE c.told AND p_op <> 'DELETE'),
+    max(medzen.text_expression(c.plain, 'n.' || c.name)) FILTER (WHERE c.attname = p_patient),
+    max(medzen.text_expression(c.plain, 'o.' || c.name)) FILTER (WHERE c.attname = p_patient),
+    string_agg(format(v_part, medzen.text_expression(c.plain, 'n.' || c.name)), ' || '','' || ' ORDER BY array_position(v_key, c.attnum))
+      FILTER (WHERE c.attnum = ANY (v_key))
+  INTO v_fields, v_patient, v_was, v_id
+  FROM (SELECT a.*, quote_ident(a.attname) AS name FROM medzen.audited_columns(p_table) a) c;
+  IF p_patient = '' THEN
+    v_patient := 'NULL::text';
+    v_was := v_patient;
+  ELSIF v_patient IS NULL THEN
+    PERFORM medzen.refuse_unaudited(p_table, p_patient);
+  END IF;
+  RETURN 'SELECT ' || CASE p_op WHEN 'UPDATE' THEN v_was ELSE v_patient END || ' AS was, ' || v_patient || ' AS patient, '
+    || CASE WHEN v_id IS NULL THEN 'NULL::text' WHEN cardinality(v_key) = 1 THEN v_id ELSE '''['' || ' || v_id || ' || '']''' END || ' AS key, '
+    || CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END
+    || ' AS fields FROM ' || CASE p_op WHEN 'INSERT' THEN 'new_rows n' WHEN 'DELETE' THEN 'old_rows n' ELSE 'old_rows o, new_rows n' END;
+END
+$$;
+
+-- Of more rows: for each patient, in arrays, how many, the key of one, the fields, and whether rows went from one patient to another; or,
+-- for the statement as a whole, how many, all keys, all patients, and the fields.
 CREATE FUNCTION medzen.audit_query(p_table oid, p_op text, p_patient text, p_granularity text, p_paired boolean, p_moved boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -64,20 +114,14 @@ DECLARE
   v_all text;
 BEGIN
   WITH attributes AS (
-    SELECT a.attnum, a.attname, medzen.is_plain_type(a.atttypid, a.attcollation) AS plain,
-      -- What the database derives follows from the others; what is deleted is deleted with all its fields.
-      a.attgenerated = '' AND p_op <> 'DELETE' AND p_paired AS told,
-      -- Past so many bytes of names a field stands as its number, because an event has a bound.
-      CASE WHEN sum(octet_length(to_json(a.attname)::text)) OVER (ORDER BY a.attnum) <= 8000 THEN a.attname::text
-        ELSE '#' || a.attnum END AS said
-    FROM pg_attribute a WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT a.*, a.told AND p_op <> 'DELETE' AND p_paired AS named FROM medzen.audited_columns(p_table) a
   )
   SELECT string_agg(format('x.%I AS c%s', a.attname, a.attnum), ', ' ORDER BY a.attnum),
     string_agg(format(CASE WHEN p_op = 'INSERT' THEN ', num_nonnulls(n.c%1$s) = 1 AS f%1$s'
       WHEN a.plain THEN ', o.c%1$s IS DISTINCT FROM n.c%1$s AS f%1$s'
-      ELSE ', record_image_ne(ROW(o.c%1$s), ROW(n.c%1$s)) AS f%1$s' END, a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    string_agg(format(', bool_or(r.f%1$s) AS f%1$s', a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.told),
-    string_agg(format(', CASE WHEN e.f%s THEN %L END', a.attnum, to_json(a.said)::text), '' ORDER BY a.attnum) FILTER (WHERE a.told),
+      ELSE ', record_image_ne(ROW(o.c%1$s), ROW(n.c%1$s)) AS f%1$s' END, a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.named),
+    string_agg(format(', bool_or(r.f%1$s) AS f%1$s', a.attnum), '' ORDER BY a.attnum) FILTER (WHERE a.named),
+    string_agg(format(', CASE WHEN e.f%s THEN %L END', a.attnum, a.said), '' ORDER BY a.attnum) FILTER (WHERE a.named),
     CASE WHEN p_patient = '' THEN 'NULL::text'
       ELSE max(medzen.text_expression(a.plain, 'n.c' || a.attnum)) FILTER (WHERE a.attname = p_patient) END,
     -- Told apart by its own type, which is cheaper, where that has one form for each value.
@@ -93,8 +137,7 @@ BEGIN
   INTO v_columns, v_flags, v_or, v_fields, v_patient, v_whose, v_key
   FROM attributes a;
   IF v_patient IS NULL THEN
-    PERFORM medzen.fail('invalid_configuration',
-      format('%s has no column %I, by which it is audited: call audit_table again', p_table::regclass, p_patient));
+    PERFORM medzen.refuse_unaudited(p_table, p_patient);
   END IF;
 
   v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
@@ -112,8 +155,9 @@ BEGIN
     -- What is cheap is asked of all rows, their comparison of the first two hundred.
     v_all := format(CASE WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x) n' WHEN p_op = 'DELETE'
       THEN '(SELECT %1$s FROM old_rows x) n' WHEN p_paired THEN '(SELECT %1$s FROM new_rows x) n' ELSE v_source END, v_columns);
-    v_whose := format('SELECT p.id FROM (SELECT u.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s) u) p
-      WHERE p.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
+    -- OFFSET 0: each patient is turned into text, not each row.
+    v_whose := format('SELECT u.id FROM (SELECT p.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s OFFSET 0) p OFFSET 0) u
+      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
         THEN format('UNION SELECT %s FROM (SELECT %s FROM old_rows x) n', coalesce(v_whose, v_patient), v_columns) ELSE 'GROUP BY 1' END);
     RETURN format('SELECT a.n, a.keys, ARRAY(%1$s) AS patients, %2$s AS fields
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
@@ -128,7 +172,7 @@ BEGIN
     v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
       WHERE r.was IS DISTINCT FROM r.patient', v_rows, regexp_replace(v_or, 'bool_or\((r\.f\d+)\) AS f\d+', '\1', 'g'));
   END IF;
-  RETURN format('SELECT array_agg(nullif(e.patient, '''')) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
+  RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
       array_agg(%s) AS fields, bool_or(e.moved) AS moved
     FROM (SELECT r.patient, count(*) AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
     v_fields, v_or, v_rows);
@@ -136,26 +180,72 @@ END
 $$;
 
 -- ---- the trigger
+
+-- The events of one statement, as canonical JSON put together from parts in the order of their names: what is the same in all is written
+-- once. In the order of their ids, in which the indexes grow at their end. Each takes random bytes of its own from one secret. No
+-- function that is called for each event, but text that is planned into the caller's statement.
+CREATE FUNCTION medzen.change_events(
+  p_secret bytea, p_id text, p_head text, p_detail text, p_middle text, p_purpose text, p_why text, p_tail text,
+  p_patients text[], p_counts bigint[], p_keys text[], p_fields text[]
+) RETURNS TABLE (id uuid, patient text, purpose text, target_id text, body text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT e.id, e.patient, e.purpose, e.key,
+    p_head || coalesce(p_detail, CASE WHEN e.n > 1 THEN ',"detail":{"rows":' || e.n || '}' ELSE '' END) || e.fields
+      || ',"id":"' || e.id || p_middle || left(e.hex, 32) || '","outcome":"success"'
+      || coalesce(',"patient":' || to_json(e.patient)::text, '') || coalesce(',"purpose":' || to_json(e.purpose)::text, '')
+      || p_why || coalesce('"id":' || to_json(e.key)::text || ',', '') || p_tail
+  FROM (
+    SELECT r.hex, r.n, r.fields, r.patient, r.key, coalesce(p_purpose, CASE WHEN r.patient IS NOT NULL THEN 'TREAT' END) AS purpose,
+      (p_id || substr(r.hex, 33, 3) || '-' || translate(substr(r.hex, 36, 1), '0123456789abcdef', '89ab89ab89ab89ab')
+        || substr(r.hex, 37, 3) || '-' || substr(r.hex, 40, 12))::uuid AS id
+    FROM (
+      SELECT u.n, u.fields, encode(sha256(p_secret || int8send(u.at)), 'hex') AS hex,
+        CASE WHEN octet_length(u.patient) <= 2000 THEN nullif(u.patient, '') ELSE medzen.index_key(u.patient) END AS patient,
+        CASE WHEN u.n > 1 THEN NULL WHEN octet_length(u.key) <= 2000 THEN u.key ELSE medzen.index_key(u.key) END AS key
+      FROM unnest(p_patients, p_counts, p_keys, p_fields) WITH ORDINALITY AS u (patient, n, key, fields, at)
+      OFFSET 0
+    ) r
+    ORDER BY id
+  ) e;
+END;
+
 -- TG_ARGV: the column that names the patient, or '', and the granularity. Dates, numbers and bytes are written in one form, whatever
--- the session prefers: they become keys.
+-- the session prefers: they become keys. Rows are paired by their place: a merge would sort both sides again, on disk.
 
 CREATE FUNCTION medzen.audit_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601' SET timezone = 'UTC' SET bytea_output = 'hex' SET extra_float_digits = 1
-SET quote_all_identifiers = off
+SET quote_all_identifiers = off SET enable_mergejoin = off
 AS $$
 DECLARE
-  v_at timestamptz := medzen.now();
+  v_now timestamptz := medzen.now();
+  v_instant text := medzen.format_instant(v_now);
+  v_op text := CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN 'table.write' ELSE 'table.delete' END;
+  v_kind text := CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END;
   v_draft jsonb;
+  v_type text;
+  v_purpose text;
+  v_one boolean := false;
   v_paired boolean := true;
+  v_found record;
+  -- Of each event: whose, of how many rows, the key of the one, the fields.
+  v_patients text[];
+  v_counts bigint[];
+  v_keys text[];
+  v_fields text[];
+  v_detail text;
+  -- Of a statement's one event: what goes into audit_rows.
+  v_row_ids text[];
+  v_whose text[];
+  v_listed boolean := false;
+  v_erasable boolean := false;
   v_head text;
   v_id text;
   v_middle text;
   v_why text;
   v_tail text;
   v_secret bytea;
-  v_rows record;
-  v_event record;
 BEGIN
   -- Only in a trigger as audit_table makes it: in one that somebody made otherwise, who may call this, new_rows is what they call so,
   -- a view say, whose functions would run with the rights of this one.
@@ -169,80 +259,103 @@ BEGIN
   -- A statement that touched no row is no event.
   IF TG_OP = 'INSERT' THEN
     IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
+    v_one := NOT EXISTS (SELECT FROM new_rows OFFSET 1);
   ELSIF TG_OP <> 'TRUNCATE' THEN
     IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
+    v_one := NOT EXISTS (SELECT FROM old_rows OFFSET 1);
   END IF;
-  v_draft := medzen.current_draft(false) || jsonb_build_object(
-    'action', CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN 'table.write' ELSE 'table.delete' END,
-    'kind', CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END,
-    'outcome', 'success',
-    'target', jsonb_build_object('type', medzen.table_name(TG_RELID)));
-  PERFORM medzen.check_draft(v_draft);
-
-  IF TG_OP = 'TRUNCATE' THEN
-    v_event := medzen.jcs_event(v_draft || '{"detail":{"truncated":true}}');
-    PERFORM medzen.write_event(v_draft ->> 'tenant', v_event.id, v_event.body);
-    RETURN NULL;
-  END IF;
-
   -- A row that an update sends to another partition, and that a trigger there turns away, is gone from one of the two tables only.
   IF TG_OP = 'UPDATE' AND (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = TG_RELID) THEN
     v_paired := (SELECT count(*) FROM old_rows) = (SELECT count(*) FROM new_rows);
+    v_one := v_one AND v_paired;
   END IF;
-  EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, false) INTO v_rows;
+  v_draft := medzen.current_draft(false) || jsonb_build_object('action', v_op, 'kind', v_kind, 'outcome', 'success');
+  PERFORM medzen.check_draft(v_draft);
+  v_type := medzen.table_name(TG_RELID);
+  v_purpose := v_draft ->> 'purpose';
 
-  IF TG_ARGV[1] = 'statement' THEN
-    IF cardinality(v_rows.patients) = 1 THEN
-      v_draft := '{"purpose":"TREAT"}' || v_draft || jsonb_build_object('patient', medzen.index_key(v_rows.patients[1]));
+  IF TG_OP = 'TRUNCATE' THEN
+    v_patients := '{NULL}';
+    v_counts := '{0}';
+    v_keys := '{NULL}';
+    v_fields := '{""}';
+    v_detail := ',"detail":{"truncated":true}';
+  ELSE
+    EXECUTE CASE WHEN v_one THEN medzen.audit_row_query(TG_RELID, TG_OP, TG_ARGV[0])
+      ELSE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, false) END INTO v_found;
+    IF v_one THEN
+      v_patients := ARRAY[v_found.patient] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient THEN ARRAY[v_found.was] ELSE '{}' END;
+      v_counts := array_fill(1::bigint, ARRAY[cardinality(v_patients)]);
+      v_keys := array_fill(v_found.key, ARRAY[cardinality(v_patients)]);
+      v_fields := array_fill(v_found.fields, ARRAY[cardinality(v_patients)]);
+    ELSIF TG_ARGV[1] = 'statement' THEN
+      v_patients := v_found.patients;
+      v_counts := ARRAY[v_found.n];
+      v_keys := v_found.keys;
+      v_fields := ARRAY[v_found.fields];
+    ELSE
+      IF v_found.moved THEN
+        EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, true) INTO v_found;
+      END IF;
+      v_patients := v_found.patients;
+      v_counts := v_found.counts;
+      v_keys := v_found.keys;
+      v_fields := v_found.fields;
     END IF;
-    v_draft := v_draft || ('{' || ltrim(v_rows.fields, ',') || '}')::jsonb || CASE
-      WHEN v_rows.n > 1 THEN jsonb_build_object('detail', jsonb_build_object('rows', v_rows.n, 'rowsHash',
-        encode(sha256(array_send(v_rows.keys) || array_send(v_rows.patients)), 'hex'))
-        || CASE WHEN TG_OP <> 'DELETE' AND v_rows.n > 200 THEN '{"compared":200}' ELSE '{}' END::jsonb)
-      ELSE jsonb_build_object('target', v_draft -> 'target' || jsonb_strip_nulls(
-        jsonb_build_object('id', medzen.index_key(v_rows.keys[1])))) END;
-    v_event := medzen.jcs_event(v_draft);
-    PERFORM medzen.write_event(v_draft ->> 'tenant', v_event.id, v_event.body);
-    IF v_rows.n > 1 THEN
-      INSERT INTO medzen.audit_rows (event_id, row_ids, patients) VALUES (v_event.id::uuid, v_rows.keys, v_rows.patients);
+  END IF;
+  IF TG_ARGV[1] = 'statement' AND TG_OP <> 'TRUNCATE' THEN
+    v_row_ids := CASE WHEN v_one THEN array_remove(v_keys[:1], NULL) ELSE v_keys END;
+    v_whose := CASE WHEN v_one THEN array_remove(array_remove(v_patients, ''), NULL) ELSE v_patients END;
+    v_listed := v_counts[1] > 1 OR cardinality(v_whose) > 1;
+    IF v_listed THEN
+      v_detail := ',"detail":{' || CASE WHEN TG_OP <> 'DELETE' AND v_counts[1] > 200 THEN '"compared":200,' ELSE '' END
+        || '"rows":' || v_counts[1] || ',"rowsHash":"' || encode(sha256(array_send(v_row_ids) || array_send(v_whose)), 'hex') || '"}';
     END IF;
+    v_patients := ARRAY[CASE WHEN cardinality(v_whose) = 1 THEN v_whose[1] END];
+    v_counts := v_counts[:1];
+    v_keys := v_keys[:1];
+    v_fields := v_fields[:1];
+  END IF;
+
+  v_head := '{"action":' || (v_draft -> 'action')::text || ',"actor":' || medzen.jcs(v_draft -> 'actor') || ',"at":"' || v_instant || '"';
+  v_id := left(medzen.uuid_floor(v_now)::text, 14) || '7';
+  v_middle := '","kind":' || (v_draft -> 'kind')::text || ',"nonce":"';
+  v_why := coalesce(',"reason":' || (v_draft -> 'reason')::text, '') || ',"source":' || medzen.jcs(v_draft -> 'source') || ',"target":{';
+  v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
+  v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+  -- Where identities are to be erasable, append_events puts pseudonyms in their place.
+  IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
+    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind);
+  END IF;
+  IF v_erasable THEN
+    FOR v_found IN
+      SELECT array_agg(e.id::text) AS ids, string_agg(e.body, E'\n') AS bodies
+      FROM (
+        SELECT c.id, c.body, row_number() OVER () AS at FROM medzen.change_events(v_secret, v_id, v_head, v_detail, v_middle, v_purpose,
+          v_why, v_tail, v_patients, v_counts, v_keys, v_fields) c
+      ) e GROUP BY (e.at - 1) / 1000
+    LOOP
+      PERFORM medzen.append_events(v_draft ->> 'tenant', v_found.ids, v_found.bodies);
+      IF v_listed THEN
+        INSERT INTO medzen.audit_rows (event_id, row_ids, patients) VALUES (v_found.ids[1]::uuid, v_row_ids, v_whose);
+      END IF;
+    END LOOP;
     RETURN NULL;
   END IF;
-
-  IF v_rows.moved THEN
-    EXECUTE medzen.audit_query(TG_RELID, TG_OP, TG_ARGV[0], TG_ARGV[1], v_paired, true) INTO v_rows;
-  END IF;
-  -- Canonical JSON, put together from parts in the order of their names: what is the same in all events is written once.
-  v_head := '{"action":' || (v_draft -> 'action')::text || ',"actor":' || medzen.jcs(v_draft -> 'actor') || ',"at":"'
-    || medzen.format_instant(v_at) || '"';
-  v_id := left(medzen.uuid_floor(v_at)::text, 14) || '7';
-  v_middle := '","kind":' || (v_draft -> 'kind')::text || ',"nonce":"';
-  v_why := CASE WHEN v_draft ? 'reason' THEN ',"reason":' || (v_draft -> 'reason')::text ELSE '' END
-    || ',"source":' || medzen.jcs(v_draft -> 'source') || ',"target":{';
-  v_tail := '"type":' || (v_draft #> '{target,type}')::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
-  -- One secret for the statement, from which each event takes random bytes of its own.
-  v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-  FOR v_event IN
-    WITH random AS MATERIALIZED (
-      SELECT u.*, encode(sha256(v_secret || int8send(u.at)), 'hex') AS hex
-      FROM unnest(v_rows.patients, v_rows.counts, v_rows.keys, v_rows.fields) WITH ORDINALITY AS u (patient, n, key, fields, at)
-    ), events AS MATERIALIZED (
-      SELECT r.*, v_id || substr(r.hex, 33, 3) || '-' || translate(substr(r.hex, 36, 1), '0123456789abcdef', '89ab89ab89ab89ab')
-        || substr(r.hex, 37, 3) || '-' || substr(r.hex, 40, 12) AS id
-      FROM random r
-    )
-    SELECT array_agg(e.id) AS ids, string_agg(
-      v_head || CASE WHEN e.n > 1 THEN ',"detail":{"rows":' || e.n || '}' ELSE '' END || e.fields
-      || ',"id":"' || e.id || v_middle || left(e.hex, 32) || '","outcome":"success"'
-      || CASE WHEN e.patient IS NULL THEN coalesce(',"purpose":' || (v_draft -> 'purpose')::text, '')
-        ELSE ',"patient":' || to_json(medzen.index_key(e.patient))::text
-          || ',"purpose":' || coalesce(v_draft -> 'purpose', '"TREAT"')::text END
-      || v_why || CASE WHEN e.n = 1 AND e.key IS NOT NULL THEN '"id":' || to_json(medzen.index_key(e.key))::text || ',' ELSE '' END
-      || v_tail, E'\n') AS bodies
-    FROM events e GROUP BY (e.at - 1) / 1000
-  LOOP
-    PERFORM medzen.append_events(v_draft ->> 'tenant', v_event.ids, v_event.bodies);
-  END LOOP;
+  -- Else past it: the columns are what it would read from the bodies, and no event of a new id is there already.
+  WITH filed AS (
+    INSERT INTO medzen.audit_event
+      (id, tenant, at, actor, patient, action, outcome, purpose, target_type, target_id, stray, body, written_at)
+    SELECT c.id, v_draft ->> 'tenant', v_instant::timestamptz, v_draft #>> '{actor,id}', c.patient, v_op, 'success', c.purpose, v_type,
+      c.target_id, false, convert_to(c.body, 'UTF8'), v_now
+    FROM medzen.change_events(v_secret, v_id, v_head, v_detail, v_middle, v_purpose, v_why, v_tail, v_patients, v_counts, v_keys,
+      v_fields) c
+    RETURNING id
+  ), listed AS (
+    INSERT INTO medzen.audit_rows (event_id, row_ids, patients) SELECT f.id, v_row_ids, v_whose FROM filed f WHERE v_listed
+  )
+  INSERT INTO medzen.audit_pending (event_id, written_at) SELECT f.id, v_now FROM filed f;
   RETURN NULL;
 END
 $$;
@@ -343,4 +456,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '6fe7f209e74a7a569944492e2eb5f8b82586b743453c7eac7a43492299a6dea3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '79ae79f70a285d7b59ca441aabf7668bf1c4a2a9892ba995f1e44dc50e740c4c', false);

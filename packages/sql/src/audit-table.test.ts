@@ -10,16 +10,22 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(() => db.pool.query('DROP SCHEMA IF EXISTS host CASCADE; CREATE SCHEMA host'));
 
-/** Runs statements, all in one transaction, and gives the events that they left, in order of patient; each is canonical. */
+/**
+ * Runs statements, all in one transaction, and gives the events that they left, in order of patient. Each is canonical, filed by what its
+ * body says, and queued for the sequencer.
+ */
 async function eventsOf(sql: string, schema = 'medzen'): Promise<readonly AuditEvent[]> {
   const client = await db.pool.connect();
   try {
     await client.query(`BEGIN; ${sql}`);
-    const { rows } = await client.query<{ id: string; body: Buffer }>(
-      `SELECT id, body FROM ${schema}.audit_event WHERE xid = pg_current_xact_id() ORDER BY patient, id`,
+    const { rows } = await client.query<{ id: string; body: Buffer; filed: boolean; queued: boolean }>(
+      `SELECT id, body, ${schema}.is_filed(e) AS filed,
+        EXISTS (SELECT FROM ${schema}.audit_pending p WHERE (p.xid, p.event_id, p.written_at) = (e.xid, e.id, e.written_at)) AS queued
+       FROM ${schema}.audit_event e WHERE xid = pg_current_xact_id() ORDER BY patient, id`,
     );
-    return rows.map(({ id, body }) => {
+    return rows.map(({ id, body, filed, queued }) => {
       const event = openEvent(body);
+      expect({ filed, queued }).toEqual({ filed: true, queued: true });
       expect(event.id).toBe(id);
       expect(body.toString()).toBe(canonicalize(event));
       return event;
@@ -249,6 +255,18 @@ describe('keys', () => {
     expect(events.map(({ kind }) => kind).sort()).toEqual(['create', 'delete', 'update']);
     for (const event of events) expect(event).toMatchObject({ patient: text, target: { id: text } });
     expect(events.find(({ kind }) => kind === 'update')?.fields).toEqual(['x']);
+    // Many rows are asked otherwise than one, and say the same.
+    await db.pool.query(`CREATE TABLE host.u (id ${type}, n int, patient ${type}, x int, PRIMARY KEY (id, n))`);
+    await audit('host.u');
+    const two = (row: string): string => `VALUES (${row.replace('?', '1')}), (${row.replace('?', '2')})`;
+    const [both, ...more] = await eventsOf(`${sets}; INSERT INTO host.u ${two(`${literal}, ?, ${literal}`)}`);
+    expect(both).toMatchObject({ patient: text, fields: ['id', 'n', 'patient'], detail: { rows: 2 } });
+    expect(more).toEqual([]);
+    const [first, second] = await eventsOf(
+      `${sets}; UPDATE host.u SET x = 1, patient = CASE n WHEN 1 THEN patient END`,
+    );
+    expect(first).toMatchObject({ patient: text, fields: ['patient', 'x'], detail: { rows: 2 } });
+    expect(second).toMatchObject({ target: { id: JSON.stringify([text, '2']) }, fields: ['patient', 'x'] });
   });
 
   test('of several columns stand as a JSON array of texts, in the order of the key', async () => {
@@ -399,6 +417,18 @@ describe('an event for each statement', () => {
     });
   });
 
+  test('keeps both patients of a single row that went from one to the other', async () => {
+    const [event] = await eventsOf(`UPDATE host.job SET patient = 'p8' WHERE id = 1`);
+    expect(event).toMatchObject({ fields: ['patient'], target: { type: 'host.job', id: '1' }, detail: { rows: 1 } });
+    expect(event).not.toHaveProperty('patient');
+    const { rows } = await db.pool.query(
+      `SELECT row_ids, patients, encode(sha256(array_send(row_ids) || array_send(patients)), 'hex') AS hash
+       FROM medzen.audit_rows WHERE event_id = $1`,
+      [event?.id],
+    );
+    expect(rows).toEqual([{ row_ids: ['1'], patients: ['p8', 'p1'], hash: event?.detail?.rowsHash }]);
+  });
+
   test('names the patient where there is one, and the row', async () => {
     expect(await eventsOf(`DELETE FROM host.job WHERE id = 1`)).toMatchObject([
       { kind: 'delete', patient: 'p1', purpose: 'TREAT', target: { type: 'host.job', id: '1' } },
@@ -547,4 +577,21 @@ test('works under another name of the schema, beside a first installation', asyn
   const insert = (id: number): string => `SET LOCAL clinic_log.actor = 'u1'; INSERT INTO host.t VALUES (${id}, 'p1')`;
   expect(await eventsOf(insert(1), 'clinic_log')).toMatchObject([{ patient: 'p1', actor: { id: 'u1' } }]);
   expect(await eventsOf(insert(2))).toMatchObject([{ patient: 'p1', actor: { id: 'postgres' } }]);
+});
+
+test('what is to be erasable stands under pseudonyms, of one row and of many', async () => {
+  await db.pool.query(`CREATE TABLE host.t (id int PRIMARY KEY, patient text, x int); SELECT medzen.keep_erasable('patient', 'ip')`);
+  await audit('host.t');
+  try {
+    const insert = `INSERT INTO host.t SELECT g, 'erasable' || g, 1 FROM generate_series(1, 30) g`;
+    const source = `SET LOCAL medzen.context = '{"source":{"ip":"192.0.2.7"}}'`;
+    const events = await eventsOf(`${source}; ${insert}; UPDATE host.t SET x = 2 WHERE id = 1`);
+    expect(events).toHaveLength(31);
+    expect(new Set(events.map(({ patient }) => patient)).size).toBe(30);
+    expect(JSON.stringify(events)).not.toMatch(/erasable1|192\.0\.2\.7/);
+    const { rows } = await db.pool.query(`SELECT FROM medzen.search_events('default', 9, p_patient => 'erasable1')`);
+    expect(rows).toHaveLength(2);
+  } finally {
+    await db.pool.query('SELECT medzen.keep_erasable()');
+  }
 });
