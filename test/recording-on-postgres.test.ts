@@ -68,7 +68,7 @@ test('a transfer is done once by workers that run at once', async () => {
 
 test('two sweeps at once make one tombstone', async () => {
   const { id } = await clinic.available();
-  clinic.clock.set(graceEnds);
+  await clinic.warnedUntil(graceEnds);
   const reports = await Promise.all([1, 2, 3].map(() => clinic.another().sweep(clinic.scope)));
   expect(reports.flatMap(({ deleted }) => deleted)).toEqual([id]);
   expect(await tombstones()).toBe(1);
@@ -76,7 +76,7 @@ test('two sweeps at once make one tombstone', async () => {
 
 test('a sweep killed between the object store and the tombstone is made good by the next', async () => {
   const { id, objectPrefix } = await clinic.available();
-  clinic.clock.set(graceEnds);
+  await clinic.warnedUntil(graceEnds);
   let dead = false;
   clinic.fault = (method, when) => {
     if (method === 'recordings.finishDeletion' && when === 'before') dead = true;
@@ -97,7 +97,7 @@ test('a sweep killed between the object store and the tombstone is made good by 
 
 test('a hold and a deletion that meet end with one of them, never with both', async () => {
   const { id, objectPrefix } = await clinic.available();
-  clinic.clock.set(graceEnds);
+  await clinic.warnedUntil(graceEnds);
   const [hold, report] = await Promise.all([
     clinic.recordings.legalHold
       .place({ target: { recordingId: id }, matter: 'm', reason: 'r' }, clinic.admin)

@@ -71,13 +71,17 @@ const step = fc.oneof(
       at: index,
       version: pick(rules, rules, 'rules-2'),
       years: pick(-1, -1, 1, undefined),
+      notice: pick(0, 0, 30),
       stale: fc.integer({ min: 0, max: 9 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: pick('hold'), at: index, wide: fc.boolean(), again: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ op: pick('unhold'), at: index }) },
-  { weight: 1, arbitrary: fc.record({ op: pick('warn'), at: index, right: fc.integer({ min: 0, max: 3 }) }) },
-  { weight: 1, arbitrary: fc.record({ op: pick('advance'), ms: pick(1000, 61_000, 3_600_000, 90_000_000) }) },
+  { weight: 3, arbitrary: fc.record({ op: pick('warn'), at: index, right: fc.integer({ min: 0, max: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: pick('advance'), ms: pick(1000, 61_000, 3_600_000, 90_000_000, 2_678_400_000) }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -87,7 +91,9 @@ const prelude: readonly Step[] = [
   moving(0, 'uploading', false),
   moving(0, 'available', true),
   moving(1, 'uploading', false),
-  { op: 'decide', at: 0, version: rules, years: -1, stale: 9 },
+  { op: 'decide', at: 0, version: rules, years: -1, notice: 30, stale: 9 },
+  { op: 'warn', at: 0, right: 3 },
+  { op: 'advance', ms: 2_678_400_000 },
 ];
 
 function moving(at: number, to: RecordingState, object: boolean): Step {
@@ -249,7 +255,7 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
           ? {}
           : { at: new Date(life.now().getTime() + one.years * 365 * 86_400_000 + days * 86_400_000).toISOString() };
       const { retainUntil: _r, warnAt: _w, graceUntil: _g, ...bare } = mine.decision();
-      const [retain, warn, grace] = [ends(0).at, ends(60).at, ends(90).at];
+      const [retain, warn, grace] = [ends(0).at, ends(90 - one.notice).at, ends(90).at];
       const decision = {
         ...bare,
         rulesVersion: one.version,

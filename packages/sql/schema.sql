@@ -280,7 +280,7 @@ CREATE TABLE medzen.recording (
   rule_ids text[],
   subject_revision integer NOT NULL DEFAULT 0,
   hold_count integer NOT NULL DEFAULT 0,
-  warned boolean NOT NULL DEFAULT false,
+  deletable_at timestamp(3) with time zone,
   claim_token bigint,
   claim_until timestamp with time zone,
   claim_attempts integer NOT NULL DEFAULT 0,
@@ -363,6 +363,7 @@ CREATE TABLE medzen.retention_warning (
   recording_id uuid NOT NULL,
   deadline timestamp(3) with time zone NOT NULL,
   event_id text NOT NULL,
+  at timestamp(3) with time zone NOT NULL DEFAULT medzen.now(),
   CONSTRAINT retention_warning_pkey PRIMARY KEY (tenant, recording_id, deadline),
   CONSTRAINT retention_warning_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
 );
@@ -444,7 +445,7 @@ CREATE INDEX recording_by_session ON medzen.recording USING btree (tenant, sessi
 CREATE INDEX recording_by_start ON medzen.recording USING btree (tenant, started_at, id);
 CREATE INDEX recording_by_state ON medzen.recording USING btree (tenant, state, started_at, id);
 CREATE INDEX recording_deleting ON medzen.recording USING btree (tenant, grace_until NULLS FIRST, id) WHERE (state = 'deleting'::text);
-CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, grace_until, id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (facts_revision = subject_revision));
+CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, deletable_at, id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (facts_revision = subject_revision));
 CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE ((state <> 'deleted'::text) AND (facts_revision <> subject_revision));
 CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = 'recording'::text);
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = 'recording'::text);
@@ -458,7 +459,7 @@ CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(r
 CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = 'recording'::text) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
-CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT warned));
+CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (deletable_at IS NULL));
 CREATE INDEX review_open ON medzen.review USING btree (tenant, leaf_index, id) WHERE (signed_at IS NULL);
 CREATE INDEX review_order ON medzen.review USING btree (tenant, leaf_index, id);
 
@@ -616,15 +617,17 @@ CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker=true) AS
     state,
     started_at,
     retain_until,
-    grace_until AS deletable_from,
+    GREATEST(grace_until, deletable_at) AS deletable_from,
         CASE
             WHEN (state = 'deleting'::text) THEN 'deleting'::text
             WHEN (hold_count > 0) THEN 'held'::text
             WHEN (facts_revision <> subject_revision) THEN 'to be decided again'::text
-            WHEN (grace_until <= medzen.now()) THEN 'due'::text
+            WHEN (deletable_at <= medzen.now()) THEN 'due'::text
+            WHEN ((grace_until <= medzen.now()) AND (deletable_at IS NULL)) THEN 'to be warned of'::text
+            WHEN (grace_until <= medzen.now()) THEN 'in notice'::text
             ELSE 'in grace'::text
         END AS status,
-    warned,
+    (deletable_at IS NOT NULL) AS warned,
     rule_ids,
     rules_version,
     decided_at,
@@ -1317,7 +1320,7 @@ BEGIN
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
       OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
     WHEN v_row.state NOT IN ('available', 'archived', 'failed')
-      OR v_row.grace_until IS NULL OR v_row.grace_until > p_now THEN 'not_due'
+      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now THEN 'not_due'
   END;
   IF v_status = 'begun' THEN
     RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
@@ -1584,30 +1587,30 @@ BEGIN
   IF p_id IS NULL THEN
     -- Two index scans, each in order of the deadline. What the merge leaves over is unlocked a moment later.
     WITH unfinished AS MATERIALIZED (
-      SELECT r.id, r.grace_until FROM medzen.recording r
+      SELECT r.id, r.grace_until AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state = 'deleting' AND r.claim_after <= v_clock
       ORDER BY r.grace_until NULLS FIRST, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
-      SELECT r.id, r.grace_until FROM medzen.recording r
+      SELECT r.id, r.deletable_at AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
         AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
-        AND r.grace_until <= p_now AND r.claim_after <= v_clock
-      ORDER BY r.grace_until, r.id
+        AND r.deletable_at <= p_now AND r.claim_after <= v_clock
+      ORDER BY r.deletable_at, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), due AS (
-      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY grace_until NULLS FIRST, id LIMIT p_limit
+      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY deadline NULLS FIRST, id LIMIT p_limit
     )
-    SELECT array_agg(due.id ORDER BY due.grace_until NULLS FIRST, due.id) INTO v_ids FROM due;
+    SELECT array_agg(due.id ORDER BY due.deadline NULLS FIRST, due.id) INTO v_ids FROM due;
   ELSE
     SELECT array_agg(due.id) INTO v_ids FROM (
       SELECT r.id FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
         r.state = 'deleting'
         OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
-          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.grace_until <= p_now))
+          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now))
       FOR NO KEY UPDATE SKIP LOCKED) due;
   END IF;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
@@ -2140,6 +2143,12 @@ BEGIN
   END LOOP;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.end_of_notice(p_warned_at timestamp with time zone, p_warn_at timestamp with time zone, p_grace_until timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (p_warned_at IS NOT NULL) THEN GREATEST(p_grace_until, (p_warned_at + make_interval(secs => (COALESCE(EXTRACT(epoch FROM (p_grace_until - p_warn_at)), (0)::numeric))::double precision))) ELSE NULL::timestamp with time zone END;
 
 CREATE OR REPLACE FUNCTION medzen.erasable_kinds()
  RETURNS jsonb
@@ -2861,7 +2870,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2895,7 +2904,7 @@ BEGIN ATOMIC
              q.rule_ids,
              q.subject_revision,
              q.hold_count,
-             q.warned,
+             q.deletable_at,
              q.claim_token,
              q.claim_until,
              q.claim_attempts,
@@ -2912,7 +2921,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2946,13 +2955,13 @@ BEGIN ATOMIC
              q.rule_ids,
              q.subject_revision,
              q.hold_count,
-             q.warned,
+             q.deletable_at,
              q.claim_token,
              q.claim_until,
              q.claim_attempts,
              q.claim_after
             FROM medzen.recording q
-           WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (NOT q.warned) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
+           WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
            ORDER BY q.warn_at, q.id
           LIMIT list_due_warnings.p_limit) r;
 END;
@@ -3083,7 +3092,7 @@ CREATE OR REPLACE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamp w
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.warned, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3117,7 +3126,7 @@ BEGIN ATOMIC
              q.rule_ids,
              q.subject_revision,
              q.hold_count,
-             q.warned,
+             q.deletable_at,
              q.claim_token,
              q.claim_until,
              q.claim_attempts,
@@ -3957,6 +3966,7 @@ CREATE OR REPLACE FUNCTION medzen.record_warning(p_tenant text, p_id uuid, p_dea
 AS $function$
 DECLARE
   v_row medzen.recording;
+  v_at timestamptz;
 BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -3965,12 +3975,14 @@ BEGIN
   IF v_row.grace_until IS DISTINCT FROM p_deadline OR v_row.state IN ('deleting', 'deleted') THEN
     RETURN jsonb_build_object('status', 'stale');
   END IF;
-  IF v_row.warned THEN
+  IF v_row.deletable_at IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'repeated');
   END IF;
   INSERT INTO medzen.retention_warning (tenant, recording_id, deadline, event_id)
-  VALUES (p_tenant, p_id, p_deadline, p_event_id);
-  UPDATE medzen.recording r SET warned = TRUE WHERE r.tenant = p_tenant AND r.id = p_id;
+  VALUES (p_tenant, p_id, p_deadline, p_event_id)
+  RETURNING at INTO v_at;
+  UPDATE medzen.recording r SET deletable_at = medzen.end_of_notice(v_at, r.warn_at, r.grace_until)
+  WHERE r.tenant = p_tenant AND r.id = p_id;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $function$;
@@ -4012,7 +4024,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
 
 CREATE OR REPLACE FUNCTION medzen.refuse_change()
  RETURNS trigger
@@ -4310,8 +4322,8 @@ BEGIN
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
     -- A deadline that moved is warned of anew; one that moved back was warned of already.
-    warned = EXISTS (
-      SELECT FROM medzen.retention_warning w
+    deletable_at = (
+      SELECT medzen.end_of_notice(w.at, p_warn_at, p_grace_until) FROM medzen.retention_warning w
       WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until),
     state = CASE WHEN v_restored THEN 'available' ELSE r.state END,
     state_at = CASE WHEN v_restored THEN p_decided_at ELSE r.state_at END,
@@ -5014,6 +5026,7 @@ BEGIN
       'state', r.state,
       'pendingSince', medzen.format_instant(r.since),
       'graceUntil', medzen.format_instant(r.grace_until),
+      'deletableAt', medzen.format_instant(r.deletable_at),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
       'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
@@ -5307,6 +5320,7 @@ GRANT SELECT (released_at) ON TABLE medzen.legal_hold TO medzen_auditor;
 GRANT SELECT (tenant) ON TABLE medzen.legal_hold TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.monthly_phi_access TO medzen_auditor;
 GRANT SELECT (decided_at) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (deletable_at) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (facts_revision) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (grace_until) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (hold_count) ON TABLE medzen.recording TO medzen_auditor;
@@ -5320,7 +5334,6 @@ GRANT SELECT (started_at) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (state) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (subject_revision) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (tenant) ON TABLE medzen.recording TO medzen_auditor;
-GRANT SELECT (warned) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.recordings_pending_deletion TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.review TO medzen_auditor;
 GRANT SELECT ON TABLE medzen.tail_cursor TO medzen_auditor;

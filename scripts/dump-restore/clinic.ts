@@ -85,7 +85,9 @@ export async function beginEverything({ stores, samples }: Clinic): Promise<Unfi
     if (available) {
       const object = samples.object();
       await recordings.change(scope, id, { expectedRevision: 2, to: 'available', at, object }, samples.event());
-      await recordings.saveDecision(scope, id, samples.decision(), samples.event());
+      const decision = samples.decision();
+      await recordings.saveDecision(scope, id, decision, samples.event());
+      await recordings.recordWarning(scope, id, decision.graceUntil ?? '', samples.event());
     }
     return started.recording;
   };

@@ -85,6 +85,9 @@ const decider: SoakActor = async (worker) => {
     const decision = samples.decision({ factsRevision: revision });
     const saved = await stores.recordings.saveDecision(scope, id, decision, event);
     ledger.answered('decide', saved, event, 'restored');
+    const warning = samples.event();
+    const warned = await stores.recordings.recordWarning(scope, id, decision.graceUntil ?? '', warning);
+    ledger.answered('warn', warned, warning, 'recorded');
   }
 };
 

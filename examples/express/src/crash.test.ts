@@ -16,9 +16,12 @@ async function due(backend: Backend): Promise<{ stage: Awaited<ReturnType<typeof
     body: { type: 'birth', ...patientBirth },
   });
   await sweep(stage);
-  await stage.moveTo(new Date((await status(stage, id)).text('retention.retainUntil')));
-  await sweep(stage);
-  await stage.moveTo(new Date((await status(stage, id)).text('retention.graceUntil')));
+  for (const step of ['retainUntil', 'warnAt']) {
+    await stage.moveTo(new Date((await status(stage, id)).text(`retention.${step}`)));
+    await sweep(stage);
+  }
+  // An hour more: the clock ran on before the warning, and the notice runs from it.
+  await stage.moveTo(new Date(Date.parse((await status(stage, id)).text('retention.graceUntil')) + 3_600_000));
   return { stage, id };
 }
 

@@ -10,7 +10,8 @@ export interface RecordingView {
   readonly durationSeconds?: number | undefined;
   readonly media?: { readonly size: number; readonly sha256: string; readonly contentType: string } | undefined;
   readonly retention?:
-    | Pick<NonNullable<Recording['decision']>, 'retainUntil' | 'warnAt' | 'graceUntil' | 'ruleIds'>
+    | (Pick<NonNullable<Recording['decision']>, 'retainUntil' | 'warnAt' | 'graceUntil' | 'ruleIds'> &
+        Pick<Recording, 'deletableAt'>)
     | undefined;
   readonly holds: number;
   readonly failure?: string | undefined;
@@ -20,7 +21,7 @@ export interface RecordingView {
 /** Chooses what leaves the house. */
 export function recordingView(recording: Recording): RecordingView {
   const { id, sessionId, state, startedAt, endedAt, durationSeconds, object, decision, holds, failure } = recording;
-  const { tombstone } = recording;
+  const { tombstone, deletableAt } = recording;
   return {
     id,
     visit: sessionId,
@@ -33,6 +34,7 @@ export function recordingView(recording: Recording): RecordingView {
       ...(decision.retainUntil === undefined ? {} : { retainUntil: decision.retainUntil }),
       ...(decision.warnAt === undefined ? {} : { warnAt: decision.warnAt }),
       ...(decision.graceUntil === undefined ? {} : { graceUntil: decision.graceUntil }),
+      ...(deletableAt === undefined ? {} : { deletableAt }),
       ruleIds: decision.ruleIds,
     },
     holds,

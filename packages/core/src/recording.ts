@@ -119,6 +119,11 @@ export interface Recording {
   readonly objectPrefix: string;
   readonly retentionClass: RetentionClass;
   readonly decision?: StoredDecision;
+  /**
+   * Nothing is deleted before it: `graceUntil`, or, when the warning of it went out late, as long after the warning as was meant to lie
+   * between them (`warnAt` to `graceUntil`). Absent until that warning was recorded.
+   */
+  readonly deletableAt?: string;
   readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number };
   /** A participant took consent back while it ran: since when it has to be stopped, and by which consent record. Stays when it was stopped. */
   readonly stopRequest?: { readonly at: string; readonly consent: string };

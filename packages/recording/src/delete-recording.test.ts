@@ -49,6 +49,21 @@ describe('delete', () => {
     expect(await asked(id)).toMatchObject({ code: 'retention_active', detail: { status: 'warn' } });
   });
 
+  it('is refused after the grace too, until people were warned and the notice has passed', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    const refused = await asked(id);
+    expect(refused).toMatchObject({ code: 'retention_active', detail: { status: 'warn', graceUntil: graceEnds } });
+    expect(refused).toMatchObject({ detail: { explanation: expect.stringContaining('Nobody was warned') } });
+    expect(refused).not.toHaveProperty('detail.deletableAt');
+    expect((await clinic.events()).at(-1)).toMatchObject({ outcome: 'denied', detail: { code: 'retention_active' } });
+    await clinic.recordings.sweep(clinic.scope);
+    const deletableAt = '2034-03-22T05:00:00.000Z';
+    expect(await asked(id)).toMatchObject({ code: 'retention_active', detail: { deletableAt } });
+    clinic.clock.set(deletableAt);
+    expect(await asked(id)).toMatchObject({ state: 'deleted' });
+  });
+
   it('is refused where no rule is known, whatever the year', async () => {
     const elsewhere = clinic.another({
       retentionClass: { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' },
@@ -77,7 +92,7 @@ describe('delete', () => {
       { target: { recordingId: id }, matter: 'Doe v. Clinic', reason: 'Letter before action' },
       clinic.admin,
     );
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect(await asked(id)).toMatchObject({ code: 'held' });
     expect((await clinic.events()).at(-1)).toMatchObject({ outcome: 'denied', detail: { code: 'held' } });
     await clinic.recordings.legalHold.release(hold.id, clinic.admin);
@@ -88,7 +103,7 @@ describe('delete', () => {
     const { id, objectPrefix, object } = await clinic.available();
     await clinic.objects.put(`${objectPrefix}thumbnail`, new Uint8Array(10), { contentType: 'image/png' });
     clinic.objects.addDeleteMarker(`${objectPrefix}media`);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect(await asked(id)).toMatchObject({
       state: 'deleted',
       tombstone: {
@@ -110,19 +125,19 @@ describe('delete', () => {
 
   it('is for those who have the role, and wants a reason', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     for (const ctx of [clinic.doctor, clinic.patient, clinic.stranger])
       expect(await asked(id, ctx)).toMatchObject({ code: 'forbidden' });
     expect(await asked(id, clinic.outsider)).toMatchObject({ code: 'not_found' });
     await expect(clinic.recordings.delete(id, { reason: ' ' }, clinic.admin)).rejects.toMatchObject({
       code: 'invalid_input',
     });
-    expect((await clinic.get(id)).state).toBe('available');
+    expect((await clinic.get(id)).state).toBe('archived');
   });
 
   it('takes a new treatment into account that no sweep has seen yet', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     await clinic.fact('treatment', '2034-02-19');
     expect(await asked(id)).toMatchObject({
       code: 'retention_active',
@@ -132,7 +147,7 @@ describe('delete', () => {
 
   it('begins, and leaves the rest to the sweep, when the object store fails on the way', async () => {
     const { id, objectPrefix } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     clinic.fault = (method, when) => {
       if (method === 'objects.deleteVersions' && when === 'before') throw down();
     };
@@ -165,7 +180,7 @@ describe('delete', () => {
 describe('legalHold', () => {
   it('comes too late once deletion has begun, and says so in the log', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     await asked(id);
     await expect(
       clinic.recordings.legalHold.place({ target: { recordingId: id }, matter: 'm', reason: 'r' }, clinic.admin),
@@ -178,7 +193,7 @@ describe('legalHold', () => {
     const place = (matter: string) =>
       clinic.recordings.legalHold.place({ target: { recordingId: id }, matter, reason: 'r' }, clinic.admin);
     const [one, two] = [await place('a'), await place('b')];
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     await clinic.recordings.legalHold.release(one.id, clinic.admin);
     await clinic.recordings.legalHold.release(one.id, clinic.admin);
     expect(await asked(id)).toMatchObject({ code: 'held' });

@@ -29,8 +29,10 @@ export async function deleteRecording(
   if (recording.state === 'failed' && recording.object === undefined && recording.media === undefined)
     await endEmpty(room, ctx, recording, request.reason);
   else if (recording.state !== 'deleting') {
-    const { decision } = await decide(room, ctx.scope, recording, now);
+    const { decision, recording: row } = await decide(room, ctx.scope, recording, now);
     if (decision.status !== 'eligible') return refuse(room, ctx, asked, refusal(decision));
+    if (row.deletableAt === undefined || Date.parse(row.deletableAt) > now.getTime())
+      return refuse(room, ctx, asked, refusal({ ...decision, status: 'warn' }, row));
   }
   const claim = await claimOne(room, ctx, id, now);
   return finish(room, ctx, claim, now, request.reason, asked);
@@ -90,7 +92,8 @@ async function finish(
   throw new MedzenError('conflict', 'Something came in between', { retryable: true });
 }
 
-function refusal(decision: RetentionDecision): MedzenError {
+/** @param row - of which nobody was warned in time, though the grace has ended */
+function refusal(decision: RetentionDecision, row?: Recording): MedzenError {
   const { status, retainUntil, graceUntil, basis, explanation } = decision;
   const detail = {
     status,
@@ -98,9 +101,18 @@ function refusal(decision: RetentionDecision): MedzenError {
     ...(graceUntil === undefined ? {} : { graceUntil }),
     ruleIds: basis.map(({ ruleId }) => ruleId),
     citations: basis.map(({ citation }) => citation),
-    explanation,
+    ...(row?.deletableAt === undefined ? {} : { deletableAt: row.deletableAt }),
+    explanation: row === undefined ? explanation : `${explanation} ${notice(row)}`,
   };
   return status === 'held'
     ? new MedzenError('held', 'A legal hold or an open claim stands', { detail })
-    : new MedzenError('retention_active', 'The duty to keep it, or the grace after it, has not ended', { detail });
+    : new MedzenError('retention_active', 'The duty to keep it, the grace after it, or the notice, has not ended', {
+        detail,
+      });
+}
+
+function notice({ deletableAt }: Recording): string {
+  return deletableAt === undefined
+    ? 'Nobody was warned of that yet; the sweep does it, and the notice runs from then.'
+    : `The warning of it went out late: nothing is deleted before ${deletableAt}.`;
 }

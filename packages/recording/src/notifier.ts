@@ -3,7 +3,7 @@ export interface RetentionWarning {
   readonly tenant: string;
   readonly recordingId: string;
   readonly patient: string;
-  /** Nothing is deleted before it. RFC 3339 UTC. */
+  /** Nothing is deleted before it: the end of the grace, or later when the warning is late. RFC 3339 UTC. */
   readonly deadline: string;
   readonly ruleIds: readonly string[];
   /** A legal hold stands: it is not deleted at the deadline either, until the hold is released. */
@@ -15,6 +15,6 @@ export interface RetentionWarning {
  * telling and noting that it told.
  */
 export interface Notifier {
-  /** Rejecting leaves the warning due: the next sweep tries again, and does not delete what it could not warn of. */
+  /** Rejecting leaves the warning due: the next sweep tries again, and nothing is deleted until a warning was given and its notice has passed. */
   retentionWarning(warning: RetentionWarning): Promise<void>;
 }

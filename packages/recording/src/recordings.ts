@@ -31,7 +31,7 @@ export interface RecordingsDeps {
   readonly providers: Readonly<Record<string, Provider>>;
   /** From `createRetention`. */
   readonly retention: Retention;
-  /** Told of coming deletions. Absent: the warning is only audited. */
+  /** Told of coming deletions. Absent: the warning is only audited, and its notice runs from there: the host reads it in the log. */
   readonly notifier?: Notifier;
   /** Merged over `defaultRoles`. */
   readonly roles?: Partial<RecordingRoles>;
@@ -241,7 +241,7 @@ export interface Recordings {
    * A person's request to delete. Goes the same road as the sweep, or is refused.
    *
    * @returns the tombstoned recording; or, when a version is locked or the provider is away, the one in state `deleting`, which the sweep finishes
-   * @throws MedzenError `retention_active` (detail: `status`, `retainUntil`, `graceUntil`, `ruleIds`, `citations`), `held`, `forbidden`, `not_found`,
+   * @throws MedzenError `retention_active` (detail: `status`, `retainUntil`, `graceUntil`, `ruleIds`, `citations`; `deletableAt` after a late warning), `held`, `forbidden`, `not_found`,
    * `gone`, `conflict` while another worker has it
    */
   delete(id: string, request: { readonly reason: string }, ctx: CallContext): Promise<Recording>;

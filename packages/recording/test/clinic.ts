@@ -57,6 +57,8 @@ export interface Clinic {
   uploading(): Promise<Recording>;
   /** The same up to `available`. */
   available(): Promise<Recording>;
+  /** Moves on to thirty days before a deadline, lets the sweep warn of it, and moves on to the deadline. */
+  warnedUntil(deadline: string): Promise<void>;
   fact(type: RetentionFact['type'], date: string): Promise<void>;
   /** All audit events, oldest first. */
   events(): Promise<AuditEvent[]>;
@@ -200,6 +202,11 @@ export async function openClinic(more: Partial<RecordingsDeps> = {}, database?: 
     available: async () => {
       const { id } = await clinic.uploading();
       return clinic.recordings.transfer(id, clinic.scope);
+    },
+    warnedUntil: async (deadline) => {
+      clock.set(new Date(Date.parse(deadline) - 30 * 24 * 60 * 60_000));
+      await clinic.recordings.sweep(clinic.scope);
+      clock.set(deadline);
     },
     fact: async (type, date) => {
       await clinic.recordings.noteFact({ patient: 'p1', type, date, zone: 'America/New_York' }, clinic.admin);

@@ -59,8 +59,8 @@ CREATE TABLE medzen.recording (
   -- Kept here as well as in retention_subject and legal_hold, so that the queues below are plain index scans.
   subject_revision integer NOT NULL DEFAULT 0,
   hold_count integer NOT NULL DEFAULT 0 CHECK (hold_count >= 0),
-  -- Whether the present grace_until was warned of.
-  warned boolean NOT NULL DEFAULT FALSE,
+  -- Nothing is deleted before it: the end of the grace, or of the notice, when the warning of that end went out late. NULL until it did.
+  deletable_at timestamptz(3),
 
   -- The claim of a worker: fencing token, end of the lease, and when the row may be claimed next.
   claim_token bigint,
@@ -99,10 +99,10 @@ CREATE INDEX recording_rules ON medzen.recording (tenant, (coalesce(rules_versio
 CREATE INDEX recording_facts ON medzen.recording (tenant, id)
   WHERE state <> 'deleted' AND facts_revision <> subject_revision;
 CREATE INDEX recording_warnings ON medzen.recording (tenant, warn_at, id)
-  WHERE state NOT IN ('deleting', 'deleted') AND NOT warned;
+  WHERE state NOT IN ('deleting', 'deleted') AND deletable_at IS NULL;
 CREATE INDEX recording_archives ON medzen.recording (tenant, rules_version, retain_until, id)
   WHERE state = 'available' AND facts_revision = subject_revision;
-CREATE INDEX recording_expired ON medzen.recording (tenant, rules_version, grace_until, id)
+CREATE INDEX recording_expired ON medzen.recording (tenant, rules_version, deletable_at, id)
   WHERE state IN ('available', 'archived', 'failed') AND hold_count = 0 AND facts_revision = subject_revision;
 CREATE INDEX recording_deleting ON medzen.recording (tenant, grace_until NULLS FIRST, id) WHERE state = 'deleting';
 
@@ -218,6 +218,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
     'warnAt', medzen.format_instant(r.warn_at),
     'graceUntil', medzen.format_instant(r.grace_until),
     'ruleIds', to_jsonb(r.rule_ids)) END,
+  'deletableAt', medzen.format_instant(r.deletable_at),
   'failure', r.failure,
   'stopRequest', CASE WHEN r.stop_consent IS NOT NULL THEN jsonb_build_object(
     'at', medzen.format_instant(r.stop_requested_at), 'consent', r.stop_consent) END,
@@ -515,4 +516,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '8d0532e58901639fc925cfb71108596e3ad334abd21dc87a829d40747ef30ae3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '19fd413cdf8ca749e7883dc4a3a2876efa752519348c67001882a2f609af3b22', false);

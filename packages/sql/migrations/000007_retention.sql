@@ -118,6 +118,16 @@ BEGIN
   RETURN v_result;
 END $$;
 
+-- People have from the warning to the deletion as long as was meant for them, however late it went out: in seconds, since days have
+-- no length without a zone.
+CREATE FUNCTION medzen.end_of_notice(
+  p_warned_at timestamptz, p_warn_at timestamptz, p_grace_until timestamptz
+) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN p_warned_at IS NOT NULL THEN greatest(
+  p_grace_until,
+  p_warned_at + make_interval(secs => coalesce(extract(epoch FROM p_grace_until - p_warn_at), 0)::double precision)) END;
+
 CREATE FUNCTION medzen.save_decision(
   p_tenant text,
   p_id uuid,
@@ -156,8 +166,8 @@ BEGIN
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
     -- A deadline that moved is warned of anew; one that moved back was warned of already.
-    warned = EXISTS (
-      SELECT FROM medzen.retention_warning w
+    deletable_at = (
+      SELECT medzen.end_of_notice(w.at, p_warn_at, p_grace_until) FROM medzen.retention_warning w
       WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until),
     state = CASE WHEN v_restored THEN 'available' ELSE r.state END,
     state_at = CASE WHEN v_restored THEN p_decided_at ELSE r.state_at END,
@@ -181,6 +191,8 @@ CREATE TABLE medzen.retention_warning (
   -- The grace_until that was warned of.
   deadline timestamptz(3) NOT NULL,
   event_id text NOT NULL,
+  -- By the database's clock: one that is behind must not shorten the notice.
+  at timestamptz(3) NOT NULL DEFAULT medzen.now(),
   PRIMARY KEY (tenant, recording_id, deadline),
   FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording (tenant, id)
 );
@@ -195,7 +207,7 @@ BEGIN ATOMIC
   SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.warn_at, r.id), '[]')
   FROM (
     SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND NOT q.warned
+    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.deletable_at IS NULL
       AND q.warn_at <= p_now AND q.grace_until IS NOT NULL
     ORDER BY q.warn_at, q.id
     LIMIT p_limit) r;
@@ -209,6 +221,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_row medzen.recording;
+  v_at timestamptz;
 BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -217,12 +230,14 @@ BEGIN
   IF v_row.grace_until IS DISTINCT FROM p_deadline OR v_row.state IN ('deleting', 'deleted') THEN
     RETURN jsonb_build_object('status', 'stale');
   END IF;
-  IF v_row.warned THEN
+  IF v_row.deletable_at IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'repeated');
   END IF;
   INSERT INTO medzen.retention_warning (tenant, recording_id, deadline, event_id)
-  VALUES (p_tenant, p_id, p_deadline, p_event_id);
-  UPDATE medzen.recording r SET warned = TRUE WHERE r.tenant = p_tenant AND r.id = p_id;
+  VALUES (p_tenant, p_id, p_deadline, p_event_id)
+  RETURNING at INTO v_at;
+  UPDATE medzen.recording r SET deletable_at = medzen.end_of_notice(v_at, r.warn_at, r.grace_until)
+  WHERE r.tenant = p_tenant AND r.id = p_id;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $$;
@@ -247,4 +262,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '684da07f6506829686078ba347b961c7be4566b42e95f7334938035895fcd95d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'ca2c80bf1003deeb9251948d57b81987c2a4a05accf6a44eb674f3255836062f', false);

@@ -16,30 +16,30 @@ BEGIN
   IF p_id IS NULL THEN
     -- Two index scans, each in order of the deadline. What the merge leaves over is unlocked a moment later.
     WITH unfinished AS MATERIALIZED (
-      SELECT r.id, r.grace_until FROM medzen.recording r
+      SELECT r.id, r.grace_until AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state = 'deleting' AND r.claim_after <= v_clock
       ORDER BY r.grace_until NULLS FIRST, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
-      SELECT r.id, r.grace_until FROM medzen.recording r
+      SELECT r.id, r.deletable_at AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
         AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
-        AND r.grace_until <= p_now AND r.claim_after <= v_clock
-      ORDER BY r.grace_until, r.id
+        AND r.deletable_at <= p_now AND r.claim_after <= v_clock
+      ORDER BY r.deletable_at, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), due AS (
-      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY grace_until NULLS FIRST, id LIMIT p_limit
+      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY deadline NULLS FIRST, id LIMIT p_limit
     )
-    SELECT array_agg(due.id ORDER BY due.grace_until NULLS FIRST, due.id) INTO v_ids FROM due;
+    SELECT array_agg(due.id ORDER BY due.deadline NULLS FIRST, due.id) INTO v_ids FROM due;
   ELSE
     SELECT array_agg(due.id) INTO v_ids FROM (
       SELECT r.id FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
         r.state = 'deleting'
         OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
-          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.grace_until <= p_now))
+          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now))
       FOR NO KEY UPDATE SKIP LOCKED) due;
   END IF;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
@@ -73,7 +73,7 @@ BEGIN
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
       OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
     WHEN v_row.state NOT IN ('available', 'archived', 'failed')
-      OR v_row.grace_until IS NULL OR v_row.grace_until > p_now THEN 'not_due'
+      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now THEN 'not_due'
   END;
   IF v_status = 'begun' THEN
     RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
@@ -132,4 +132,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'finish_de
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '2af26e3684c1e1ffd7adbbde8c54eb91d82128f3fd7cc4b4de8d0940dbd15ea0', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', 'b24148b753d502229857ff545c8ffa3446981afa6053f6a5c2e7fc23a362615e', false);

@@ -473,6 +473,7 @@ BEGIN
       'state', r.state,
       'pendingSince', medzen.format_instant(r.since),
       'graceUntil', medzen.format_instant(r.grace_until),
+      'deletableAt', medzen.format_instant(r.deletable_at),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
       'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
@@ -499,4 +500,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '5b08f11faa6a5ae2e83d5cb34fe41d1e95e7ef99e31f915e977816020f82210a', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '57b212804b0e66649cc86dd10f8c84e29aa6b1baff4add519dc3518fd46e73ce', false);

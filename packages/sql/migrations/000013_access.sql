@@ -204,15 +204,19 @@ LEFT JOIN LATERAL (
 
 -- What is past its retention and not yet deleted: since when, from when on it may go, by which rules, and what stands in the way.
 CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker = true) AS
-SELECT r.tenant, r.id AS recording_id, r.session_id, r.patient, r.state, r.started_at, r.retain_until, r.grace_until AS deletable_from,
+SELECT r.tenant, r.id AS recording_id, r.session_id, r.patient, r.state, r.started_at, r.retain_until,
+  -- At the earliest: until people were warned of the end of the grace, nobody can say.
+  greatest(r.grace_until, r.deletable_at) AS deletable_from,
   CASE
     WHEN r.state = 'deleting' THEN 'deleting'
     WHEN r.hold_count > 0 THEN 'held'
     WHEN r.facts_revision <> r.subject_revision THEN 'to be decided again'
-    WHEN r.grace_until <= medzen.now() THEN 'due'
+    WHEN r.deletable_at <= medzen.now() THEN 'due'
+    WHEN r.grace_until <= medzen.now() AND r.deletable_at IS NULL THEN 'to be warned of'
+    WHEN r.grace_until <= medzen.now() THEN 'in notice'
     ELSE 'in grace'
   END AS status,
-  r.warned, r.rule_ids, r.rules_version, r.decided_at, r.hold_count,
+  r.deletable_at IS NOT NULL AS warned, r.rule_ids, r.rules_version, r.decided_at, r.hold_count,
   ARRAY(
     SELECT h.matter FROM medzen.legal_hold h
     WHERE h.tenant = r.tenant AND (h.recording_id = r.id OR h.patient = r.patient) AND h.released_at IS NULL
@@ -224,10 +228,10 @@ SELECT medzen.permit_select('medzen_auditor', r) FROM unnest(ARRAY['audit_event'
   'audit_head', 'audit_pending', 'directory', 'monthly_phi_access', 'recordings_pending_deletion']) r;
 -- What the view of these reads, and not where the media lies.
 SELECT medzen.permit_select('medzen_auditor', 'recording', 'tenant', 'id', 'session_id', 'patient', 'state', 'started_at',
-  'retain_until', 'grace_until', 'warned', 'rule_ids', 'rules_version', 'decided_at', 'facts_revision', 'subject_revision', 'hold_count');
+  'retain_until', 'grace_until', 'deletable_at', 'rule_ids', 'rules_version', 'decided_at', 'facts_revision', 'subject_revision', 'hold_count');
 SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'recording_id', 'patient', 'matter', 'placed_at',
   'released_at');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '5e91bed9653b50808115475a5f88b6bb531c2fed8965d257bbc04ed199717dec', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', 'b4a53179899197560abaf703e801408df97e001703dc9ff3ce946462bd63d7d8', false);

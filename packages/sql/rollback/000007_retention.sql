@@ -5,6 +5,7 @@ DROP FUNCTION medzen.record_warning;
 DROP FUNCTION medzen.list_due_warnings;
 DROP TABLE medzen.retention_warning;
 DROP FUNCTION medzen.save_decision;
+DROP FUNCTION medzen.end_of_notice;
 DROP FUNCTION medzen.list_stale_decisions;
 DROP FUNCTION medzen.list_facts;
 DROP FUNCTION medzen.note_fact;

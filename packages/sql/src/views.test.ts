@@ -136,7 +136,9 @@ describe('recordings_pending_deletion', () => {
       "INSERT INTO medzen.retention_subject (tenant, patient) VALUES ('clinic', 'p1'), ('clinic', 'p2')",
     );
     await add('grace', 'archived', {});
-    await add('due', 'archived', { grace_until: '2026-11-01' });
+    await add('due', 'archived', { grace_until: '2026-11-01', deletable_at: '2026-11-01' });
+    await add('late', 'archived', { grace_until: '2026-11-01', deletable_at: '2026-12-15' });
+    await add('unwarned', 'archived', { grace_until: '2026-11-01' });
     await add('held', 'archived', { hold_count: 1, patient: 'p2', grace_until: '2026-11-01' });
     await add('stale', 'available', { subject_revision: 1 });
     await add('going', 'deleting', { grace_until: '2026-11-01' });
@@ -158,7 +160,9 @@ describe('recordings_pending_deletion', () => {
       ['going', 'deleting', '2026-11-01', rules, []],
       ['grace', 'in grace', '2026-12-30', rules, []],
       ['held', 'held', '2026-11-01', rules, ['Doe v. Clinic']],
+      ['late', 'in notice', '2026-12-15', rules, []],
       ['stale', 'to be decided again', '2026-12-30', rules, []],
+      ['unwarned', 'to be warned of', '2026-11-01', rules, []],
     ]);
   });
 

@@ -4,6 +4,7 @@ import {
   activeHolds,
   commit,
   decisionIsFresh,
+  deletableAt,
   type Entry,
   entriesOf,
   entryOf,
@@ -38,7 +39,7 @@ export function sweep(tables: RecordingTables): Sweep {
       if (ending || entry.row.decision?.graceUntil !== deadline) return { status: 'stale' };
       if (entry.warned.has(deadline)) return { status: 'repeated' };
       tables.events.plan(scope, [event])();
-      entry.warned.add(deadline);
+      entry.warned.set(deadline, tables.now());
       return { status: 'recorded' };
     },
 
@@ -62,10 +63,10 @@ export function sweep(tables: RecordingTables): Sweep {
         (entry) =>
           entry.row.state === 'deleting' ||
           (mayFollow(entry.row.state, 'deleting') &&
-            hasCome(entry.row.decision?.graceUntil, now) &&
+            hasCome(deletableAt(entry), now) &&
             activeHolds(tables, entry) === 0 &&
             decisionIsFresh(tables, entry, rulesVersion)),
-        deadline,
+        (entry) => (entry.row.state === 'deleting' ? deadline(entry) : `${deletableAt(entry)}/${entry.row.id}`),
       ),
 
     beginDeletion: async (scope, id, intent, event) => {
@@ -79,7 +80,7 @@ export function sweep(tables: RecordingTables): Sweep {
         intent.factsRevision !== revisionOf(tables, scope, entry.row.patient)
       )
         return { status: 'stale' };
-      if (!hasCome(entry.row.decision?.graceUntil, intent.now) || !mayFollow(entry.row.state, 'deleting'))
+      if (!hasCome(deletableAt(entry), intent.now) || !mayFollow(entry.row.state, 'deleting'))
         return { status: 'not_due' };
       commit(tables, entry, event, { state: 'deleting', stateAt: intent.now.toISOString() });
       return { status: 'begun', recording: view(tables, entry) };

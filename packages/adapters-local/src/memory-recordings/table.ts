@@ -10,8 +10,8 @@ import {
 import type { EventTable } from '../memory-audit.ts';
 import type { ConsentTable } from '../memory-consents.ts';
 
-/** A recording as memory keeps it. `holds` is counted when it is read. */
-export type StoredRow = Omit<Recording, 'holds'>;
+/** A recording as memory keeps it. `holds` is counted when it is read, `deletableAt` computed. */
+export type StoredRow = Omit<Recording, 'holds' | 'deletableAt'>;
 
 /** What a worker has to do with a row. */
 export interface Work {
@@ -31,8 +31,8 @@ export interface Entry {
   row: StoredRow;
   work?: Work;
   readonly dedupeKeys: Set<string>;
-  /** Deadlines that were warned of. */
-  readonly warned: Set<string>;
+  /** Deadlines that were warned of, and when: milliseconds of the store's clock. */
+  readonly warned: Map<string, number>;
 }
 
 /** Everything that the methods of the recording store share. */
@@ -110,7 +110,22 @@ export function activeHolds(tables: RecordingTables, entry: Entry): number {
 
 /** A copy that the caller may keep. */
 export function view(tables: RecordingTables, entry: Entry): Recording {
-  return { ...structuredClone(entry.row), holds: activeHolds(tables, entry) };
+  const at = deletableAt(entry);
+  return {
+    ...structuredClone(entry.row),
+    ...(at === undefined ? {} : { deletableAt: at }),
+    holds: activeHolds(tables, entry),
+  };
+}
+
+/** The end of the grace, or of the notice, when people were warned late; undefined until they were. */
+export function deletableAt({ row, warned }: Entry): string | undefined {
+  const { graceUntil, warnAt } = row.decision ?? {};
+  const at = graceUntil === undefined ? undefined : warned.get(graceUntil);
+  if (graceUntil === undefined || at === undefined) return undefined;
+  const end = Date.parse(graceUntil);
+  const notice = warnAt === undefined ? 0 : end - Date.parse(warnAt);
+  return new Date(Math.max(end, at + notice)).toISOString();
 }
 
 export function mayFollow(from: RecordingState, to: RecordingState): boolean {

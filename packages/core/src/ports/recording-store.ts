@@ -241,7 +241,10 @@ export interface RecordingStore {
   /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of. */
   dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
 
-  /** Notes that the deadline was warned of, once per recording and deadline. `stale` when it has moved since, or the deletion has begun. */
+  /**
+   * Notes that the deadline was warned of, at the store's own clock, once per recording and deadline; from it comes `deletableAt`. `stale` when
+   * the deadline has moved since, or the deletion has begun.
+   */
   recordWarning(
     scope: Scope,
     id: string,
@@ -253,7 +256,8 @@ export interface RecordingStore {
   dueArchives(scope: Scope, now: Date, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
 
   /**
-   * Claims recordings that may be deleted: `graceUntil` ≤ now, no active hold, decision of these rules and of the present facts;
+   * Claims recordings that may be deleted: `deletableAt` ≤ now, so warned of in time, no active hold, decision of these rules and of the
+   * present facts;
    * and those already `deleting` (to be finished), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing token.
    * A row that failed before is offered again later each time (as in `claimTransfers`), so that it starves nobody.
    * States: those from which `deleting` may follow, and `deleting`.
@@ -266,7 +270,7 @@ export interface RecordingStore {
   ): Promise<readonly Claim[]>;
 
   /**
-   * Commits the intent to delete. Refuses when a fact, a rule or a hold came in between. A row already `deleting` under this token: `begun` again.
+   * Commits the intent to delete. Refuses when a fact, a rule or a hold came in between, or the deadline has moved. A row already `deleting` under this token: `begun` again.
    */
   beginDeletion(
     scope: Scope,

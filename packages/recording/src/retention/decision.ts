@@ -27,7 +27,8 @@ export interface RetentionBasis {
 /**
  * What the rules say, and why.
  *
- * - `retain`: the duty stands. `grace`: it ended, nothing is deleted yet. `warn`: deletion is near. `eligible`: it may be deleted.
+ * - `retain`: the duty stands. `grace`: it ended, nothing is deleted yet. `warn`: deletion is near. `eligible`: by law and policy it may be
+ *   deleted; that people were warned in time is the row's affair (`deletableAt`), and the store's condition.
  * - `held`: a legal hold or an open claim beats everything; the dates tell what would hold without it.
  * - `unknown`: no verified rule, or a fact is missing without which none can be counted. Never deleted.
  */

@@ -7,22 +7,16 @@ const poisonedAfter = 5;
 
 /**
  * Deletes what may be deleted, earliest deadline first. Claimed one by one: a row waits for its turn without a lease running out, and an
- * aborted run has nothing to give back. What this very run could not warn of, or had too many warnings due to look at, is left to a later one.
+ * aborted run has nothing to give back. What nobody was warned of in time is not due.
  */
 export async function deleteExpired(run: SweepRun): Promise<void> {
   const { room, scope, ctx, limit, leaseMs, now, signal, tally } = run;
   const { rulesVersion } = room.retention;
-  const notWarned = new Set(tally.failed.flatMap(({ id: failed, step }) => (step === 'warn' ? [failed] : [])));
   for (let done = 0; done < limit && !aborted(run); done++) {
     const [claim] = await room.stores.recordings.claimExpired(scope, now, rulesVersion, { limit: 1, leaseMs });
     if (claim === undefined) return;
     const { id } = claim.recording;
     try {
-      if ((notWarned.has(id) || !run.warnings.complete) && claim.recording.state !== 'deleting') {
-        await room.stores.recordings.releaseClaim(scope, id, claim.token, 'not_warned');
-        tally.deferred.push({ id, reason: 'not_warned' });
-        continue;
-      }
       const result = await deleteClaimed(room, ctx, claim, now, 'Retention and grace have ended', signal);
       tally.versions += result.versions;
       tally.bytes += result.bytes;

@@ -33,10 +33,10 @@ export interface SweepReport {
   /** Back from `archived` to `available`: the date moved. */
   readonly restored: readonly string[];
   readonly deleted: readonly string[];
-  /** Due, but a hold, a lock or a change came in between, or nobody could be told of the deadline. */
+  /** Due, but a hold, a lock or a change came in between. */
   readonly deferred: readonly {
     readonly id: string;
-    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost' | 'not_warned';
+    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost';
   }[];
   readonly failed: readonly SweepFailure[];
   /** Failed five times or more: someone should look. */

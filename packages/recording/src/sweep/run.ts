@@ -22,8 +22,6 @@ export interface SweepRun {
   readonly now: Date;
   readonly signal: AbortSignal | undefined;
   readonly tally: SweepTally;
-  /** Whether everything that was due for a warning was seen: false when there was more than `limit`. */
-  readonly warnings: { complete: boolean };
 }
 
 /** Whether to stop before the next row. */

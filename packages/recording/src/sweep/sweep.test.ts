@@ -1,6 +1,7 @@
 import type { Recording } from '@medzen/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, down, openClinic } from '../../test/clinic.ts';
+import { createRecordings } from '../create-recordings.ts';
 import { createRetention } from '../retention/create-retention.ts';
 import { georgiaPsychologist } from '../retention/policy.ts';
 import { retentionRules } from '../retention/rules.ts';
@@ -113,63 +114,81 @@ describe('sweep', () => {
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
   });
 
-  it('deletes nothing of whose deadline nobody could be told, and goes on once somebody was', async () => {
+  it('deletes nothing of whose deadline nobody could be told, nor until the notice has passed since somebody was', async () => {
     const { id } = await clinic.available();
     const deaf = clinic.another({ notifier: { retentionWarning: () => Promise.reject(new Error('mail is down')) } });
     clinic.clock.set('2035-01-01T12:00:00.000Z');
-    expect(await deaf.sweep(clinic.scope)).toMatchObject({ deleted: [], deferred: [{ id, reason: 'not_warned' }] });
-    clinic.clock.advance(24 * 60 * 60_000);
-    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [id], deleted: [id] });
+    expect(await deaf.sweep(clinic.scope)).toMatchObject({ warned: [], deleted: [], failed: [{ id, step: 'warn' }] });
+    clinic.clock.set('2035-01-02T12:00:00.000Z');
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [id], deleted: [] });
+    const deadline = '2035-02-01T12:00:00.000Z';
+    expect(clinic.warnings).toMatchObject([{ recordingId: id, deadline }]);
+    clinic.clock.set(new Date(Date.parse(deadline) - 1));
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [], deleted: [] });
+    clinic.clock.set(deadline);
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [], deleted: [id] });
   });
 
-  it('deletes nothing while there are more warnings due than one run may look at', async () => {
+  it('gives thirty days of notice when the warning goes out two days before the end of the grace', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(new Date(Date.parse(graceEnds) - 2 * 24 * 60 * minute));
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [id] });
+    const deadline = new Date(Date.parse(graceEnds) + 28 * 24 * 60 * minute).toISOString();
+    expect(clinic.warnings.map((warning) => warning.deadline)).toEqual([deadline]);
+    expect((await clinic.events()).at(-1)).toMatchObject({ action: 'recording.archive' });
+    clinic.clock.set(graceEnds);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([]);
+    const refused = clinic.recordings.delete(id, { reason: 'asked for' }, clinic.admin);
+    await expect(refused).rejects.toMatchObject({
+      code: 'retention_active',
+      detail: { status: 'warn', graceUntil: graceEnds, deletableAt: deadline },
+    });
+    clinic.clock.set(deadline);
+    expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
+  it('counts the notice from the warning in the log where the host gave nobody to tell', async () => {
+    const { id } = await clinic.available();
+    const { recordings: store, ...rest } = clinic.stores;
+    const silent = createRecordings({
+      stores: { recordings: store, ...rest },
+      objects: clinic.objects,
+      providers: { twilio: clinic.provider },
+      retention: createRetention({ rules: retentionRules, policies: [georgiaPsychologist] }),
+      clock: clinic.clock,
+    });
+    clinic.clock.set(graceEnds);
+    expect(await silent.sweep(clinic.scope)).toMatchObject({ warned: [id], deleted: [] });
+    clinic.clock.advance(30 * 24 * 60 * minute);
+    expect((await silent.sweep(clinic.scope)).deleted).toEqual([id]);
+    expect((await clinic.events()).map(({ action }) => action)).toContain('recording.retention_warning');
+  });
+
+  it('gives each its notice when more warnings are due than one run may look at', async () => {
     const made = await several(3);
     clinic.clock.set(graceEnds);
-    const first = await clinic.recordings.sweep(clinic.scope, { limit: 2 });
-    expect([first.warned.length, first.deleted]).toEqual([2, []]);
-    expect(new Set(first.deferred.map(({ reason }) => reason))).toEqual(new Set(['not_warned']));
-    const warned = [...first.warned];
-    const deleted: string[] = [];
-    for (let run = 0; run < 3; run++) {
-      clinic.clock.advance(24 * 60 * minute);
-      const report = await clinic.recordings.sweep(clinic.scope, { limit: 2 });
-      warned.push(...report.warned);
-      deleted.push(...report.deleted);
+    const reports = [];
+    for (const day of [0, 1, 29, 1, 1, 1]) {
+      clinic.clock.advance(day * 24 * 60 * minute);
+      const { warned, deleted } = await clinic.recordings.sweep(clinic.scope, { limit: 2 });
+      reports.push([warned.length, deleted.length]);
     }
-    expect([warned.toSorted(), deleted.toSorted()]).toEqual(Array(2).fill(made.map(({ id }) => id).toSorted()));
-  });
-
-  it('finishes what is half deleted, whatever else is still to be warned of', async () => {
-    const [begun, other] = await several(2);
-    if (begun === undefined || other === undefined) throw new Error('Two were made');
-    clinic.clock.set(warning);
-    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(2);
-    clinic.clock.set(graceEnds);
-    clinic.fault = (method, when) => {
-      if (method === 'objects.deleteVersions' && when === 'before') throw down();
-    };
-    const half = await clinic.recordings.delete(begun.id, { reason: 'asked for' }, clinic.admin);
-    expect(half.state).toBe('deleting');
-    clinic.fault = undefined;
-    const swamped = clinic.another({
-      stores: {
-        ...clinic.stores,
-        recordings: { ...clinic.stores.recordings, dueWarnings: () => Promise.resolve([other]) },
-      },
-    });
-    const deleted: string[] = [];
-    for (let day = 0; day < 3; day++) {
-      clinic.clock.advance(24 * 60 * minute);
-      deleted.push(...(await swamped.sweep(clinic.scope, { limit: 1 })).deleted);
-    }
-    expect(deleted).toEqual([begun.id]);
+    expect(reports).toEqual([
+      [2, 0],
+      [1, 0],
+      [0, 2],
+      [0, 1],
+      [0, 0],
+      [0, 0],
+    ]);
+    for (const { id } of made) expect((await clinic.get(id)).state).toBe('deleted');
   });
 
   it('brings an archived recording back when a new treatment moves the date, and cancels its deletion', async () => {
     const { id } = await clinic.available();
     clinic.clock.set(retained);
     await clinic.recordings.sweep(clinic.scope);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     await clinic.fact('treatment', '2034-02-01');
     expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ restored: [id], deleted: [] });
     expect((await clinic.get(id)).state).toBe('available');
@@ -196,7 +215,7 @@ describe('sweep', () => {
       { target: { patient: 'p1' }, matter: 'm', reason: 'r' },
       clinic.admin,
     );
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([]);
     await clinic.recordings.legalHold.release(hold.id, clinic.admin);
     expect((await clinic.recordings.sweep(clinic.scope)).deleted).toEqual([id]);
@@ -204,7 +223,7 @@ describe('sweep', () => {
 
   it('lets a hold win that comes between the claim and the intent', async () => {
     const { id, objectPrefix } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     await clinic.recordings.sweep(clinic.scope, { now: new Date(retained) });
     let once = true;
     const racing = clinic.another({
@@ -231,7 +250,7 @@ describe('sweep', () => {
 
   it('lets a treatment win that comes between the claim and the intent', async () => {
     const { id, objectPrefix } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     let once = true;
     const racing = clinic.another({
       stores: {
@@ -254,7 +273,7 @@ describe('sweep', () => {
 
   it('finishes what has begun, whatever is noted afterwards: some of it is gone already', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     clinic.fault = (method, when) => {
       if (method === 'recordings.finishDeletion' && when === 'before') throw down();
     };
@@ -276,7 +295,7 @@ describe('sweep', () => {
   ])('converges on one tombstone when it dies before or after %s', async (method) => {
     for (const when of ['before', 'after'] as const) {
       const { id, objectPrefix } = await clinic.available();
-      clinic.clock.set(graceEnds);
+      await clinic.warnedUntil(graceEnds);
       await clinic.recordings.sweep(clinic.scope, { now: new Date(retained) });
       let armed = true;
       clinic.fault = (called, moment) => {
@@ -305,7 +324,7 @@ describe('sweep', () => {
 
   it('makes one tombstone when two run at once', async () => {
     const made = await several(6);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     const reports = await Promise.all([1, 2, 3].map(() => clinic.another().sweep(clinic.scope)));
     expect(reports.flatMap(({ deleted }) => deleted).sort()).toEqual(made.map(({ id }) => id).sort());
     expect(await tombstones()).toBe(6);
@@ -313,7 +332,7 @@ describe('sweep', () => {
 
   it('makes one tombstone when a slow run comes back after its lease', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -348,7 +367,7 @@ describe('sweep', () => {
     await clinic.objects.put(`${objectPrefix}z`, new Uint8Array(5), { contentType: 'image/png' });
     const locked = { key: object?.key ?? '', versionId: object?.versionId ?? '' };
     clinic.objects.setLocked(locked, true);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({
       deleted: [],
       deferred: [{ id, reason: 'locked' }],
@@ -364,7 +383,7 @@ describe('sweep', () => {
     const { id, objectPrefix } = await clinic.available();
     for (let i = 0; i < 25; i++)
       await clinic.objects.put(`${objectPrefix}part-${i % 5}`, new Uint8Array(1), { contentType: 'video/mp4' });
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     let busy = 3;
     const slow = clinic.another({
       objects: {
@@ -386,7 +405,7 @@ describe('sweep', () => {
     const bad = made[0]?.id ?? '';
     clinic.clock.set(warning);
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(3);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     const cursed = clinic.another({
       objects: {
         ...clinic.objects,
@@ -413,7 +432,7 @@ describe('sweep', () => {
 
   it('keeps what it finished when it is stopped', async () => {
     const made = await several(4);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     const stop = new AbortController();
     let done = 0;
     clinic.fault = (method, when) => {
@@ -441,7 +460,7 @@ describe('sweep', () => {
 
   it('touches nothing of another tenant, whose recordings may lie beside it', async () => {
     const { id, objectPrefix } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect(await clinic.recordings.sweep({ tenant: 'elsewhere' })).toMatchObject(nothing);
     const neighbour = `${objectPrefix.slice(0, -1)}0/media`;
     await clinic.objects.put(neighbour, new Uint8Array(1), { contentType: 'video/mp4' });
@@ -451,7 +470,7 @@ describe('sweep', () => {
 
   it('decides everything again when the rules change, and keeps longer from then on', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     const longer = createRetention({
       rules: retentionRules.map((rule) => ({ ...rule, adultYears: 20 })),
       policies: [georgiaPsychologist],
@@ -505,7 +524,7 @@ describe('sweep', () => {
 
   it('deletes what a provider made that is no longer configured, once that provider had forgotten it', async () => {
     const { id } = await clinic.available();
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     expect((await clinic.another({ providers: {} }).sweep(clinic.scope)).deleted).toEqual([id]);
   });
 
@@ -513,7 +532,7 @@ describe('sweep', () => {
     const { id } = await clinic.uploading();
     for (let i = 0; i < 9; i++) clinic.server.fail({ on: 'api', status: 503, path: /Recordings\/RT/ });
     await clinic.recordings.transfer(id, clinic.scope);
-    clinic.clock.set(graceEnds);
+    await clinic.warnedUntil(graceEnds);
     const report = await clinic.another({ providers: {} }).sweep(clinic.scope);
     expect(report).toMatchObject({
       deleted: [],

@@ -57,7 +57,6 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
     now: options.now ?? room.clock.now(),
     signal,
     tally,
-    warnings: { complete: false },
   };
   let stopped: SweepReport['stopped'];
   for (const step of steps) {

@@ -53,6 +53,7 @@ async function expired(patient: string): Promise<Recording> {
   const decision = samples.decision({ factsRevision: revision });
   const saved = await recordings.saveDecision(scope, id, decision, samples.event());
   if (saved.status !== 'saved') throw new Error(saved.status);
+  await recordings.recordWarning(scope, id, decision.graceUntil ?? '', samples.event());
   return saved.recording;
 }
 

@@ -163,7 +163,7 @@ export const claimCases: readonly RecordingCase[] = [
     await tools.advance(lease.leaseMs + 2 * minute);
     const { token } = await only(tools, 'second');
     const available = await driver.moved(recording, { to: 'available', object: mine.object(), token });
-    await driver.decided(available);
+    await driver.warned(await driver.decided(available));
     const claims = await stores.recordings.claimExpired(scope, due, rules, lease);
     holds(claims.length === 1 && claims[0]?.attempts === 1, 'the transfer counted for the deletion');
   }),

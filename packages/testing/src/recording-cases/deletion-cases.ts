@@ -12,6 +12,8 @@ import {
   rules,
 } from './recording-driver.ts';
 
+const day = 1440 * minute;
+
 /** From the claim of what has run out to the tombstone. */
 export const deletionCases: readonly RecordingCase[] = [
   define('expired.due', 'claims what is past its grace, earliest deadline first', async (tools) => {
@@ -19,14 +21,12 @@ export const deletionCases: readonly RecordingCase[] = [
     const driver = drive(tools);
     const ends = (day: string) => ({ graceUntil: `2033-05-${day}T04:00:00.000Z` });
     const second = await driver.expired(ends('02'));
-    const third = await driver.decided(await driver.inState('failed'), ends('03'));
-    const first = await driver.decided(await driver.inState('archived'), {
-      ...ends('01'),
-      decidedAt: '2033-02-01T00:00:00.000Z',
-    });
+    const third = await driver.warned(await driver.decided(await driver.inState('failed'), ends('03')));
+    const archived = { ...ends('01'), decidedAt: '2033-02-01T00:00:00.000Z' };
+    const first = await driver.warned(await driver.decided(await driver.inState('archived'), archived));
     await driver.expired({ graceUntil: '2050-05-01T04:00:00.000Z' });
     await driver.inState('available');
-    await driver.decided(await driver.inState('uploading'), ends('01'));
+    await driver.warned(await driver.decided(await driver.inState('uploading'), ends('01')));
     const claim = async (limit: number) =>
       claimedIds(await stores.recordings.claimExpired(scope, due, rules, { limit, leaseMs: 60_000 }));
     same(await claim(2), idsOf([first, second]), 'the earliest two');
@@ -42,6 +42,65 @@ export const deletionCases: readonly RecordingCase[] = [
     same(await stores.recordings.claimExpired(scope, early, rules, lease), [], 'a millisecond early');
     same(claimedIds(await stores.recordings.claimExpired(scope, grace, rules, lease)), [recording.id], 'at the moment');
   }),
+
+  define(
+    'expired.not_warned',
+    'claims nothing of whose deadline nobody was warned, whatever the year',
+    async (tools) => {
+      const { stores, scope, mine } = tools;
+      const driver = drive(tools);
+      const never = await driver.decided(await driver.inState('available'));
+      const moved = await driver.decided(await driver.expired(), { graceUntil: '2033-04-17T05:00:00.000Z' });
+      const claim = (id?: string) =>
+        stores.recordings.claimExpired(scope, due, rules, { ...lease, ...(id === undefined ? {} : { id }) });
+      same(await claim(), [], 'unwarned, or warned of another deadline');
+      for (const { id, deletableAt } of [never, moved]) {
+        same(await claim(id), [], 'by id');
+        holds(deletableAt === undefined, 'it has an end of notice');
+      }
+      const late = await driver.expired();
+      const { token } = await driver.claimedExpired(late);
+      const again = await driver.decided(late, { graceUntil: '2033-04-18T05:00:00.000Z' });
+      const event = mine.event();
+      const intent = { token, factsRevision: 0, rulesVersion: rules, now: due };
+      same(await stores.recordings.beginDeletion(scope, late.id, intent, event), { status: 'not_due' }, 'between');
+      await driver.untouched(again, event, 'not warned');
+    },
+  ),
+
+  define(
+    'expired.late_warning',
+    'waits as long after a late warning as was meant to lie before the deadline',
+    async (tools) => {
+      const { stores, scope, mine, clock, advance } = tools;
+      const driver = drive(tools);
+      const soon = (ms: number) => new Date(clock.now().getTime() + ms);
+      const decision = { warnAt: soon(-28 * day).toISOString(), graceUntil: soon(2 * day).toISOString() };
+      const timely = { warnAt: soon(0).toISOString(), graceUntil: soon(30 * day).toISOString() };
+      const recording = await driver.expired(decision);
+      const punctual = await driver.expired(timely);
+      const end = soon(30 * day);
+      same(recording.deletableAt, end.toISOString(), 'thirty days from the warning');
+      same(punctual.deletableAt, timely.graceUntil, 'in time: the deadline itself');
+      await advance(3 * day);
+      const claim = (now: Date) => stores.recordings.claimExpired(scope, now, rules, { ...lease, id: recording.id });
+      same(await claim(clock.now()), [], 'past the grace');
+      same(await claim(new Date(end.getTime() - 1)), [], 'a millisecond early');
+      const shorter = await driver.decided(recording, { ...decision, warnAt: soon(-11 * day).toISOString() });
+      same(shorter.deletableAt, new Date(end.getTime() - 20 * day).toISOString(), 'by a policy of ten days');
+      const longer = await driver.decided(shorter, decision);
+      same(longer.deletableAt, end.toISOString(), 'by the first policy again: it was warned of then');
+      const { token } = at(await claim(end), 0, 'at the moment');
+      const intent = { token, factsRevision: 0, rulesVersion: rules, now: new Date(end.getTime() - 1) };
+      same(
+        await stores.recordings.beginDeletion(scope, recording.id, intent, mine.event()),
+        { status: 'not_due' },
+        'early',
+      );
+      const begun = await stores.recordings.beginDeletion(scope, recording.id, { ...intent, now: end }, mine.event());
+      status(begun, 'begun', 'at the moment');
+    },
+  ),
 
   define('expired.unknown', 'never claims where the decision is unknown', async (tools) => {
     const { stores, scope, mine } = tools;
@@ -250,7 +309,7 @@ export const deletionCases: readonly RecordingCase[] = [
       media: { ref: 'CJ1', contentType: 'video/mp4' },
       endedAt: '2026-01-15T09:30:00.000Z',
     });
-    const recording = await driver.decided(available);
+    const recording = await driver.warned(await driver.decided(available));
     const { token } = await driver.begun(recording);
     const tombstone = mine.tombstone({ providerNote: 'Twilio keeps nothing' });
     const event = mine.event({ action: 'recording.delete', kind: 'delete' });

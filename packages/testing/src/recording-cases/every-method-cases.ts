@@ -91,7 +91,8 @@ const writers: readonly Writer[] = [
     name: 'recordWarning',
     success: 'recorded',
     prepare: async (tools) => {
-      const { id, decision } = await drive(tools).expired();
+      const driver = drive(tools);
+      const { id, decision } = await driver.decided(await driver.inState('available'));
       return (event) => tools.stores.recordings.recordWarning(tools.scope, id, decision?.graceUntil ?? '', event);
     },
   },

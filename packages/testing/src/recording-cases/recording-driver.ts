@@ -50,7 +50,9 @@ export interface Driver {
   inState(state: RecordingState, given?: Partial<NewRecording>): Promise<Recording>;
   /** Stores a decision on it. */
   decided(recording: Recording, given?: Partial<StoredDecision>): Promise<Recording>;
-  /** An `available` recording whose grace ended before `due`. */
+  /** Records the warning of its deadline. */
+  warned(recording: Recording): Promise<Recording>;
+  /** An `available` recording whose grace ended before `due`, and of which people were warned in time. */
   expired(decision?: Partial<StoredDecision>, given?: Partial<NewRecording>): Promise<Recording>;
   /** Claims it, and only it, for deletion. */
   claimedExpired(recording: Recording): Promise<Claim>;
@@ -104,7 +106,14 @@ export function drive(tools: RecordingTools): Driver {
       const result = await store.saveDecision(scope, recording.id, mine.decision(given), mine.event());
       return status(result, 'saved', 'decision').recording;
     },
-    expired: async (decision, given) => driver.decided(await driver.inState('available', given), decision),
+    warned: async (recording) => {
+      const deadline = present(recording.decision?.graceUntil, 'deadline');
+      const result = await store.recordWarning(scope, recording.id, deadline, mine.event());
+      status(result, 'recorded', 'warning');
+      return driver.fresh(recording);
+    },
+    expired: async (decision, given) =>
+      driver.warned(await driver.decided(await driver.inState('available', given), decision)),
     claimedExpired: async (recording) => {
       const claims = await store.claimExpired(scope, due, rules, { ...lease, id: recording.id });
       holds(claims.length === 1, `${claims.length} claims of one expired recording`);

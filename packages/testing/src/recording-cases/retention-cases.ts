@@ -198,7 +198,7 @@ export const retentionCases: readonly RecordingCase[] = [
   define('warning.once', 'lists a warning from its day on until it was recorded, once', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     const driver = drive(tools);
-    const recording = await driver.expired();
+    const recording = await driver.decided(await driver.inState('available'));
     const deadline = mine.decision().graceUntil ?? '';
     const early = new Date('2033-03-17T04:59:59.999Z');
     same(await stores.recordings.dueWarnings(scope, early, 10), [], 'a moment early');
@@ -223,7 +223,7 @@ export const retentionCases: readonly RecordingCase[] = [
   define('warning.moved', 'warns again when the deadline moves, and never of one that has moved', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     const driver = drive(tools);
-    const recording = await driver.expired();
+    const recording = await driver.decided(await driver.inState('available'));
     const old = mine.decision().graceUntil ?? '';
     await stores.recordings.recordWarning(scope, recording.id, old, mine.event());
     const moved = { warnAt: '2033-06-17T05:00:00.000Z', graceUntil: '2033-07-17T05:00:00.000Z' };
@@ -251,13 +251,14 @@ export const retentionCases: readonly RecordingCase[] = [
     for (const state of states.filter((one) => one === 'deleting' || one === 'deleted')) await driver.inState(state);
     await driver.inState('available');
     same(idsOf(await stores.recordings.dueWarnings(scope, due, 10)), [archived.id], 'due');
-    await driver.expired();
+    await driver.decided(await driver.inState('available'));
     holds((await stores.recordings.dueWarnings(scope, due, 1)).length === 1, 'the limit');
   }),
 
   define('warning.at_once', 'records a warning once when two sweeps meet', async (tools) => {
     const { stores, scope, reader, mine } = tools;
-    const recording = await drive(tools).expired();
+    const driver = drive(tools);
+    const recording = await driver.decided(await driver.inState('available'));
     const before = await reader.countEvents();
     const deadline = recording.decision?.graceUntil ?? '';
     const answers = await Promise.all(

@@ -46,6 +46,7 @@ export const recording: Reader<Recording> = shape(
     media: shape({ ref: text, contentType: text }, { size: number }),
     object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
     decision,
+    deletableAt: text,
     failure: shape({ code: text, at: text, attempts: integer }),
     stopRequest: shape({ at: text, consent: text }),
     tombstone,

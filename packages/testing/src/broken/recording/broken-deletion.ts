@@ -63,6 +63,36 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
   })),
 
   brokenRecording(
+    'cuts_notice',
+    'claims at the deadline, however late its warning was',
+    'expired.late_warning',
+    ({ good, all }) => ({
+      claimExpired: async (scope, now, rulesVersion, options) => {
+        const early = (await all(scope)).filter(
+          ({ id, decision, deletableAt }) =>
+            id === options.id && deletableAt !== undefined && Date.parse(decision?.graceUntil ?? '') <= now.getTime(),
+        );
+        const claims = await good.claimExpired(scope, now, rulesVersion, options);
+        return claims.length > 0 ? claims : early.map((recording) => ({ recording, token: '1', attempts: 1 }));
+      },
+    }),
+  ),
+
+  brokenRecording(
+    'warns_nobody',
+    'claims what nobody was warned of',
+    'expired.not_warned',
+    ({ good, all, samples }) => ({
+      claimExpired: async (scope, now, rulesVersion, options) => {
+        for (const { id, decision } of await all(scope))
+          if (decision?.graceUntil !== undefined)
+            await good.recordWarning(scope, id, decision.graceUntil, samples.event());
+        return good.claimExpired(scope, now, rulesVersion, options);
+      },
+    }),
+  ),
+
+  brokenRecording(
     'claims_by_old_rules',
     'claims by a decision of other rules',
     'decision.stale_is_not_claimed',
