@@ -580,7 +580,9 @@ test('works under another name of the schema, beside a first installation', asyn
 });
 
 test('what is to be erasable stands under pseudonyms, of one row and of many', async () => {
-  await db.pool.query(`CREATE TABLE host.t (id int PRIMARY KEY, patient text, x int); SELECT medzen.keep_erasable('patient', 'ip')`);
+  await db.pool.query(
+    `CREATE TABLE host.t (id int PRIMARY KEY, patient text, x int); SELECT medzen.keep_erasable('patient', 'ip')`,
+  );
   await audit('host.t');
   try {
     const insert = `INSERT INTO host.t SELECT g, 'erasable' || g, 1 FROM generate_series(1, 30) g`;
