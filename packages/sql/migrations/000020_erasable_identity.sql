@@ -428,10 +428,11 @@ CREATE OR REPLACE FUNCTION medzen.open_event(p_body bytea) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_event jsonb := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  v_event jsonb;
   v_path text[];
   v_value text;
 BEGIN
+  v_event := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb; -- damaged bytes are caught only here
   IF position('erasable:v1:'::bytea IN p_body) > 0 THEN
     FOR v_path IN SELECT string_to_array(p, ',') FROM unnest(ARRAY['actor,id', 'actor,onBehalfOf', 'actor,name', 'source,ip',
       'disclosure,recipient,name', 'disclosure,recipient,address', 'target,id', 'patient']) p
@@ -642,4 +643,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', '8ae4a6ef392186120d686c033dbd7ce6bb99a121e7704476762da7649c77d386', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', 'f1d5c5c64dc16b5c02058e59c9e9e9c52c92d0d626f62ab7db468b9b617e8e2f', false);

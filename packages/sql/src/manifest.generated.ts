@@ -5,7 +5,7 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: 'f02f19507987358d05766baaf9bfb72d6e34a4ffa2c197d23fae4e1b09f0841d', breaking: false },
-  { id: '000002_audit', checksum: '966f43627664940056e564edfb33ea73f7203c717cad89840ef46304b4fec2fa', breaking: false },
+  { id: '000002_audit', checksum: '98ae217c909e5f11f5cafaa2026c9fbaad610c286c5a4844f46c3802b656ec5d', breaking: false },
   { id: '000003_rate_limit', checksum: 'c06e3d03be8b875f43002f08097fc861c30cd365032bebfa0904e0fc23af761e', breaking: false },
   { id: '000004_consent', checksum: 'a66c72f65518e48088cece95d3b5664ba19f417e686b312dc10eae7e0196e9b6', breaking: false },
   { id: '000005_recording', checksum: '19fd413cdf8ca749e7883dc4a3a2876efa752519348c67001882a2f609af3b22', breaking: false },
@@ -22,7 +22,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000016_archive', checksum: 'ff020a7ca70544c4df1fb45f8f361043e7ede7954273e5e15a91b0b3036ef09d', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
   { id: '000019_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
-  { id: '000020_erasable_identity', checksum: '8ae4a6ef392186120d686c033dbd7ce6bb99a121e7704476762da7649c77d386', breaking: false },
+  { id: '000020_erasable_identity', checksum: 'f1d5c5c64dc16b5c02058e59c9e9e9c52c92d0d626f62ab7db468b9b617e8e2f', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
