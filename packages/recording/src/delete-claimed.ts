@@ -4,7 +4,7 @@ import { copyRemains } from './discard.ts';
 import { type Emptied, emptyPrefix } from './empty-prefix.ts';
 import { decide, judge } from './retention/decide.ts';
 import type { RetentionDecision } from './retention/decision.ts';
-import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+import { about, duration, providerOf, type Room, seal, timestamp } from './room.ts';
 import { waitingInSameRoom } from './same-room.ts';
 
 /** What deleting one claimed recording came to. */
@@ -58,7 +58,7 @@ export async function deleteClaimed(
     outcome: 'success',
     ...about(recording),
     reason,
-    detail: { versions, bytes, ruleIds: [...stone.ruleIds] },
+    detail: { versions, bytes, ...duration(recording), ruleIds: [...stone.ruleIds] },
   });
   const finished = await room.stores.recordings.finishDeletion(scope, recording.id, token, stone, event);
   if (finished.status === 'finished') return { status: 'deleted', recording: finished.recording, versions, bytes };

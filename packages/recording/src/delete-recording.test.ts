@@ -123,6 +123,20 @@ describe('delete', () => {
     expect(await asked(id)).toMatchObject({ code: 'gone' });
   });
 
+  it('leaves events that say how long and how large the media was, from the upload to the end', async () => {
+    const { id, durationSeconds, object } = await clinic.available();
+    expect(durationSeconds).toBeGreaterThan(0);
+    await clinic.recordings.playbackUrl(id, clinic.patient);
+    await clinic.recordings.downloadUrl(id, clinic.doctor);
+    await clinic.warnedUntil(graceEnds);
+    await asked(id);
+    const said = (await clinic.events())
+      .filter(({ detail }) => detail?.durationSeconds !== undefined)
+      .map(({ action, detail }) => [action, detail?.durationSeconds, detail?.bytes]);
+    const actions = ['upload_completed', 'view', 'download', 'delete'];
+    expect(said).toEqual(actions.map((action) => [`recording.${action}`, durationSeconds, object?.size]));
+  });
+
   it('is for those who have the role, and wants a reason', async () => {
     const { id } = await clinic.available();
     await clinic.warnedUntil(graceEnds);

@@ -3,7 +3,7 @@ import { refuse } from './audited.ts';
 import { type Gate, maySee, recordingFor } from './authorise.ts';
 import { checkWhole } from './check-input.ts';
 import type { LinkOptions, RecordingLink } from './recordings.ts';
-import { about, seal } from './room.ts';
+import { about, duration, seal } from './room.ts';
 
 /** What making links needs: no provider, no rules, no calendar. */
 export type LinkRoom = Gate & { readonly objects: Pick<ObjectStore, 'presignGet'> };
@@ -33,7 +33,7 @@ export async function link(
     ...what,
     outcome: 'success',
     ...about(recording),
-    detail: { seconds: expiresInSeconds, bytes: recording.object.size },
+    detail: { seconds: expiresInSeconds, bytes: recording.object.size, ...duration(recording) },
   });
   const noted = await room.stores.recordings.noteAccess(ctx.scope, id, kind, event);
   if (noted.status === 'not_found') throw new MedzenError('not_found', 'No such recording');

@@ -51,6 +51,13 @@ export function about(recording: Pick<Recording, 'id' | 'patient'>): Pick<AuditF
   return { patient: recording.patient, target: { type: 'recording', id: recording.id } };
 }
 
+/** How long the media plays, as the provider said: for the detail of events, where hosts' access logs read it. */
+export function duration({ durationSeconds }: Pick<Recording, 'durationSeconds'>): {
+  readonly durationSeconds?: number;
+} {
+  return durationSeconds === undefined ? {} : { durationSeconds };
+}
+
 /** Present time as stored: RFC 3339 UTC, milliseconds. */
 export function timestamp(room: Pick<Room, 'clock'>): string {
   return room.clock.now().toISOString();

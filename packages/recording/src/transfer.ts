@@ -16,7 +16,7 @@ import { copyRemains, discardProviderCopy } from './discard.ts';
 import type { TransferOptions, TransferReport } from './recordings.ts';
 import { decide } from './retention/decide.ts';
 import { revise } from './revise.ts';
-import { about, actingAs, type Room, seal, timestamp } from './room.ts';
+import { about, actingAs, duration, type Room, seal, timestamp } from './room.ts';
 
 /** After so many attempts in a row a person has to look: `retryTransfer`. */
 const maxAttempts = 10;
@@ -146,6 +146,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, object: Stor
           bytes: object.size,
           sha256: object.sha256,
           contentType: object.contentType,
+          ...duration(row),
           ...(object.encryption === undefined ? {} : { encryption: object.encryption }),
         },
       }),
