@@ -20,7 +20,7 @@ interface Identity extends ErasableIdentity {
 }
 
 /** One append's view of the identities: it makes new ones, which count once it is committed. */
-export interface IdentityDraft {
+interface IdentityDraft {
   /** The event with pseudonyms in place of what is to be erasable. */
   pseudonymize(event: AuditEvent): AuditEvent;
   commit(): void;

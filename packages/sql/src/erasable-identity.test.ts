@@ -10,6 +10,7 @@ import {
   type SealedEvent,
   sealEvent,
 } from '@medzen/core';
+import { createSamples } from '@medzen/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -232,6 +233,33 @@ describe('the switch', () => {
       expect(await identities.kinds()).toEqual([]);
       expect((await audit.search(scope, { patient: 'patient-1' })).events).toHaveLength(1);
       expect((await audit.search(scope, { patient: 'patient-2' })).events).toEqual([second]);
+    } finally {
+      await other.drop();
+    }
+  });
+});
+
+describe('a legal hold', () => {
+  test('on a patient keeps who is named beside them, and the events from a purge', async () => {
+    const other = await freshDatabase();
+    try {
+      const { audit, identities, recordings } = sqlStores(pgWire(other.pool));
+      await other.pool.query("SELECT medzen.keep_erasable('patient', 'user')");
+      const samples = createSamples({ scope });
+      const sealed = event();
+      await audit.append(scope, [sealed]);
+      await other.pool.query('INSERT INTO medzen.audit_leaf VALUES (0, $1)', [sealed.id]);
+      const held = async (): Promise<unknown> =>
+        (await other.pool.query('SELECT medzen.is_archive_held(0, 1) AS held')).rows[0]?.held;
+      expect(await held()).toBe(false);
+      const placed = samples.hold({ patient: 'patient-1' });
+      await recordings.placeHold(scope, placed, event({ action: 'hold.place', kind: 'create', patient: 'patient-1' }));
+      expect(await held()).toBe(true);
+      for (const [kind, value] of [['patient', 'patient-1'] as const, ['user', 'provider-1'] as const]) {
+        const [pseudonym = ''] = await identities.pseudonyms(scope, { kind, value });
+        const order = { kind, value, despiteRetention: true };
+        expect(await identities.erase(scope, order, erasing(pseudonym))).toEqual({ status: 'held' });
+      }
     } finally {
       await other.drop();
     }
