@@ -464,6 +464,10 @@ describe('an event for each statement', () => {
     ])
       expect(await found(`p_patient => 'bulk1', ${other}`), other).toEqual([]);
     expect(await found(`p_patient => 'bulk1', p_target_type => 'host.job'`)).toEqual([bulk?.id]);
+    // A single row that went from one patient to another is of both.
+    const [moved] = await eventsOf(`SELECT pg_sleep(0.005); UPDATE host.job SET patient = 'after' WHERE id = 1`);
+    expect(await found(`p_patient => 'after'`)).toEqual([moved?.id]);
+    expect(await found(`p_patient => repeat('ü', 3000)`)).toEqual([moved?.id, bulk?.id]);
     expect((await db.pool.query(`SELECT FROM medzen.search_events('other', 10, p_patient => 'bulk1')`)).rows).toEqual(
       [],
     );
