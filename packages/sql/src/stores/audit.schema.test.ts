@@ -257,7 +257,7 @@ describe('partitions', () => {
       const made = async (): Promise<number> =>
         (await fresh.pool.query('SELECT medzen.make_audit_partitions() AS n')).rows[0]?.n;
       expect(await made()).toBe(0);
-      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z')");
+      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z', true)");
       const early = event({}, uuidv7({ now: () => new Date('2040-07-04T00:00:00Z') }));
       await audit.append(scope, [early]);
       expect(await made()).toBe(6); // May to November without July
@@ -279,7 +279,7 @@ describe('partitions', () => {
       const reader = await fresh.connect();
       await reader.query('BEGIN; SELECT count(*) FROM medzen.audit_event');
       expect(await made(8)).toBe(0);
-      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z')");
+      await fresh.pool.query("SELECT medzen.set_test_clock('2040-05-31T23:59:59.000Z', true)");
       await expect(made(8)).rejects.toMatchObject({ code: '55P03' });
       await reader.query('COMMIT');
       expect(await made(8)).toBe(9);
