@@ -85,8 +85,16 @@ export interface StartInput {
   readonly id?: string;
   readonly sessionId: string;
   readonly patient: string;
-  /** Everyone in the session, the patient among them. */
+  /**
+   * Everyone in the session, the patient among them. Whoever has taken consent back in this session stands in the way also when not listed,
+   * and where the law would do with fewer: leaving a name out does not undo a withdrawal.
+   */
   readonly participants: readonly RecordingParticipant[];
+  /**
+   * Who has spoken for this session and is not in it (has left, or never was), so that their word does not count: none of `participants`, at
+   * most 100. The caller answers for it: it stands in the event of the start.
+   */
+  readonly absent?: readonly string[];
   /** A key of `providers`. */
   readonly provider: string;
   /** The provider's id of the session: for Twilio the RoomSid. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acknowledged, type Clinic, down, openClinic, startInput } from '../test/clinic.ts';
+import { acknowledged, type Clinic, down, openClinic, person, startInput } from '../test/clinic.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {
@@ -359,6 +359,60 @@ describe('consent', () => {
     };
     expect(await failure(clinic.recordings.consent.current('s-1', clinic.patient))).toMatchObject({
       code: 'store_unavailable',
+    });
+  });
+
+  describe('when somebody has taken consent back and is not listed', () => {
+    const guest = person('g1', ['patient']);
+    const word = {
+      sessionId: 's-1',
+      acknowledgements: acknowledged,
+      textVersion: '2026-01',
+      text: 'May we record this visit?',
+      language: 'en',
+      method: 'click',
+    } as const;
+    const starting = (more: object = {}) =>
+      clinic.recordings.start({ ...startInput(clinic.server.createRoom()), ...more }, clinic.doctor);
+
+    it('is refused, names them, and starts only when the caller answers for it that they are absent', async () => {
+      await clinic.consent();
+      await clinic.recordings.consent.give(word, guest);
+      await clinic.recordings.consent.withdraw({ sessionId: 's-1' }, guest);
+      await expect(starting()).rejects.toMatchObject({
+        code: 'consent_required',
+        detail: { missing: [{ id: 'g1', role: 'guest' }] },
+      });
+      const { id } = await starting({ absent: ['g1'] });
+      const event = (await clinic.events()).find(
+        ({ action, target }) => action === 'recording.start' && target?.id === id,
+      );
+      expect(event?.detail).toMatchObject({ absent: ['g1'] });
+    });
+
+    it('is not held up by who has consented and is not listed, unless they take it back before it commits', async () => {
+      await clinic.consent();
+      await clinic.recordings.consent.give(word, guest);
+      const racing = clinic.another({
+        stores: {
+          ...clinic.stores,
+          recordings: {
+            ...clinic.stores.recordings,
+            start: async (...given) => {
+              await clinic.recordings.consent.withdraw({ sessionId: 's-1' }, guest);
+              return clinic.stores.recordings.start(...given);
+            },
+          },
+        },
+      });
+      const refused = racing.start(startInput(clinic.server.createRoom()), clinic.doctor);
+      await expect(refused).rejects.toMatchObject({ code: 'consent_required' });
+      await clinic.recordings.consent.give(word, guest);
+      expect((await starting()).state).toBe('recording');
+    });
+
+    it('refuses one who takes part and is said to be absent', async () => {
+      await expect(starting({ absent: ['d1'] })).rejects.toMatchObject({ code: 'invalid_input' });
     });
   });
 });

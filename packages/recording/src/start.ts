@@ -27,17 +27,21 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
   await checkProviderRoom(room, row, ctx);
   const said = await room.stores.consents.current(ctx.scope, row.sessionId);
   const needed = requiredConsents(withStatedPlaces(row.participants, said), { from: room.consentFrom });
-  const missing = needed.required.filter(
-    (id) => !said.some((consent) => consent.participant === id && inFull(consent)),
-  );
+  const required = [...new Set([...needed.required, ...spokenFor(said, input.absent)])];
+  const missing = required.filter((id) => !said.some((consent) => consent.participant === id && inFull(consent)));
   if (missing.length > 0) return refuseConsent(room, ctx, row, needed, missing);
   const event = seal(room, ctx, {
     ...denied,
     outcome: 'success',
     ...about(row),
-    detail: { session: row.sessionId, provider: row.provider, participants: row.participants.length },
+    detail: {
+      session: row.sessionId,
+      provider: row.provider,
+      participants: row.participants.length,
+      ...absentees(input),
+    },
   });
-  const result = await room.stores.recordings.start(ctx.scope, row, needed.required, event);
+  const result = await room.stores.recordings.start(ctx.scope, row, required, event);
   if (result.status === 'consent_required') return refuseConsent(room, ctx, row, needed, result.missing);
   const { recording } = result;
   if (result.status === 'already_recording' && !isRetry(recording, row))
@@ -121,7 +125,21 @@ export function objectPrefix(tenant: string, startedAt: string, id: string): str
   return `${tenant}/${startedAt.slice(0, 4)}/${startedAt.slice(5, 7)}/${id}/`;
 }
 
-function checkParticipants({ participants, patient }: StartInput): void {
+/**
+ * Whose word counts beside those who are asked by law: whoever took consent back, and whoever gave it in full, so that the store sees
+ * when they take it back before the start commits.
+ */
+function spokenFor(said: readonly ConsentRecord[], absent: readonly string[] = []): readonly string[] {
+  return said
+    .filter((consent) => (consent.decision === 'withdrawn' || inFull(consent)) && !absent.includes(consent.participant))
+    .map(({ participant }) => participant);
+}
+
+function absentees({ absent = [] }: StartInput): { readonly absent?: readonly string[] } {
+  return absent.length === 0 ? {} : { absent: [...absent] };
+}
+
+function checkParticipants({ participants, patient, absent = [] }: StartInput): void {
   const wrong = (message: string): never => {
     throw new MedzenError('invalid_input', message, { pointers: ['/participants'] });
   };
@@ -132,6 +150,9 @@ function checkParticipants({ participants, patient }: StartInput): void {
     if (location !== undefined) checkText(location, '/participants', 16);
   }
   if (new Set(participants.map(({ id }) => id)).size !== participants.length) wrong('A participant is listed twice');
+  if (absent.length > 100 || absent.some((id) => participants.some((one) => one.id === id)))
+    throw new MedzenError('invalid_input', 'Who takes part is not absent', { pointers: ['/absent'] });
+  for (const id of absent) checkText(id, '/absent');
   if (!participants.some(({ id, role }) => role === 'patient' && id === patient))
     wrong('The patient is not among them');
 }
