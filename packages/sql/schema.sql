@@ -696,7 +696,7 @@ DECLARE
   v_kinds text[];
   v_lines text[];
   v_line text;
-  v_stored text;
+  v_stored bytea;
   v_at int;
 BEGIN
   IF NOT (EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity)) THEN
@@ -713,10 +713,10 @@ BEGIN
     FOR v_try IN 1 .. 2 LOOP
       v_stored := NULL;
       v_line := NULL;
-      SELECT convert_from(e.body, 'UTF8') INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
       IF v_stored IS NOT NULL THEN
         -- What is another event stays as it is given, and is found to conflict.
-        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN v_stored ELSE v_lines[v_at] END;
+        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN convert_from(v_stored, 'UTF8') ELSE v_lines[v_at] END;
       ELSIF v_kinds IS NULL THEN
         v_line := v_lines[v_at];
       ELSE
@@ -2591,21 +2591,27 @@ AS $function$
           AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))))
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored text, p_given text)
+CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
   v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
+  v_stored text;
 BEGIN
-  RETURN p_stored = p_given
-    OR medzen.pseudonymize_event(p_tenant, p_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
+  IF p_stored = convert_to(p_given, 'UTF8') THEN
+    RETURN true;
+  END IF;
+  v_stored := convert_from(p_stored, 'UTF8');
+  RETURN medzen.pseudonymize_event(p_tenant, v_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
     AND NOT EXISTS (
-      SELECT FROM unnest(medzen.identity_texts(p_stored), medzen.identity_texts(p_given)) AS t (kept, said)
+      SELECT FROM unnest(medzen.identity_texts(v_stored), medzen.identity_texts(p_given)) AS t (kept, said)
       LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE i.value IS DISTINCT FROM t.said END);
+EXCEPTION
+  WHEN data_exception OR SQLSTATE 'MZ001' THEN RETURN false; -- damaged, or no event
 END
 $function$;
 
@@ -3583,12 +3589,16 @@ $function$;
 
 CREATE OR REPLACE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
-  WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+BEGIN
+  RETURN ARRAY(
+    SELECT i.pseudonym FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    ORDER BY i.pseudonym);
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.purge_archive(p_tenant text, p_first text, p_end text, p_manifest_sha256 bytea, p_years integer, p_event_id text, p_event_body bytea)

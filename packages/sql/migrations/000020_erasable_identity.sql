@@ -124,12 +124,16 @@ LANGUAGE sql IMMUTABLE STRICT
 RETURN 'erasable:v1:' || translate(rtrim(encode(medzen.hmac_sha256(p_salt,
   convert_to(E'medzen.erasable.v1\n' || p_kind || E'\n' || p_tenant || E'\n' || p_value, 'UTF8')), 'base64'), '='), '+/', '-_');
 
--- The pseudonyms of an identity, the one to use first.
+-- The pseudonyms of an identity, the one to use first. In PL/pgSQL, which keeps the plan: every event of the log asks.
 CREATE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
-  WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+BEGIN
+  RETURN ARRAY(
+    SELECT i.pseudonym FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    ORDER BY i.pseudonym);
+END
 $$;
 
 -- What searches look for where they are given a value: the value itself, and its pseudonyms under these kinds.
@@ -264,19 +268,25 @@ $$;
 
 -- Whether a given event could have become the stored one: the same but for identities, and no pseudonym stands for somebody else. Where the
 -- identity was erased nobody can tell; the nonce, which is the same, only its writer knew.
-CREATE FUNCTION medzen.is_same_event(p_tenant text, p_stored text, p_given text) RETURNS boolean
+CREATE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
+  v_stored text;
 BEGIN
-  RETURN p_stored = p_given
-    OR medzen.pseudonymize_event(p_tenant, p_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
+  IF p_stored = convert_to(p_given, 'UTF8') THEN
+    RETURN true;
+  END IF;
+  v_stored := convert_from(p_stored, 'UTF8');
+  RETURN medzen.pseudonymize_event(p_tenant, v_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
     AND NOT EXISTS (
-      SELECT FROM unnest(medzen.identity_texts(p_stored), medzen.identity_texts(p_given)) AS t (kept, said)
+      SELECT FROM unnest(medzen.identity_texts(v_stored), medzen.identity_texts(p_given)) AS t (kept, said)
       LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE i.value IS DISTINCT FROM t.said END);
+EXCEPTION
+  WHEN data_exception OR SQLSTATE 'MZ001' THEN RETURN false; -- damaged, or no event
 END
 $$;
 
@@ -307,7 +317,7 @@ DECLARE
   v_kinds text[];
   v_lines text[];
   v_line text;
-  v_stored text;
+  v_stored bytea;
   v_at int;
 BEGIN
   IF NOT (EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity)) THEN
@@ -324,10 +334,10 @@ BEGIN
     FOR v_try IN 1 .. 2 LOOP
       v_stored := NULL;
       v_line := NULL;
-      SELECT convert_from(e.body, 'UTF8') INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
       IF v_stored IS NOT NULL THEN
         -- What is another event stays as it is given, and is found to conflict.
-        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN v_stored ELSE v_lines[v_at] END;
+        v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN convert_from(v_stored, 'UTF8') ELSE v_lines[v_at] END;
       ELSIF v_kinds IS NULL THEN
         v_line := v_lines[v_at];
       ELSE
@@ -643,4 +653,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', 'f1d5c5c64dc16b5c02058e59c9e9e9c52c92d0d626f62ab7db468b9b617e8e2f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', '88ed5e4c0a0dd2635d0af2b36145eab3c283795704b35b5bfc1f82d5140104cd', false);

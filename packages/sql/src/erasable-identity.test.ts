@@ -196,6 +196,20 @@ describe('pseudonyms', () => {
   });
 });
 
+test.each(['ff', '7b7d', '7b22'])(
+  'a retry of an event whose stored bytes were damaged (%s) is a conflict',
+  async (hex) => {
+    const { audit } = stores();
+    const sealed = event();
+    await audit.append(scope, [sealed]);
+    const owner = await db.connect();
+    await owner.query('SET session_replication_role = replica');
+    await owner.query('UPDATE medzen.audit_event SET body = $2 WHERE id = $1', [sealed.id, Buffer.from(hex, 'hex')]);
+    await owner.end();
+    await expect(audit.append(scope, [sealed])).rejects.toMatchObject({ code: 'audit_conflict' });
+  },
+);
+
 describe('the switch', () => {
   test('is recorded, and takes no kind that is none', async () => {
     const { rows } = await db.pool.query("SELECT body FROM medzen.audit_event WHERE action = 'config.change'");
