@@ -24,8 +24,7 @@ export async function deleteRecording(
   const asked = { ...what, ...about(recording), reason: request.reason };
   if (recording.state === 'deleted')
     return refuse(room, ctx, { ...asked, outcome: 'failed' }, new MedzenError('gone', 'It was deleted before'));
-  const now = room.clock.now();
-  await checkClock(room, now);
+  const now = await checkClock(room, room.clock.now());
   if (recording.state === 'failed' && recording.object === undefined && recording.media === undefined)
     await endEmpty(room, ctx, recording, request.reason);
   else if (recording.state !== 'deleting') {

@@ -84,8 +84,10 @@ async function capture(room: Room, ctx: CallContext, recording: Recording): Prom
     throw error;
   }
   const now = await room.stores.recordings.get(ctx.scope, recording.id);
-  // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it.
-  if (now !== undefined && now.state !== 'recording' && now.media === undefined) await provider.stop(now);
+  // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it. The request says so
+  // before the state does.
+  if (now !== undefined && now.media === undefined && (now.state !== 'recording' || now.stopRequest !== undefined))
+    await provider.stop(now);
   return now ?? recording;
 }
 

@@ -1,6 +1,6 @@
 import { MedzenError } from '@medzen/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clinic, down, openClinic } from '../test/clinic.ts';
+import { type Clinic, down, openClinic, startInput } from '../test/clinic.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {
@@ -168,6 +168,31 @@ describe('stopWithdrawn', () => {
     await clinic.recordings.sweep(clinic.scope);
     expect(told()).toBeGreaterThan(0);
     expect(clinic.server.left(providerRef).compositions).toEqual([]);
+  });
+
+  it('is stopped by what starts it, when that is slower than who withdraws and than the worker, who dies', async () => {
+    await clinic.consent();
+    const late = clinic.another({
+      providers: {
+        twilio: {
+          ...clinic.provider,
+          start: async (recording) => {
+            await withdrawnInSql();
+            clinic.fault = (called) => {
+              if (called === 'recordings.change') throw down();
+            };
+            await clinic.recordings.stopWithdrawn(clinic.scope);
+            clinic.fault = undefined;
+            clinic.server.outbox.splice(0);
+            await clinic.provider.start(recording);
+          },
+        },
+      },
+    });
+    const { id } = await late.start(startInput(clinic.server.createRoom()), clinic.doctor);
+    expect(told()).toBeGreaterThan(0);
+    clinic.clock.advance(10 * minute);
+    expect((await clinic.recordings.stopWithdrawn(clinic.scope)).stopped).toEqual([id]);
   });
 
   it.each([{ limit: 0 }, { limit: 1001 }, { leaseMs: 999 }])('refuses %j', async (options) => {

@@ -6,7 +6,7 @@ export interface SweepOptions {
   readonly leaseMs?: number;
   /** Stops between two steps; what was finished stays finished. */
   readonly signal?: AbortSignal;
-  /** The instant at which deadlines are judged; the clock's when absent. */
+  /** The instant at which deadlines are judged; the clock's when absent. Never later than the store's clock. */
   readonly now?: Date;
 }
 

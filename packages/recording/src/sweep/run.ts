@@ -18,8 +18,8 @@ export interface SweepRun {
   readonly ctx: CallContext;
   readonly limit: number;
   readonly leaseMs: number;
-  /** Deadlines are judged at it. */
-  readonly now: Date;
+  /** Deadlines are judged at it: this process's clock, or the store's once that is known to be earlier. */
+  now: Date;
   readonly signal: AbortSignal | undefined;
   readonly tally: SweepTally;
 }

@@ -114,6 +114,50 @@ describe('sweep', () => {
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
   });
 
+  it('tells everybody else, though one more than it may look at can never be told', async () => {
+    const made = await several(4);
+    clinic.clock.set(graceEnds);
+    const unreachable = new Set(made.slice(0, 2).map(({ id }) => id));
+    const deaf = clinic.another({
+      notifier: {
+        retentionWarning: async ({ recordingId }) => {
+          if (unreachable.has(recordingId)) throw new Error('No such address');
+        },
+      },
+    });
+    const reports = [];
+    for (let run = 0; run < 2; run++) reports.push(await deaf.sweep(clinic.scope, { limit: 1 }));
+    const others = made.slice(2).map(({ id }) => id);
+    expect(reports.flatMap(({ warned }) => warned).toSorted()).toEqual(others.toSorted());
+    expect(new Set(reports.flatMap(({ failed }) => failed.map(({ id }) => id)))).toEqual(unreachable);
+  });
+
+  it('deletes nothing before the store’s clock too has come to the end of the notice', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toEqual([id]);
+    const ahead = clinic.another({ clock: { now: () => new Date(clinic.clock.now().getTime() + 23 * 60 * minute) } });
+    clinic.clock.advance(30 * 24 * 60 * minute - 1);
+    expect((await ahead.sweep(clinic.scope)).deleted).toEqual([]);
+    await expect(ahead.delete(id, { reason: 'asked for' }, clinic.admin)).rejects.toMatchObject({
+      code: 'retention_active',
+    });
+    clinic.clock.advance(1);
+    expect((await ahead.sweep(clinic.scope)).deleted).toEqual([id]);
+  });
+
+  it('tells nobody a date by a clock that is more than a day behind the store, or ahead of a store that is', async () => {
+    const { id } = await clinic.available();
+    clinic.clock.set(graceEnds);
+    const behind = clinic.another({ clock: { now: () => new Date(Date.parse(graceEnds) - 25 * 60 * minute) } });
+    expect(await behind.sweep(clinic.scope)).toMatchObject({
+      warned: [],
+      failed: [{ id, step: 'warn', code: 'invalid_configuration' }],
+    });
+    expect(clinic.warnings).toEqual([]);
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toEqual([id]);
+  });
+
   it('deletes nothing of whose deadline nobody could be told, nor until the notice has passed since somebody was', async () => {
     const { id } = await clinic.available();
     const deaf = clinic.another({ notifier: { retentionWarning: () => Promise.reject(new Error('mail is down')) } });

@@ -17,7 +17,9 @@ import { warnDue } from './warn-due.ts';
  */
 const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
   stopRequested,
-  ({ room, now }) => checkClock(room, now),
+  async (run) => {
+    run.now = await checkClock(run.room, run.now);
+  },
   decideStale,
   warnDue,
   archiveDue,

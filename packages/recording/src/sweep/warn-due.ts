@@ -1,39 +1,54 @@
+import type { Recording } from '@medzen/core';
 import { about, seal } from '../room.ts';
+import { checkNotBehind } from './check-clock.ts';
 import { aborted, forRow, type SweepRun } from './run.ts';
+
+/** How many warnings one run may look at, those that cannot be given among them. */
+const most = 1000;
 
 /**
  * Tells people first and notes it afterwards: dying in between tells them twice, the other way round never. A deadline that moves is a
- * new deadline, and is warned of again.
+ * new deadline, and is warned of again. What nobody could be told stays first in the queue, so that as many more are asked for: those
+ * behind it would otherwise never be warned of, and never be deleted.
  */
 export async function warnDue(run: SweepRun): Promise<void> {
-  const { room, scope, ctx, limit, now, tally } = run;
-  const due = await room.stores.recordings.dueWarnings(scope, now, limit);
-  for (const recording of due) {
-    if (aborted(run)) return;
-    const { graceUntil, warnAt = graceUntil } = recording.decision ?? {};
-    if (graceUntil === undefined || warnAt === undefined) continue;
-    const deadline = endOfNotice(now, graceUntil, warnAt);
-    await forRow(run, recording.id, 'warn', async () => {
-      const ruleIds = recording.decision?.ruleIds ?? [];
-      await room.notifier?.retentionWarning({
-        tenant: scope.tenant,
-        recordingId: recording.id,
-        patient: recording.patient,
-        deadline,
-        ruleIds,
-        held: recording.holds > 0,
-      });
-      const event = seal(room, ctx, {
-        action: 'recording.retention_warning',
-        kind: 'execute',
-        outcome: 'success',
-        ...about(recording),
-        detail: { deadline, ruleIds: [...ruleIds] },
-      });
-      const { status } = await room.stores.recordings.recordWarning(scope, recording.id, graceUntil, event);
-      if (status === 'recorded') tally.warned.push(recording.id);
-    });
+  const { room, scope, limit, now, tally } = run;
+  const tried = new Set<string>();
+  while (tally.warned.length < limit && tried.size < most) {
+    const enough = Math.min(limit - tally.warned.length + tried.size, most);
+    const due = await room.stores.recordings.dueWarnings(scope, now, enough);
+    const fresh = due.filter(({ id }) => !tried.has(id));
+    if (fresh.length === 0) return;
+    for (const recording of fresh) {
+      if (aborted(run)) return;
+      tried.add(recording.id);
+      await forRow(run, recording.id, 'warn', () => warn(run, recording));
+    }
   }
+}
+
+async function warn({ room, scope, ctx, now, tally }: SweepRun, recording: Recording): Promise<void> {
+  const { graceUntil, warnAt = graceUntil, ruleIds = [] } = recording.decision ?? {};
+  if (graceUntil === undefined || warnAt === undefined) return;
+  await checkNotBehind(room, now);
+  const deadline = endOfNotice(now, graceUntil, warnAt);
+  await room.notifier?.retentionWarning({
+    tenant: scope.tenant,
+    recordingId: recording.id,
+    patient: recording.patient,
+    deadline,
+    ruleIds,
+    held: recording.holds > 0,
+  });
+  const event = seal(room, ctx, {
+    action: 'recording.retention_warning',
+    kind: 'execute',
+    outcome: 'success',
+    ...about(recording),
+    detail: { deadline, ruleIds: [...ruleIds] },
+  });
+  const { status } = await room.stores.recordings.recordWarning(scope, recording.id, graceUntil, event);
+  if (status === 'recorded') tally.warned.push(recording.id);
 }
 
 /** What to tell people: a late warning moves the deletion, which waits as long after it as was meant. The store reckons again, by its own clock. */
