@@ -1151,8 +1151,8 @@ BEGIN
     PERFORM medzen.refuse_unaudited(p_table, p_patient);
   END IF;
 
-  v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
-    THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags);
+  v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
+    THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags, CASE WHEN NOT p_paired THEN ', n.old' END);
   v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END;
   v_source := CASE
     WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x%2$s) n'
@@ -1160,16 +1160,17 @@ BEGIN
     -- Both tables are filled row by row, so what stands at the same place is the same row, whatever became of its key.
     WHEN p_paired THEN '(SELECT row_number() OVER () AS i, %1$s FROM old_rows x%2$s) o
       JOIN (SELECT row_number() OVER () AS i, %1$s FROM new_rows x%2$s) n USING (i)'
-    ELSE '(SELECT %1$s FROM old_rows x UNION ALL SELECT %1$s FROM new_rows x) n' END;
+    ELSE '(SELECT true AS old, %1$s FROM old_rows x UNION ALL SELECT false, %1$s FROM new_rows x) n' END;
 
   IF p_granularity = 'statement' THEN
     -- What is cheap is asked of all rows, their comparison of the first two hundred.
-    v_all := format(CASE WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x) n' WHEN p_op = 'DELETE'
-      THEN '(SELECT %1$s FROM old_rows x) n' WHEN p_paired THEN '(SELECT %1$s FROM new_rows x) n' ELSE v_source END, v_columns);
+    v_all := format(CASE WHEN p_op = 'INSERT' OR p_op = 'UPDATE' AND p_paired THEN '(SELECT %1$s FROM new_rows x) n'
+      ELSE '(SELECT %1$s FROM old_rows x) n' END, v_columns);
     -- OFFSET 0: each patient is turned into text, not each row.
     v_whose := format('SELECT u.id FROM (SELECT p.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s OFFSET 0) p OFFSET 0) u
-      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
-        THEN format('UNION SELECT %s FROM (SELECT %s FROM old_rows x) n', coalesce(v_whose, v_patient), v_columns) ELSE 'GROUP BY 1' END);
+      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE'
+        THEN format('UNION SELECT %s FROM (SELECT %s FROM %s x) n', coalesce(v_whose, v_patient), v_columns,
+          CASE WHEN p_paired THEN 'old_rows' ELSE 'new_rows' END) ELSE 'GROUP BY 1' END);
     RETURN format('SELECT a.n, a.keys, ARRAY(%1$s) AS patients, %2$s AS fields
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
       CASE WHEN p_patient = '' THEN 'SELECT NULL WHERE false' ELSE v_whose END, v_fields,
@@ -1185,8 +1186,9 @@ BEGIN
   END IF;
   RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
       array_agg(%s) AS fields, bool_or(e.moved) AS moved
-    FROM (SELECT r.patient, count(*) AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
-    v_fields, v_or, v_rows);
+    FROM (SELECT r.patient, %s AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
+    v_fields, CASE WHEN p_paired THEN 'count(*)' ELSE 'greatest(count(*) FILTER (WHERE r.old), count(*) FILTER (WHERE NOT r.old))' END,
+    v_or, v_rows);
 END
 $function$;
 
@@ -1241,8 +1243,8 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The granularity is patient or statement');
   END IF;
   IF p_patient IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a
-    WHERE a.attrelid = p_table AND a.attname = p_patient AND a.attnum > 0 AND NOT a.attisdropped) THEN
-    PERFORM medzen.fail('invalid_input', format('%s has no column %I', p_table, p_patient));
+    WHERE a.attrelid = p_table AND a.attname = p_patient AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') THEN
+    PERFORM medzen.fail('invalid_input', format('%s has no column %I that is stored', p_table, p_patient));
   END IF;
   FOR v_part IN
     WITH RECURSIVE parts AS (
@@ -1263,6 +1265,11 @@ BEGIN
       EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION medzen.audit_change(%L, %L)',
         'medzen' || '_audit_' || lower(v_event.op), v_event.op, v_part.name, v_event.rows, coalesce(p_patient, ''), p_granularity);
     END LOOP;
+    -- A row that MERGE sends to another partition is shown to triggers of DELETE and INSERT, which do not fire when the MERGE only updates:
+    -- it would go unrecorded. Postgres takes no MERGE into a table with a rule, whatever the rule says; this one does nothing else.
+    IF v_part.relkind = 'p' THEN
+      EXECUTE format('CREATE OR REPLACE RULE %I AS ON DELETE TO %s DO ALSO NOTHING', 'medzen' || '_audit_refuses_merge', v_part.name);
+    END IF;
     v_parts := v_parts + 1;
   END LOOP;
   PERFORM medzen.note_audited(p_table, jsonb_strip_nulls(
@@ -1286,7 +1293,7 @@ BEGIN ATOMIC
              ELSE ('#'::text || a.attnum)
          END))::text AS to_json
     FROM pg_attribute a
-   WHERE ((a.attrelid = audited_columns.p_table) AND (a.attnum > 0) AND (NOT a.attisdropped));
+   WHERE ((a.attrelid = audited_columns.p_table) AND (a.attnum > 0) AND (NOT a.attisdropped) AND (a.attgenerated <> 'v'::"char"));
 END;
 
 CREATE OR REPLACE FUNCTION medzen.auditor_tenant()
@@ -4767,6 +4774,12 @@ BEGIN
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.tgname, v_trigger.part);
     v_parts := array_remove(v_parts, v_trigger.part) || v_trigger.part;
+  END LOOP;
+  FOR v_trigger IN
+    SELECT r.rulename, r.ev_class::regclass AS part FROM pg_rewrite r
+    WHERE r.ev_class = ANY (v_parts::oid[]) AND r.rulename = 'medzen' || '_audit_refuses_merge'
+  LOOP
+    EXECUTE format('DROP RULE %I ON %s', v_trigger.rulename, v_trigger.part);
   END LOOP;
   IF v_parts <> '{}' THEN
     PERFORM medzen.note_audited(p_table, '{"audited":false}');

@@ -37,8 +37,9 @@ RETURN CASE WHEN p_plain THEN format('(%s::text COLLATE "C")', p_column)
 -- Written anew each time, so that a column added later is seen. No name of the host's can mean something else in it: columns of many
 -- rows carry numbers, those of a single row stand behind the name of their table.
 
--- The columns of a table. `plain`: of a type of Postgres that has one form for each value. `told`: not derived from the others by the
--- database. `said`: the name as JSON; past so many bytes of names the number, because an event has a bound.
+-- The columns of a table, without those that are computed only when somebody reads them: a statement's rows do not hold them. `plain`: of
+-- a type of Postgres that has one form for each value. `told`: not derived from the others by the database. `said`: the name as JSON; past
+-- so many bytes of names the number, because an event has a bound.
 CREATE FUNCTION medzen.audited_columns(p_table oid) RETURNS TABLE (attnum int2, attname name, plain boolean, told boolean, said text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -49,7 +50,7 @@ BEGIN ATOMIC
     to_json(CASE WHEN sum(octet_length(to_json(a.attname)::text)) OVER (ORDER BY a.attnum ROWS UNBOUNDED PRECEDING) <= 8000
       THEN a.attname::text ELSE '#' || a.attnum END)::text
   FROM pg_attribute a
-  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped;
+  WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v';
 END;
 
 CREATE FUNCTION medzen.refuse_unaudited(p_table oid, p_patient text) RETURNS void
@@ -140,8 +141,8 @@ BEGIN
     PERFORM medzen.refuse_unaudited(p_table, p_patient);
   END IF;
 
-  v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
-    THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags);
+  v_rows := format('SELECT %s AS was, %s AS patient, %s AS key%s%s FROM ', CASE WHEN p_op = 'UPDATE' AND p_paired
+    THEN replace(v_patient, '(n.', '(o.') ELSE v_patient END, v_patient, v_key, v_flags, CASE WHEN NOT p_paired THEN ', n.old' END);
   v_fields := CASE WHEN v_fields IS NULL THEN '''''::text' ELSE ''',"fields":['' || array_to_string(ARRAY[NULL' || v_fields || '], '','') || '']''' END;
   v_source := CASE
     WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x%2$s) n'
@@ -149,16 +150,17 @@ BEGIN
     -- Both tables are filled row by row, so what stands at the same place is the same row, whatever became of its key.
     WHEN p_paired THEN '(SELECT row_number() OVER () AS i, %1$s FROM old_rows x%2$s) o
       JOIN (SELECT row_number() OVER () AS i, %1$s FROM new_rows x%2$s) n USING (i)'
-    ELSE '(SELECT %1$s FROM old_rows x UNION ALL SELECT %1$s FROM new_rows x) n' END;
+    ELSE '(SELECT true AS old, %1$s FROM old_rows x UNION ALL SELECT false, %1$s FROM new_rows x) n' END;
 
   IF p_granularity = 'statement' THEN
     -- What is cheap is asked of all rows, their comparison of the first two hundred.
-    v_all := format(CASE WHEN p_op = 'INSERT' THEN '(SELECT %1$s FROM new_rows x) n' WHEN p_op = 'DELETE'
-      THEN '(SELECT %1$s FROM old_rows x) n' WHEN p_paired THEN '(SELECT %1$s FROM new_rows x) n' ELSE v_source END, v_columns);
+    v_all := format(CASE WHEN p_op = 'INSERT' OR p_op = 'UPDATE' AND p_paired THEN '(SELECT %1$s FROM new_rows x) n'
+      ELSE '(SELECT %1$s FROM old_rows x) n' END, v_columns);
     -- OFFSET 0: each patient is turned into text, not each row.
     v_whose := format('SELECT u.id FROM (SELECT p.id::text COLLATE "C" AS id FROM (SELECT %1$s AS id FROM %2$s %3$s OFFSET 0) p OFFSET 0) u
-      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE' AND p_paired
-        THEN format('UNION SELECT %s FROM (SELECT %s FROM old_rows x) n', coalesce(v_whose, v_patient), v_columns) ELSE 'GROUP BY 1' END);
+      WHERE u.id <> ''''', coalesce(v_whose, v_patient), v_all, CASE WHEN p_op = 'UPDATE'
+        THEN format('UNION SELECT %s FROM (SELECT %s FROM %s x) n', coalesce(v_whose, v_patient), v_columns,
+          CASE WHEN p_paired THEN 'old_rows' ELSE 'new_rows' END) ELSE 'GROUP BY 1' END);
     RETURN format('SELECT a.n, a.keys, ARRAY(%1$s) AS patients, %2$s AS fields
       FROM (SELECT count(*) AS n, %3$s AS keys FROM %4$s) a, (SELECT count(*) AS compared%5$s FROM (%6$s) r) e',
       CASE WHEN p_patient = '' THEN 'SELECT NULL WHERE false' ELSE v_whose END, v_fields,
@@ -174,8 +176,9 @@ BEGIN
   END IF;
   RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
       array_agg(%s) AS fields, bool_or(e.moved) AS moved
-    FROM (SELECT r.patient, count(*) AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
-    v_fields, v_or, v_rows);
+    FROM (SELECT r.patient, %s AS n, min(r.key) AS key, bool_or(r.was IS DISTINCT FROM r.patient) AS moved%s FROM (%s) r GROUP BY 1) e',
+    v_fields, CASE WHEN p_paired THEN 'count(*)' ELSE 'greatest(count(*) FILTER (WHERE r.old), count(*) FILTER (WHERE NOT r.old))' END,
+    v_or, v_rows);
 END
 $$;
 
@@ -386,7 +389,7 @@ $$;
 -- Records every write to a table from now on. `p_patient` is the column that says whose the row is, NULL if no row is a patient's.
 -- Granularity 'patient': an event for each patient whom a statement touched. 'statement': one event, with the rows in audit_rows;
 -- for bulk jobs over many patients. Repeat it after partitions were added; then it returns how many tables it covers, the table
--- and those that are parts of it.
+-- and those that are parts of it. A table with partitions takes no MERGE from then on, and only its owner may have it audited.
 CREATE FUNCTION medzen.audit_table(p_table regclass, p_patient text, p_granularity text DEFAULT 'patient') RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -399,8 +402,8 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The granularity is patient or statement');
   END IF;
   IF p_patient IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a
-    WHERE a.attrelid = p_table AND a.attname = p_patient AND a.attnum > 0 AND NOT a.attisdropped) THEN
-    PERFORM medzen.fail('invalid_input', format('%s has no column %I', p_table, p_patient));
+    WHERE a.attrelid = p_table AND a.attname = p_patient AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v') THEN
+    PERFORM medzen.fail('invalid_input', format('%s has no column %I that is stored', p_table, p_patient));
   END IF;
   FOR v_part IN
     WITH RECURSIVE parts AS (
@@ -421,6 +424,11 @@ BEGIN
       EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION medzen.audit_change(%L, %L)',
         'medzen' || '_audit_' || lower(v_event.op), v_event.op, v_part.name, v_event.rows, coalesce(p_patient, ''), p_granularity);
     END LOOP;
+    -- A row that MERGE sends to another partition is shown to triggers of DELETE and INSERT, which do not fire when the MERGE only updates:
+    -- it would go unrecorded. Postgres takes no MERGE into a table with a rule, whatever the rule says; this one does nothing else.
+    IF v_part.relkind = 'p' THEN
+      EXECUTE format('CREATE OR REPLACE RULE %I AS ON DELETE TO %s DO ALSO NOTHING', 'medzen' || '_audit_refuses_merge', v_part.name);
+    END IF;
     v_parts := v_parts + 1;
   END LOOP;
   PERFORM medzen.note_audited(p_table, jsonb_strip_nulls(
@@ -447,6 +455,12 @@ BEGIN
     EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.tgname, v_trigger.part);
     v_parts := array_remove(v_parts, v_trigger.part) || v_trigger.part;
   END LOOP;
+  FOR v_trigger IN
+    SELECT r.rulename, r.ev_class::regclass AS part FROM pg_rewrite r
+    WHERE r.ev_class = ANY (v_parts::oid[]) AND r.rulename = 'medzen' || '_audit_refuses_merge'
+  LOOP
+    EXECUTE format('DROP RULE %I ON %s', v_trigger.rulename, v_trigger.part);
+  END LOOP;
   IF v_parts <> '{}' THEN
     PERFORM medzen.note_audited(p_table, '{"audited":false}');
   END IF;
@@ -456,4 +470,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '79ae79f70a285d7b59ca441aabf7668bf1c4a2a9892ba995f1e44dc50e740c4c', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '40259c0cfe8f8b4aa178a678889d78dc4fd262cab8ec843a91feab71bab1a662', false);

@@ -379,7 +379,34 @@ describe('partitions', () => {
       CREATE TRIGGER turn_away BEFORE INSERT ON host.visit_2 FOR EACH ROW EXECUTE FUNCTION host.turn_away()`);
     const events = await eventsOf(`UPDATE host.visit SET year = 2`);
     expect(events.map(({ patient }) => patient)).toEqual(['p1', 'p2', 'p3']);
-    for (const event of events) expect(event).not.toHaveProperty('fields');
+    for (const event of events) {
+      expect(event).not.toHaveProperty('fields');
+      expect(event).not.toHaveProperty('detail'); // one row of each
+    }
+    await audit('host.visit', 'patient', 'statement');
+    await db.pool.query(`INSERT INTO host.visit VALUES (1, 1, 'p1')`);
+    const [event] = await eventsOf(
+      `UPDATE host.visit SET patient = CASE id WHEN 2 THEN 'p4' ELSE patient END, year = CASE id WHEN 1 THEN 2 ELSE year END`,
+    );
+    expect(event?.detail).toMatchObject({ rows: 3 });
+    const { rows } = await db.pool.query('SELECT row_ids, patients FROM medzen.audit_rows WHERE event_id = $1', [
+      event?.id,
+    ]);
+    expect(rows[0].row_ids.toSorted()).toEqual(['["1","1"]', '["2","2"]', '["2","3"]']);
+    expect(rows[0].patients.toSorted()).toEqual(['p1', 'p2', 'p3', 'p4']);
+  });
+
+  test('take no MERGE, which could send a row from one to another unseen, until they are audited no more', async () => {
+    const merge = (table: string, set: string): string =>
+      `MERGE INTO ${table} t USING (VALUES (1)) v (id) ON t.id = v.id WHEN MATCHED THEN UPDATE SET ${set}`;
+    await expect(db.pool.query(merge('host.visit', 'year = 2'))).rejects.toMatchObject({ code: '0A000' });
+    expect((await db.pool.query('SELECT FROM host.visit WHERE year = 2')).rows).toEqual([]);
+    expect(await eventsOf(merge('host.visit_1', `note = 'within one'`))).toMatchObject([{ patient: 'p1' }]);
+    const within = `WITH gone AS (DELETE FROM host.visit WHERE id = 3 RETURNING id) SELECT id FROM gone`;
+    expect(await eventsOf(within)).toMatchObject([{ patient: 'p3', kind: 'delete' }]);
+    await db.pool.query(`SELECT medzen.unaudit_table('host.visit')`);
+    await db.pool.query(merge('host.visit', 'year = 2'));
+    expect((await db.pool.query('SELECT id FROM host.visit WHERE year = 2')).rows).toEqual([{ id: 1 }]);
   });
 
   test('that come later are covered through the whole at once, and on their own after audit_table again', async () => {
@@ -520,6 +547,22 @@ test.each([
 ])('audit_table refuses %s', async (_, args, code) => {
   await db.pool.query(`CREATE TABLE host.t (patient text); CREATE VIEW host.v AS SELECT * FROM host.t`);
   await expect(db.pool.query(`SELECT medzen.audit_table(${args})`)).rejects.toMatchObject({ code });
+});
+
+test('a column that is computed when somebody reads it says of no written row whose it is', async () => {
+  const { rows } = await db.pool.query(`SELECT current_setting('server_version_num')::int AS version`);
+  const made = db.pool.query(
+    `CREATE TABLE host.t (id int PRIMARY KEY, base text, patient text GENERATED ALWAYS AS (upper(base)) VIRTUAL)`,
+  );
+  if (rows[0].version < 180_000) return expect(made).rejects.toMatchObject({ code: '42601' }); // there is none before
+  await made;
+  await expect(audit('host.t')).rejects.toMatchObject({ code: 'MZ001' });
+  await audit('host.t', 'base');
+  const two = `INSERT INTO host.t VALUES (1, 'p1'), (2, 'p2')`;
+  expect(await eventsOf(`${two}; UPDATE host.t SET base = 'p3' WHERE id = 1`)).toHaveLength(4);
+  await db.pool.query(`ALTER TABLE host.t DROP patient; ALTER TABLE host.t RENAME base TO other;
+    ALTER TABLE host.t ADD base text GENERATED ALWAYS AS (upper(other)) VIRTUAL`);
+  await expect(db.pool.query(`UPDATE host.t SET other = 'p4'`)).rejects.toMatchObject({ code: 'MZ002' });
 });
 
 test('a role that the host names audits its own tables, and no others', async () => {

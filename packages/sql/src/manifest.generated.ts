@@ -14,7 +14,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000008_legal_hold', checksum: '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', breaking: false },
   { id: '000009_deletion', checksum: 'b24148b753d502229857ff545c8ffa3446981afa6053f6a5c2e7fc23a362615e', breaking: false },
   { id: '000010_identity', checksum: '35d8a30a83bf543a3409245410514e1982322993bc65915e56d1108dd0bd5a07', breaking: false },
-  { id: '000011_audit_table', checksum: '79ae79f70a285d7b59ca441aabf7668bf1c4a2a9892ba995f1e44dc50e740c4c', breaking: false },
+  { id: '000011_audit_table', checksum: '40259c0cfe8f8b4aa178a678889d78dc4fd262cab8ec843a91feab71bab1a662', breaking: false },
   { id: '000012_people_api', checksum: '57b212804b0e66649cc86dd10f8c84e29aa6b1baff4add519dc3518fd46e73ce', breaking: false },
   { id: '000013_access', checksum: 'b4a53179899197560abaf703e801408df97e001703dc9ff3ce946462bd63d7d8', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },
