@@ -232,6 +232,19 @@ describe('my consent', () => {
     expect((await provider.call('list_my_consents', { p_session_id: row.sessionId })).data?.consents).toEqual([]);
   });
 
+  test('withdrawn by one who had given it and is not listed stops what runs; by one who only knows the session, nothing', async () => {
+    const { stores, samples } = clinic;
+    const row = samples.newRecording({ sessionId: 'session-guest', participants: [{ id: ama, role: 'patient' }] });
+    await stores.recordings.start(scope, row, [], samples.event());
+    const guest = await clinic.person('guest-of-ama');
+    const withdraw = async () => (await guest.call('withdraw_consent', { p_session_id: row.sessionId })).data;
+    expect(await withdraw()).toMatchObject({ status: 'recorded', stillRecording: [] });
+    expect((await stores.recordings.get(scope, row.id))?.stopRequest).toBeUndefined();
+    await guest.call('give_consent', { p_session_id: row.sessionId, ...consentText });
+    expect(await withdraw()).toMatchObject({ status: 'recorded', stillRecording: [row.id] });
+    expect((await stores.recordings.get(scope, row.id))?.stopRequest).toBeDefined();
+  });
+
   test('given again under its id is the same, also at the same moment; with other content it is refused', async () => {
     const args = { p_session_id: 'session-retry', ...consentText, p_id: clinic.samples.ids.uuid() };
     await provider.call('give_consent', { ...args, p_id: clinic.samples.ids.uuid() }); // so that the session is there

@@ -364,7 +364,7 @@ CREATE TABLE medzen.retention_warning (
   deadline timestamp(3) with time zone NOT NULL,
   event_id text NOT NULL,
   at timestamp(3) with time zone NOT NULL DEFAULT medzen.now(),
-  CONSTRAINT retention_warning_pkey PRIMARY KEY (tenant, recording_id, deadline),
+  CONSTRAINT retention_warning_pkey PRIMARY KEY (tenant, recording_id, deadline, event_id),
   CONSTRAINT retention_warning_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
 );
 ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
@@ -4233,14 +4233,20 @@ CREATE OR REPLACE FUNCTION medzen.request_stops()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+  v_given boolean := (
+    SELECT c.decision = 'given' FROM medzen.consent c
+    WHERE c.tenant = new.tenant AND c.session_id = new.session_id AND c.participant = new.participant AND c.ordinal < new.ordinal
+    ORDER BY c.ordinal DESC
+    LIMIT 1);
 BEGIN
   WITH running AS MATERIALIZED (
     SELECT r.id FROM medzen.recording r
     WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
       AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
-      AND EXISTS (
+      AND (coalesce(v_given, false) OR EXISTS (
         SELECT FROM medzen.recording_participant p
-        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant)
+        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant))
     ORDER BY r.id
     FOR NO KEY UPDATE
   )
@@ -4338,10 +4344,10 @@ BEGIN
     warn_at = p_warn_at,
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
-    -- A deadline that moved is warned of anew; one that moved back was warned of already.
-    deletable_at = (
-      SELECT medzen.end_of_notice(w.at, p_warn_at, p_grace_until) FROM medzen.retention_warning w
-      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until),
+    -- A deadline that moves takes back what was said of it, and is warned of anew, even should it move back.
+    deletable_at = CASE WHEN r.deletable_at IS NOT NULL AND r.grace_until = p_grace_until THEN (
+      SELECT medzen.end_of_notice(max(w.at), p_warn_at, p_grace_until) FROM medzen.retention_warning w
+      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until) END,
     state = CASE WHEN v_restored THEN 'available' ELSE r.state END,
     state_at = CASE WHEN v_restored THEN p_decided_at ELSE r.state_at END,
     revision = r.revision + 1,
@@ -4601,7 +4607,9 @@ BEGIN
   END IF;
 
   -- Written, not only locked: a withdrawal under REPEATABLE READ that does not see this recording must fail, or nothing would stop it.
-  UPDATE medzen.consent_session s SET records = s.records WHERE s.tenant = p_tenant AND s.session_id = p_session_id;
+  -- Made where nobody has spoken yet, so that the first who does waits for it.
+  INSERT INTO medzen.consent_session AS s (tenant, session_id) VALUES (p_tenant, p_session_id)
+  ON CONFLICT (tenant, session_id) DO UPDATE SET records = s.records;
   SELECT array_agg(u.participant ORDER BY u.position) INTO v_missing
   FROM unnest(p_consent_of) WITH ORDINALITY u(participant, position)
   WHERE NOT EXISTS (
@@ -5144,6 +5152,7 @@ AS $function$
 DECLARE
   v_person text := medzen.current_person();
   v_new medzen.consent;
+  v_saved jsonb;
 BEGIN
   PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
   PERFORM medzen.lock_consent_session(medzen.current_tenant(), p_session_id);
@@ -5164,11 +5173,15 @@ BEGIN
   v_new.text_sha256 := coalesce(v_new.text_sha256, encode(sha256(''), 'hex'));
   v_new.language := coalesce(v_new.language, 'und');
   v_new.method := 'click';
-  RETURN medzen.save_own_consent(v_new) || jsonb_build_object('stillRecording', (
+  -- A statement of its own: the next one sees what this one marked.
+  v_saved := medzen.save_own_consent(v_new);
+  RETURN v_saved || jsonb_build_object('stillRecording', (
     SELECT coalesce(jsonb_agg(r.id), '[]') FROM medzen.recording r
     WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state = 'recording'
-      AND EXISTS (SELECT FROM medzen.recording_participant p
-        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)));
+      AND (EXISTS (SELECT FROM medzen.recording_participant p
+          WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)
+        OR EXISTS (SELECT FROM medzen.consent c
+          WHERE c.tenant = r.tenant AND c.id = r.stop_consent AND c.participant = v_person))));
 END
 $function$;
 

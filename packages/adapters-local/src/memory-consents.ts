@@ -10,11 +10,11 @@ export interface ConsentTable {
 
 /**
  * @param events - where the events of changes go
- * @param withdrawn - called with each withdrawal, in its critical section; must not throw
+ * @param withdrawn - called with each withdrawal, and what the participant had said before it, in its critical section; must not throw
  */
 export function createConsentTable(
   events: EventTable,
-  withdrawn: (scope: Scope, consent: ConsentRecord) => void,
+  withdrawn: (scope: Scope, consent: ConsentRecord, before: ConsentRecord | undefined) => void,
 ): ConsentTable {
   const byId = new Map<string, ConsentRecord>();
   const sessions = new Map<string, Map<string, ConsentRecord>>();
@@ -36,9 +36,10 @@ export function createConsentTable(
         byId.set(keyOf(scope, row.id), row);
         const session = keyOf(scope, row.sessionId);
         const participants = sessions.get(session) ?? new Map<string, ConsentRecord>();
+        const before = participants.get(row.participant);
         participants.set(row.participant, row);
         sessions.set(session, participants);
-        if (row.decision === 'withdrawn') withdrawn(scope, row);
+        if (row.decision === 'withdrawn') withdrawn(scope, row, before);
         return { status: 'recorded' };
       },
       current: async (scope, sessionId) =>

@@ -169,7 +169,8 @@ export interface Recordings {
     /** @throws MedzenError `forbidden`; `conflict` when the id exists with other content */
     give(input: ConsentInput, ctx: CallContext): Promise<ConsentRecord>;
     /**
-     * Also stops what is being recorded in that session. What cannot be stopped at once, `stopWithdrawn` stops.
+     * Also stops what is being recorded in that session. What cannot be stopped at once, `stopWithdrawn` stops: what the person takes part in,
+     * or had consented to. Who may speak for a session is for the host to say: whoever it lets in here can stop a recording, or hold one up.
      *
      * @throws MedzenError `forbidden`, `provider_unavailable` (the withdrawal stands)
      */

@@ -278,7 +278,9 @@ BEGIN
   END IF;
 
   -- Written, not only locked: a withdrawal under REPEATABLE READ that does not see this recording must fail, or nothing would stop it.
-  UPDATE medzen.consent_session s SET records = s.records WHERE s.tenant = p_tenant AND s.session_id = p_session_id;
+  -- Made where nobody has spoken yet, so that the first who does waits for it.
+  INSERT INTO medzen.consent_session AS s (tenant, session_id) VALUES (p_tenant, p_session_id)
+  ON CONFLICT (tenant, session_id) DO UPDATE SET records = s.records;
   SELECT array_agg(u.participant ORDER BY u.position) INTO v_missing
   FROM unnest(p_consent_of) WITH ORDINALITY u(participant, position)
   WHERE NOT EXISTS (
@@ -317,19 +319,26 @@ END $$;
 
 -- A withdrawal has to stop what runs. Only a provider can do that, so what is to be stopped is marked in the transaction of the
 -- withdrawal, whoever made it, and medzen.claim_stops offers it until it is done. A start commits before the withdrawal, and is seen
--- here, or sees it: both lock the session.
+-- here, or sees it: both lock the session. It reaches what the person takes part in; and what runs while they take back what they had
+-- given in this session, listed or not. A stranger who only knows the session stops nothing.
 CREATE FUNCTION medzen.request_stops() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_given boolean := (
+    SELECT c.decision = 'given' FROM medzen.consent c
+    WHERE c.tenant = new.tenant AND c.session_id = new.session_id AND c.participant = new.participant AND c.ordinal < new.ordinal
+    ORDER BY c.ordinal DESC
+    LIMIT 1);
 BEGIN
   WITH running AS MATERIALIZED (
     SELECT r.id FROM medzen.recording r
     WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
       AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
-      AND EXISTS (
+      AND (coalesce(v_given, false) OR EXISTS (
         SELECT FROM medzen.recording_participant p
-        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant)
+        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant))
     ORDER BY r.id
     FOR NO KEY UPDATE
   )
@@ -516,4 +525,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '19fd413cdf8ca749e7883dc4a3a2876efa752519348c67001882a2f609af3b22', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '7aae9cd6e32f8899798b96797c67d79df514e583146fa4c929ead17ed9e6501a', false);

@@ -165,10 +165,10 @@ BEGIN
     warn_at = p_warn_at,
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
-    -- A deadline that moved is warned of anew; one that moved back was warned of already.
-    deletable_at = (
-      SELECT medzen.end_of_notice(w.at, p_warn_at, p_grace_until) FROM medzen.retention_warning w
-      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until),
+    -- A deadline that moves takes back what was said of it, and is warned of anew, even should it move back.
+    deletable_at = CASE WHEN r.deletable_at IS NOT NULL AND r.grace_until = p_grace_until THEN (
+      SELECT medzen.end_of_notice(max(w.at), p_warn_at, p_grace_until) FROM medzen.retention_warning w
+      WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.deadline = p_grace_until) END,
     state = CASE WHEN v_restored THEN 'available' ELSE r.state END,
     state_at = CASE WHEN v_restored THEN p_decided_at ELSE r.state_at END,
     revision = r.revision + 1,
@@ -193,7 +193,8 @@ CREATE TABLE medzen.retention_warning (
   event_id text NOT NULL,
   -- By the database's clock: one that is behind must not shorten the notice.
   at timestamptz(3) NOT NULL DEFAULT medzen.now(),
-  PRIMARY KEY (tenant, recording_id, deadline),
+  -- Once a time that the deadline is this one: it may move away and back.
+  PRIMARY KEY (tenant, recording_id, deadline, event_id),
   FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording (tenant, id)
 );
 ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
@@ -262,4 +263,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'ca2c80bf1003deeb9251948d57b81987c2a4a05accf6a44eb674f3255836062f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'b356b14a60dc719179789abaceebb329e6be0f3019a880bbfbd556c8e8f18fa3', false);

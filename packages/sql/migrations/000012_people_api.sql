@@ -303,14 +303,15 @@ BEGIN
 END
 $$;
 
--- Takes it back. No recording of the session starts from then on. One that runs, and in which the person takes part, is marked to be
--- stopped in the same transaction (medzen.request_stops): it is named in the answer, and a worker of the host has the provider stop it.
+-- Takes it back. No recording of the session starts from then on. One that runs, and in which the person takes part or had consented to,
+-- is marked to be stopped in the same transaction (medzen.request_stops): it is named in the answer, and a worker of the host has the provider stop it.
 CREATE FUNCTION medzen_api.withdraw_consent(p_session_id text, p_id uuid DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_person text := medzen.current_person();
   v_new medzen.consent;
+  v_saved jsonb;
 BEGIN
   PERFORM medzen.check_text(coalesce(p_session_id, ''), 'The session');
   PERFORM medzen.lock_consent_session(medzen.current_tenant(), p_session_id);
@@ -331,11 +332,15 @@ BEGIN
   v_new.text_sha256 := coalesce(v_new.text_sha256, encode(sha256(''), 'hex'));
   v_new.language := coalesce(v_new.language, 'und');
   v_new.method := 'click';
-  RETURN medzen.save_own_consent(v_new) || jsonb_build_object('stillRecording', (
+  -- A statement of its own: the next one sees what this one marked.
+  v_saved := medzen.save_own_consent(v_new);
+  RETURN v_saved || jsonb_build_object('stillRecording', (
     SELECT coalesce(jsonb_agg(r.id), '[]') FROM medzen.recording r
     WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state = 'recording'
-      AND EXISTS (SELECT FROM medzen.recording_participant p
-        WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)));
+      AND (EXISTS (SELECT FROM medzen.recording_participant p
+          WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)
+        OR EXISTS (SELECT FROM medzen.consent c
+          WHERE c.tenant = r.tenant AND c.id = r.stop_consent AND c.participant = v_person))));
 END
 $$;
 
@@ -500,4 +505,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '57b212804b0e66649cc86dd10f8c84e29aa6b1baff4add519dc3518fd46e73ce', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'f3e756cddcbc403df430243b1fa1af384364422ba2ca8cecab1d961493e93c2f', false);

@@ -99,17 +99,18 @@ export function claims(
   };
 }
 
-/** Has every recording of the session that may still run, and in which the participant takes part, stopped. */
+/** Has every recording of the session stopped that may still run, when the participant takes part in it or takes back what they had given. */
 export function requestStops(
   tables: RecordingTables,
   scope: Scope,
   { id, sessionId, participant, at }: ConsentRecord,
+  before: ConsentRecord | undefined,
 ): void {
   for (const entry of entriesOf(tables, scope, () => 0)) {
     const { row } = entry;
     if (row.sessionId !== sessionId || row.stopRequest !== undefined || !mayStillRun(row)) continue;
     // Not a change of revision: what is asked for must not make another's change fail.
-    if (row.participants.some((one) => one.id === participant))
+    if (before?.decision === 'given' || row.participants.some((one) => one.id === participant))
       entry.row = { ...row, stopRequest: { at, consent: id } };
   }
 }

@@ -43,7 +43,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
         revision: 1,
       });
       tables.events.plan(scope, [event])();
-      const entry: Entry = { tenant: scope.tenant, row: stored, dedupeKeys: new Set(), warned: new Map() };
+      const entry: Entry = { tenant: scope.tenant, row: stored, dedupeKeys: new Set() };
       tables.entries.set(keyOf(scope, row.id), entry);
       return { status: 'started', recording: view(tables, entry) };
     },

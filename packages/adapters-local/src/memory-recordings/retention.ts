@@ -41,13 +41,17 @@ export function retention(tables: RecordingTables): Retention {
       if (entry.row.state === 'deleted' || decision.factsRevision !== revisionOf(tables, scope, entry.row.patient))
         return { status: 'stale' };
       const { retainUntil, decidedAt } = decision;
+      // Kept only with the deadline that it was of: one that moves takes back what was said of it, even should it move back.
+      const keepsWarning = entry.row.decision?.graceUntil === decision.graceUntil;
       const moved = retainUntil !== undefined && Date.parse(retainUntil) > Date.parse(decidedAt);
       if (entry.row.state === 'archived' && moved) {
         commit(tables, entry, restoreEvent, { decision, state: 'available', stateAt: decidedAt });
         delete entry.work;
+        if (!keepsWarning) delete entry.warnedAt;
         return { status: 'restored', recording: view(tables, entry) };
       }
       entry.row = { ...entry.row, decision: structuredClone(decision), revision: entry.row.revision + 1 };
+      if (!keepsWarning) delete entry.warnedAt;
       return { status: 'saved', recording: view(tables, entry) };
     },
   };

@@ -24,10 +24,10 @@ export function sweep(tables: RecordingTables): Sweep {
   return {
     dueWarnings: async (scope, now, limit) =>
       entriesOf(tables, scope, byDeadline)
-        .filter(({ row, warned }) => {
+        .filter(({ row, warnedAt }) => {
           const { warnAt, graceUntil } = row.decision ?? {};
           if (row.state === 'deleting' || row.state === 'deleted' || graceUntil === undefined) return false;
-          return hasCome(warnAt, now) && !warned.has(graceUntil);
+          return hasCome(warnAt, now) && warnedAt === undefined;
         })
         .slice(0, limit)
         .map((entry) => view(tables, entry)),
@@ -37,9 +37,9 @@ export function sweep(tables: RecordingTables): Sweep {
       if (entry === undefined) return { status: 'not_found' };
       const ending = entry.row.state === 'deleting' || entry.row.state === 'deleted';
       if (ending || entry.row.decision?.graceUntil !== deadline) return { status: 'stale' };
-      if (entry.warned.has(deadline)) return { status: 'repeated' };
+      if (entry.warnedAt !== undefined) return { status: 'repeated' };
       tables.events.plan(scope, [event])();
-      entry.warned.set(deadline, tables.now());
+      entry.warnedAt = tables.now();
       return { status: 'recorded' };
     },
 

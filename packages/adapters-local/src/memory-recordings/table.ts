@@ -31,8 +31,8 @@ export interface Entry {
   row: StoredRow;
   work?: Work;
   readonly dedupeKeys: Set<string>;
-  /** Deadlines that were warned of, and when: milliseconds of the store's clock. */
-  readonly warned: Map<string, number>;
+  /** When the present deadline was warned of: milliseconds of the store's clock. */
+  warnedAt?: number;
 }
 
 /** Everything that the methods of the recording store share. */
@@ -119,9 +119,8 @@ export function view(tables: RecordingTables, entry: Entry): Recording {
 }
 
 /** The end of the grace, or of the notice, when people were warned late; undefined until they were. */
-export function deletableAt({ row, warned }: Entry): string | undefined {
+export function deletableAt({ row, warnedAt: at }: Entry): string | undefined {
   const { graceUntil, warnAt } = row.decision ?? {};
-  const at = graceUntil === undefined ? undefined : warned.get(graceUntil);
   if (graceUntil === undefined || at === undefined) return undefined;
   const end = Date.parse(graceUntil);
   const notice = warnAt === undefined ? 0 : end - Date.parse(warnAt);

@@ -164,6 +164,8 @@ export interface RecordingStore {
 
   /**
    * Claims recordings that have a `stopRequest` and may still run (`mayStillRun`), the oldest request first, SKIP LOCKED. Or just one, by id.
+   * A withdrawal makes the request in its own transaction, for what the person takes part in, and also for all that runs in the session when
+   * their last word in it was a consent: they take back what they had given, listed or not.
    * As `claimTransfers` in all but this: what failed is offered again after five minutes at most, because a person waits for it.
    */
   claimStops(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
@@ -242,8 +244,8 @@ export interface RecordingStore {
   dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
 
   /**
-   * Notes that the deadline was warned of, at the store's own clock, once per recording and deadline; from it comes `deletableAt`. `stale` when
-   * the deadline has moved since, or the deletion has begun.
+   * Notes that the deadline was warned of, at the store's own clock, once; from it comes `deletableAt`. A deadline that moves takes the warning
+   * back, so that one that moves back is warned of again. `stale` when the deadline has moved since, or the deletion has begun.
    */
   recordWarning(
     scope: Scope,

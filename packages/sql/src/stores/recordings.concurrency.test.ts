@@ -289,6 +289,20 @@ describe('a start', () => {
     expect(found.recordings.map(({ id }) => id)).toEqual([row.id]);
   });
 
+  test('holds up the first word of a session as well', async () => {
+    freshTenant();
+    const row = samples.newRecording({ sessionId: 'session-1' });
+    const withdrawn = samples.consent({ decision: 'withdrawn' });
+    const marked = await whileOpen(
+      (inside) => inside.recordings.start(scope, row, [], samples.event()),
+      async () => {
+        await stores.consents.record(scope, withdrawn, samples.event());
+        return recordings.get(scope, row.id);
+      },
+    );
+    expect(marked?.stopRequest?.consent).toBe(withdrawn.id);
+  });
+
   test('and a withdrawal, over and over at once, come out one after the other', async () => {
     freshTenant();
     for (let round = 0; round < 30; round++) {

@@ -244,6 +244,28 @@ export const retentionCases: readonly RecordingCase[] = [
     same(await stores.recordings.dueWarnings(scope, due, 10), [], 'warned of both');
   }),
 
+  define(
+    'warning.moved_back',
+    'warns again of a deadline that moved away and back: what was said of it was taken back',
+    async (tools) => {
+      const { stores, scope, mine } = tools;
+      const driver = drive(tools);
+      const recording = await driver.expired();
+      await driver.decided(recording, { graceUntil: '2033-07-17T05:00:00.000Z' });
+      const back = await driver.decided(recording);
+      same(back.deletableAt, undefined, 'deletable by the earlier warning');
+      same(await stores.recordings.claimExpired(scope, due, rules, lease), [], 'claimed by the earlier warning');
+      same(idsOf(await stores.recordings.dueWarnings(scope, due, 10)), [recording.id], 'due again');
+      const { retainUntil: _r, warnAt: _w, graceUntil: _g, ...unknown } = mine.decision({ ruleIds: [] });
+      await driver.warned(back);
+      await stores.recordings.saveDecision(scope, recording.id, unknown, mine.event());
+      holds((await driver.decided(recording)).deletableAt === undefined, 'deletable after there was no date');
+      const last = await driver.warned(back);
+      same(last.deletableAt, mine.decision().graceUntil, 'after it was warned of again');
+      same((await driver.decided(recording)).deletableAt, last.deletableAt, 'decided again, the same deadline');
+    },
+  ),
+
   define('warning.states', 'warns of what may still be deleted, not of what is being or was', async (tools) => {
     const { stores, scope } = tools;
     const driver = drive(tools);

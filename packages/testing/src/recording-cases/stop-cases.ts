@@ -54,6 +54,24 @@ export const stopCases: readonly RecordingCase[] = [
     },
   ),
 
+  define(
+    'stop.given_unlisted',
+    'asks it also when somebody takes back what they had given and is not listed, once they had',
+    async (tools) => {
+      const { stores, scope, mine } = tools;
+      const driver = drive(tools);
+      const recording = await driver.started();
+      const guest = { sessionId: recording.sessionId, participant: 'guest-1' };
+      await stores.consents.record(scope, mine.consent({ ...guest, sessionId: 'session-other' }), mine.event());
+      await driver.withdrawn(recording, 'guest-1');
+      same(await stops(tools), [], 'what was given elsewhere');
+      await stores.consents.record(scope, mine.consent(guest), mine.event());
+      const consent = await driver.withdrawn(recording, 'guest-1');
+      const [claim] = await stops(tools);
+      same(claim?.recording.stopRequest?.consent, consent, 'what was given here');
+    },
+  ),
+
   define('stop.states', 'asks it of what may still run, and offers it no longer once that has ended', async (tools) => {
     const driver = drive(tools);
     const running: string[] = [];

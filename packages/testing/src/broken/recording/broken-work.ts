@@ -110,6 +110,25 @@ export const brokenWork: readonly BrokenStore<RecordingStoreContext>[] = [
     }),
   ),
 
+  brokenRecording(
+    'stops_for_the_listed',
+    'stops for nobody who is not listed',
+    'stop.given_unlisted',
+    ({ good, context }) => ({
+      claimStops: async (scope, options) => {
+        const claims = await good.claimStops(scope, options);
+        const listed = [];
+        for (const claim of claims) {
+          const { sessionId, stopRequest, participants } = claim.recording;
+          const said = await context.stores.consents.current(scope, sessionId);
+          const who = said.find(({ id }) => id === stopRequest?.consent)?.participant;
+          if (participants.some(({ id }) => id === who)) listed.push(claim);
+        }
+        return listed;
+      },
+    }),
+  ),
+
   brokenRecording('counts_retries', 'takes a repeated fact for a new one', 'fact.repeated', ({ good, samples }) => ({
     noteFact: async (scope, fact, event) => {
       const answer = await good.noteFact(scope, fact, event);
@@ -163,6 +182,20 @@ export const brokenWork: readonly BrokenStore<RecordingStoreContext>[] = [
         .filter(({ state, decision }) => state === 'available' && Date.parse(decision?.warnAt ?? '') <= now.getTime())
         .slice(0, limit),
   })),
+
+  brokenRecording('warned_before', 'keeps a warning that was taken back', 'warning.moved_back', ({ good }) => {
+    const told = new Set<string>();
+    return {
+      recordWarning: async (scope, id, deadline, event) => {
+        told.add(`${id}/${deadline}`);
+        return good.recordWarning(scope, id, deadline, event);
+      },
+      dueWarnings: async (scope, now, limit) =>
+        (await good.dueWarnings(scope, now, limit)).filter(
+          ({ id, decision }) => !told.has(`${id}/${decision?.graceUntil}`),
+        ),
+    };
+  }),
 
   brokenRecording('warns_twice', 'records a warning twice', 'warning.once', ({ good, context }) => ({
     recordWarning: async (scope, id, deadline, event) => {
