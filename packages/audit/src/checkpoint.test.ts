@@ -131,6 +131,18 @@ describe('openCheckpoint', () => {
     );
   });
 
+  it('is not taken for the expected log’s when another’s key signed it, and the log’s own is given too', async () => {
+    const both = [signer.verifierKey, other.verifierKey];
+    const forged = await openCheckpoint(await note(text.slice(0, text.indexOf('\n\n') + 1), other), both);
+    if (!forged.ok) throw new Error(forged.reason);
+    expect(isSignedByLog(forged, { origin, verifierKeys: both })).toBe(false);
+    expect(isSignedByLog(forged, { origin, verifierKeys: [other.verifierKey] })).toBe(true);
+    const genuine = await openCheckpoint(text, both);
+    expect(genuine.ok && isSignedByLog(genuine, { origin, verifierKeys: both })).toBe(true);
+    const witness = createCosigner({ name: origin, privateKey: new Uint8Array(32).fill(9) }); // of a log's name, and no log's
+    expect(isSignedByLog(forged, { origin, verifierKeys: [witness.verifierKey, other.verifierKey] })).toBe(true);
+  });
+
   it('refuses a text with any character changed, or means the same by it', async () => {
     const good = await openCheckpoint(text, [signer.verifierKey]);
     expect(good.ok).toBe(true);

@@ -138,18 +138,19 @@ export async function openCheckpoint(
 /** Whose signature counts as the log's own. */
 export interface LogOrigin {
   /**
-   * The first line that the log's checkpoints must have. C2SP tlog-checkpoint wants it to be the name of the log's key, and so it must be when this is absent.
-   * Where it is not (the Go checksum database signs `go.sum database tree` with the key `sum.golang.org`), say it: then every key that
-   * is given and is no witness's counts as this log's, so give none of another log beside it.
+   * The first line that the log's checkpoints must have. C2SP tlog-checkpoint wants it to be the name of the log's key, and so it must be when this is absent,
+   * or one of the keys has this name. Where none has (the Go checksum database signs `go.sum database tree` with the key `sum.golang.org`), every key
+   * that is given and is no witness's counts as this log's: give none of another log beside it.
    */
   readonly origin?: string;
 }
 
 /**
- * Whether the log itself signed: by a key of the name that the checkpoint's first line gives, or of any name where the first line is the `origin` that is
- * expected. A witness's cosignature is not that.
+ * Whether the log itself signed: by a key of the name that the checkpoint's first line gives, or, where the first line is the `origin` that is
+ * expected and no given key has that name, by a key of any. A witness's cosignature is not that.
  *
  * @param checkpoint - as `openCheckpoint` gives
+ * @param expected - which log is meant, and the keys that `openCheckpoint` was given
  * @example
  * ```ts
  * import { isSignedByLog, openCheckpoint } from '@medzen/audit';
@@ -159,10 +160,15 @@ export interface LogOrigin {
  * }
  * ```
  */
-export function isSignedByLog(checkpoint: OpenCheckpoint, { origin }: LogOrigin = {}): boolean {
+export function isSignedByLog(
+  checkpoint: OpenCheckpoint,
+  { origin, verifierKeys = [] }: LogOrigin & { readonly verifierKeys?: readonly string[] } = {},
+): boolean {
   if (origin !== undefined && origin !== checkpoint.origin) return false;
+  const isOwn = (key: VerifierKey | undefined): boolean => key?.name === origin && key?.type !== 'cosignature';
+  const byName = origin === undefined || verifierKeys.some((key) => isOwn(parseVerifierKey(key)));
   return checkpoint.signatures.some(
-    ({ name, cosignedAt }) => (origin !== undefined || name === checkpoint.origin) && cosignedAt === undefined,
+    ({ name, cosignedAt }) => (!byName || name === checkpoint.origin) && cosignedAt === undefined,
   );
 }
 

@@ -144,7 +144,7 @@ export async function verifyEvidence(
   const opened = await openCheckpoint(evidence.checkpoint, verifierKeys);
   if (!opened.ok) return opened;
   const { origin, size, root, signatures } = opened;
-  if (!isSignedByLog(opened, policy)) return { ok: false, reason: 'not_by_log' };
+  if (!isSignedByLog(opened, { ...policy, verifierKeys })) return { ok: false, reason: 'not_by_log' };
   const witnesses = new Set(verifierKeys.filter((key) => parseVerifierKey(key)?.type === 'cosignature')).size;
   const cosigned = signatures.filter(({ cosignedAt }) => cosignedAt !== undefined).length;
   // Not `<`, which a NaN would pass.

@@ -193,8 +193,8 @@ describe('medzen-verify', () => {
 
   it('verifies a log whose key has another name, when told the log’s own', async () => {
     const oddly = createSigner({ origin: 'key.example', privateKey: new Uint8Array(32).fill(7) });
-    const resigned = async (checkpoint: string): Promise<string> => {
-      const body = `${['example database tree', ...checkpoint.split('\n').slice(1, 3)].join('\n')}\n`;
+    const resigned = async (checkpoint: string, as = 'example database tree'): Promise<string> => {
+      const body = `${[as, ...checkpoint.split('\n').slice(1, 3)].join('\n')}\n`;
       const keyId = Buffer.from(oddly.verifierKey.split('+')[1] ?? '', 'hex');
       const signature = await oddly.sign(new TextEncoder().encode(body));
       return `${body}\n${formatSignature({ name: oddly.origin, keyId, signature })}`;
@@ -218,6 +218,15 @@ describe('medzen-verify', () => {
       out: expect.stringContaining('--origin'),
     });
     expect(await run(...itsKey, '--origin', 'key.example', 'oddly')).toMatchObject({ code: 1 });
+    // Of a log whose own key is given, no other one signs.
+    const [own = ''] = checkpoint.split('\n');
+    const forged = await resigned(checkpoint, own);
+    await writeFile(at('oddly/checkpoint'), forged);
+    const proof = await readFile(at('event.tlog-proof'), 'utf8');
+    await writeFile(at('forged.tlog-proof'), proof.replace(checkpoint, forged));
+    for (const what of ['oddly', 'forged.tlog-proof'])
+      expect(await run(...key, ...itsKey, '--origin', own, what), what).toMatchObject({ code: 1 });
+    expect(await run(...key, ...itsKey, '--origin', own, 'event.tlog-proof')).toMatchObject({ code: 0 });
     expect(await run(...key, '--origin', 'example database tree', 'hashes')).toMatchObject({ code: 1 });
   });
 

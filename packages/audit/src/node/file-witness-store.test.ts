@@ -36,6 +36,12 @@ describe('the memory of a witness in a folder', () => {
     await again.close();
   });
 
+  it('says so when the folder cannot be used', async () => {
+    await writeFile(join(folder, 'file'), '');
+    for (const path of ['file', 'file/below'])
+      await expect(fileWitnessStore(join(folder, path))).rejects.toMatchObject({ code: 'invalid_configuration' });
+  });
+
   it('swaps for one of several at once', async () => {
     const store = await fileWitnessStore(folder);
     const states = await Promise.all([1, 2, 3].map((size) => state(size)));

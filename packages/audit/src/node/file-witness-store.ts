@@ -1,9 +1,9 @@
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MedzenError, sha256, toHex } from '@medzen/core';
+import { isMedzenError, MedzenError, sha256, toHex } from '@medzen/core';
 import { readTreeHead } from '../checkpoint.ts';
 import type { WitnessStore } from '../witness-store.ts';
-import { lockFolder } from './lock-folder.ts';
+import { type FolderLock, lockFolder } from './lock-folder.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** A witness's memory in a folder: one file a log, the last checkpoint it cosigned. */
@@ -16,7 +16,7 @@ export interface FileWitnessStore extends WitnessStore {
  * Makes the memory of a witness in a folder. It is all that the witness's promise rests on: keep it on a disk that is not restored from copies.
  *
  * @param folder - of this process's own; made when it is not there
- * @throws MedzenError `invalid_configuration` when another process has it
+ * @throws MedzenError `invalid_configuration` when another process has it, or it cannot be used
  * @example
  * ```ts
  * import { createCosigner, createWitness } from '@medzen/audit';
@@ -29,8 +29,14 @@ export interface FileWitnessStore extends WitnessStore {
  * ```
  */
 export async function fileWitnessStore(folder: string): Promise<FileWitnessStore> {
-  await mkdir(folder, { recursive: true });
-  const lock = await lockFolder(folder);
+  let lock: FolderLock;
+  try {
+    await mkdir(folder, { recursive: true });
+    lock = await lockFolder(folder);
+  } catch (cause) {
+    if (isMedzenError(cause)) throw cause;
+    throw new MedzenError('invalid_configuration', 'The folder of the witness cannot be used', { cause });
+  }
   // An origin may hold what no file name may.
   const fileOf = (origin: string): string =>
     join(folder, `${toHex(sha256(new TextEncoder().encode(origin)))}.checkpoint`);
