@@ -182,7 +182,7 @@ CREATE TABLE medzen.erasable_identity (
   CONSTRAINT erasable_identity_pseudonym_check CHECK ((pseudonym ~ '^erasable:v1:[A-Za-z0-9_-]{43}$'::text)),
   CONSTRAINT erasable_identity_salt_check CHECK ((octet_length(salt) = 32)),
   CONSTRAINT erasable_identity_value_check CHECK ((value <> ''::text))
-);
+) WITH (autovacuum_vacuum_threshold=0, autovacuum_vacuum_scale_factor=0);
 ALTER TABLE medzen.erasable_identity ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.erasable_kind (
   kind text COLLATE "C" NOT NULL,
@@ -697,6 +697,7 @@ DECLARE
   v_lines text[];
   v_line text;
   v_stored bytea;
+  v_some boolean;
   v_at int;
 BEGIN
   IF NOT (EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity)) THEN
@@ -708,19 +709,26 @@ BEGIN
   IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE OR cardinality(v_lines) IS DISTINCT FROM cardinality(p_ids) THEN
     PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events, each of one line');
   END IF;
+  -- Whether one of them may be there already: between the least id and the greatest, so that no other partition is asked.
+  SELECT EXISTS (
+    SELECT FROM medzen.audit_event e WHERE e.id BETWEEN b.least AND b.greatest AND e.id = ANY (p_ids::uuid[]))
+  INTO v_some
+  FROM (SELECT min(i.id COLLATE "C")::uuid AS least, max(i.id COLLATE "C")::uuid AS greatest FROM unnest(p_ids) AS i (id)) b;
   -- In order of id, as they are inserted.
   FOR v_at IN SELECT i.at FROM unnest(p_ids) WITH ORDINALITY AS i (id, at) ORDER BY i.id COLLATE "C" LOOP
     FOR v_try IN 1 .. 2 LOOP
       v_stored := NULL;
       v_line := NULL;
-      SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      IF v_some OR v_try = 2 THEN
+        SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
+      END IF;
       IF v_stored IS NOT NULL THEN
         -- What is another event stays as it is given, and is found to conflict.
         v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN convert_from(v_stored, 'UTF8') ELSE v_lines[v_at] END;
-      ELSIF v_kinds IS NULL THEN
+      ELSIF v_kinds IS NULL AND strpos(v_lines[v_at], 'erasable:v1:') = 0 THEN
         v_line := v_lines[v_at];
       ELSE
-        v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], v_kinds, CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
+        v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], coalesce(v_kinds, '{}'), CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
       END IF;
       EXIT WHEN v_line IS NOT NULL;
       -- Somebody new. A retry of the same event, at the same time, must not make a pseudonym of its own for him: it waits here, and
@@ -826,7 +834,8 @@ BEGIN
     -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
-    JOIN medzen.audit_event e ON e.id = i.id::uuid AND e.body = convert_to(i.line, 'UTF8');
+    JOIN medzen.audit_event e ON e.id = i.id::uuid
+    WHERE medzen.is_same_event(p_tenant, e.body, i.line);
     IF v_good <> v_count THEN
       PERFORM medzen.fail('audit_conflict', 'An audit event with this id and other content exists');
     END IF;
@@ -1007,7 +1016,8 @@ BEGIN
     IF v_one THEN
       v_patients := ARRAY[v_found.patient] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient THEN ARRAY[v_found.was] ELSE '{}' END;
       v_counts := array_fill(1::bigint, ARRAY[cardinality(v_patients)]);
-      v_keys := array_fill(v_found.key, ARRAY[cardinality(v_patients)]);
+      v_keys := ARRAY[v_found.key] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient
+        THEN ARRAY[CASE WHEN v_found.key = v_found.patient THEN v_found.was ELSE v_found.key END] ELSE '{}' END;
       v_fields := array_fill(v_found.fields, ARRAY[cardinality(v_patients)]);
     ELSIF TG_ARGV[1] = 'statement' THEN
       v_patients := v_found.patients;
@@ -1045,11 +1055,20 @@ BEGIN
   v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
   v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
-  -- Where identities are to be erasable, append_events puts pseudonyms in their place.
+  -- Where identities are to be erasable, append_events puts pseudonyms in their place. In a key of several
+  -- columns the patient is left out.
   IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
-    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind);
+    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity);
   END IF;
   IF v_erasable THEN
+    IF EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient')
+       AND (SELECT i.indnkeyatts > 1 FROM pg_index i WHERE i.indrelid = TG_RELID AND i.indisprimary) THEN
+      v_keys := ARRAY(
+        SELECT (SELECT '[' || string_agg(CASE WHEN p.part IN (SELECT unnest(v_patients)) THEN '"*"' ELSE to_json(p.part)::text END, ','
+            ORDER BY p.at) || ']'
+          FROM json_array_elements_text(k.key::json) WITH ORDINALITY AS p (part, at))
+        FROM unnest(v_keys) WITH ORDINALITY AS k (key, at) ORDER BY k.at);
+    END IF;
     FOR v_found IN
       SELECT array_agg(e.id::text) AS ids, string_agg(e.body, E'\n') AS bodies
       FROM (
@@ -1181,7 +1200,7 @@ BEGIN
   v_rows := v_rows || format(v_source, v_columns, '') || ' OFFSET 0';
   IF p_moved THEN
     -- A row that went from one patient to another touched both.
-    v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
+    v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, CASE WHEN r.key = r.patient THEN r.was ELSE r.key END%2$s FROM (%1$s) r
       WHERE r.was IS DISTINCT FROM r.patient', v_rows, regexp_replace(v_or, 'bool_or\((r\.f\d+)\) AS f\d+', '\1', 'g'));
   END IF;
   RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
@@ -2199,7 +2218,7 @@ BEGIN
   END IF;
   IF p_despite_retention IS NOT TRUE THEN
     SELECT medzen.audit_kept_until(max(greatest(e.at, e.written_at)), 6) INTO v_until FROM medzen.audit_event e
-    WHERE e.tenant = p_tenant AND EXISTS (SELECT FROM unnest(v_all) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0);
+    WHERE e.tenant = p_tenant AND medzen.names_identity(e.body, v_all);
     IF v_until > medzen.now() THEN
       RETURN jsonb_build_object('status', 'too_young', 'keptUntil', medzen.format_instant(v_until));
     END IF;
@@ -2591,11 +2610,10 @@ AS $function$
         SELECT FROM medzen.audit_event e
         WHERE e.tenant = p_tenant AND e.patient = ANY (medzen.identity_keys(p_tenant, medzen.index_key(h.patient), 'patient')
             || medzen.identity_keys(p_tenant, h.patient, 'patient'))
-          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))
+          AND medzen.names_identity(e.body, p_pseudonyms))
       OR EXISTS (
         SELECT FROM medzen.audit_event e
-        WHERE e.tenant = p_tenant AND e.target_id = h.recording_id::text
-          AND EXISTS (SELECT FROM unnest(p_pseudonyms) n WHERE position(convert_to(n, 'UTF8') IN e.body) > 0))))
+        WHERE e.tenant = p_tenant AND e.target_id = h.recording_id::text AND medzen.names_identity(e.body, p_pseudonyms))))
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text)
@@ -2616,7 +2634,9 @@ BEGIN
       SELECT FROM unnest(medzen.identity_texts(v_stored), medzen.identity_texts(p_given)) AS t (kept, said)
       LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
-        THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE i.value IS DISTINCT FROM t.said END);
+        THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE t.said IS DISTINCT FROM i.value END
+        -- Another pseudonym of the same value, or that before the switch: whoever writes at the same time may not know of each other.
+        AND medzen.reveal(p_tenant, t.said) IS DISTINCT FROM coalesce(i.value, t.kept));
 EXCEPTION
   WHEN data_exception OR SQLSTATE 'MZ001' THEN RETURN false; -- damaged, or no event
 END
@@ -3218,6 +3238,18 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.names_identity(p_body bytea, p_pseudonyms text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT EXISTS (
+    SELECT FROM (SELECT n AS pseudonym, position(convert_to(n, 'UTF8') IN p_body) AS at FROM unnest(p_pseudonyms) n OFFSET 0) f
+    WHERE f.at > 0
+      AND f.at <> position(convert_to(',"target":{"id":"' || f.pseudonym || '","type":"identity"}', 'UTF8') IN p_body) + 17)
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.next_states(p_state text)
  RETURNS text[]
  LANGUAGE sql
@@ -3256,12 +3288,18 @@ END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT medzen.record_event('config.change', 'execute', p_target_type => 'audit_table', p_target_id => medzen.table_name(p_table),
-    p_detail => p_detail)
+BEGIN
+  IF p_detail ->> 'granularity' = 'statement' AND EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient') THEN
+    PERFORM medzen.fail('invalid_configuration',
+      'A table audited by statement keeps patients in clear: call audit_table with granularity patient');
+  END IF;
+  RETURN medzen.record_event('config.change', 'execute', p_target_type => 'audit_table', p_target_id => medzen.table_name(p_table),
+    p_detail => p_detail);
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient text, p_type text, p_date date, p_zone text, p_event_id text, p_event_body bytea)
@@ -3534,11 +3572,14 @@ DECLARE
   v_line text := p_line;
   v_hidden text;
   v_event json;
-  v_on jsonb := (SELECT jsonb_object_agg(k, k) FROM unnest(p_kinds) k);
   v_parts jsonb := '{}';
   v_part record;
   v_text text;
 BEGIN
+  v_text := medzen.pseudonymize_plain(p_tenant, p_line, p_kinds, p_how);
+  IF v_text IS NOT NULL THEN
+    RETURN v_text;
+  END IF;
   IF strpos(p_line, '\u0000') > 0 THEN
     -- No function of Postgres takes a NUL out of json: an escape that the text does not hold stands for it meanwhile.
     SELECT min(h.escape) INTO v_hidden FROM (SELECT '\ue' || lpad(to_hex(n), 3, '0') AS escape FROM generate_series(0, 255) n) h
@@ -3552,19 +3593,20 @@ BEGIN
   FOR v_part IN
     SELECT p.name, v_event #> p.path AS object, p.kinds
     FROM (VALUES
-      ('actor', '{actor}'::text[], jsonb_build_object('onBehalfOf', v_on -> 'user', 'name', v_on -> 'name')
-        || CASE WHEN v_event #>> '{actor,type}' = 'user' THEN jsonb_build_object('id', v_on -> 'user') ELSE '{}' END),
-      ('target', '{target}', jsonb_build_object('id', CASE
-        WHEN v_event #>> '{target,type}' = 'user' THEN v_on -> 'user'
-        WHEN v_event #>> '{target,type}' = 'patient' OR v_event #>> '{target,id}' = v_event ->> 'patient' THEN v_on -> 'patient' END)),
-      ('source', '{source}', jsonb_build_object('ip', v_on -> 'ip')),
-      ('recipient', '{disclosure,recipient}', jsonb_build_object('name', v_on -> 'recipient', 'address', v_on -> 'recipient')),
+      ('actor', '{actor}'::text[], '{"onBehalfOf": "user", "name": "name"}'::jsonb
+        || CASE WHEN v_event #>> '{actor,type}' = 'user' THEN '{"id": "user"}' ELSE '{}' END::jsonb),
+      ('target', '{target}', CASE
+        WHEN v_event #>> '{target,type}' = 'user' THEN '{"id": "user"}'::jsonb
+        WHEN v_event #>> '{target,type}' = 'patient' OR v_event #>> '{target,id}' = v_event ->> 'patient' THEN '{"id": "patient"}'
+        ELSE '{}' END),
+      ('source', '{source}', '{"ip": "ip"}'),
+      ('recipient', '{disclosure,recipient}', '{"name": "recipient", "address": "recipient"}'),
       ('disclosure', '{disclosure}', '{}'),
-      ('', '{}', jsonb_build_object('patient', v_on -> 'patient'))) AS p (name, path, kinds)
+      ('', '{}', '{"patient": "patient"}')) AS p (name, path, kinds)
   LOOP
     CONTINUE WHEN json_typeof(v_part.object) IS DISTINCT FROM 'object';
     -- Only what lies in this object is put into it: no name occurs on two levels.
-    v_text := medzen.put_pseudonyms(p_tenant, v_part.object, v_part.kinds, CASE v_part.name
+    v_text := medzen.put_pseudonyms(p_tenant, v_part.object, v_part.kinds, p_kinds, CASE v_part.name
       WHEN 'disclosure' THEN jsonb_build_object('recipient', v_parts -> 'recipient') WHEN '' THEN v_parts - 'recipient' ELSE '{}' END,
       v_hidden, p_how);
     IF v_text IS NULL THEN
@@ -3576,6 +3618,58 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Not an audit event');
   END IF;
   RETURN CASE WHEN v_hidden IS NULL THEN v_text ELSE replace(v_text, v_hidden, '\u0000') END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.pseudonymize_plain(p_tenant text, p_line text, p_kinds text[], p_how text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_line text := p_line;
+  v_event jsonb;
+  v_place text[];
+  v_path text[];
+  v_kind text;
+  v_value text;
+  v_put text;
+BEGIN
+  IF strpos(p_line, chr(92)) > 0 OR strpos(p_line, '"disclosure":') > 0 OR strpos(p_line, '"erasable:v1:') > 0 OR left(p_line, 1) <> '{' THEN
+    RETURN NULL;
+  END IF;
+  v_event := p_line::jsonb;
+  FOREACH v_place SLICE 1 IN ARRAY ARRAY[
+    ['actor', 'id', 'user', ',"actor":{"id":"', ',"actor":'], ['actor', 'name', 'name', ',"name":"', ',"name":'],
+    ['actor', 'onBehalfOf', 'user', ',"onBehalfOf":"', ',"onBehalfOf":'], ['source', 'ip', 'ip', ',"source":{"ip":"', ',"source":'],
+    ['target', 'id', '', ',"target":{"id":"', ',"target":'], ['patient', NULL, 'patient', ',"patient":"', ',"patient":']
+  ] LOOP
+    v_path := array_remove(v_place[1:2], NULL);
+    v_value := v_event #>> v_path;
+    v_kind := v_place[3];
+    IF v_value IS NULL OR v_value = '' THEN
+      CONTINUE;
+    ELSIF v_place[1] = 'target' THEN
+      -- The patient comes last, and is still in clear here.
+      v_kind := CASE WHEN v_event #>> '{target,type}' = 'user' THEN 'user'
+        WHEN v_event #>> '{target,type}' = 'patient' OR v_value = v_event ->> 'patient' THEN 'patient' END;
+    ELSIF v_place[4] = ',"actor":{"id":"' AND v_event #>> '{actor,type}' IS DISTINCT FROM 'user' THEN
+      CONTINUE;
+    END IF;
+    CONTINUE WHEN v_kind = ANY (p_kinds) IS NOT TRUE;
+    -- Once, with this value or another.
+    IF split_part(v_line, v_place[5], 2) = '' OR split_part(v_line, v_place[5], 3) <> ''
+       OR strpos(v_line, v_place[4] || v_value || '"') = 0 THEN
+      RETURN NULL;
+    END IF;
+    v_put := medzen.put_pseudonym(p_tenant, v_kind, v_value, p_how);
+    IF v_put IS NULL THEN
+      RETURN NULL;
+    END IF;
+    v_line := replace(v_line, v_place[4] || v_value || '"', v_place[4] || v_put || '"');
+    v_event := jsonb_set(v_event, v_path, to_jsonb(v_put));
+  END LOOP;
+  RETURN CASE WHEN v_line::jsonb = v_event THEN v_line END;
 END
 $function$;
 
@@ -3663,7 +3757,35 @@ CREATE OR REPLACE FUNCTION medzen.purpose_of_person(p_patient text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $function$;
 
-CREATE OR REPLACE FUNCTION medzen.put_pseudonyms(p_tenant text, p_object json, p_kinds jsonb, p_parts jsonb, p_hidden text, p_how text)
+CREATE OR REPLACE FUNCTION medzen.put_pseudonym(p_tenant text, p_kind text, p_value text, p_how text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  v_pseudonym text;
+  v_salt bytea;
+BEGIN
+  IF p_how = 'mask' THEN
+    RETURN '*';
+  END IF;
+  -- Not LIMIT 1, for which all might be read in the order of pseudonyms.
+  v_pseudonym := (ARRAY(
+    SELECT i.pseudonym FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    ORDER BY i.pseudonym))[1];
+  IF v_pseudonym IS NULL AND p_how = 'make' THEN
+    v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+    v_pseudonym := medzen.pseudonym_of(v_salt, p_tenant, p_kind, p_value);
+    INSERT INTO medzen.erasable_identity (tenant, pseudonym, kind, value, salt, made_at)
+    VALUES (p_tenant, v_pseudonym, p_kind, p_value, v_salt, medzen.now());
+  END IF;
+  RETURN v_pseudonym;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.put_pseudonyms(p_tenant text, p_object json, p_kinds jsonb, p_on text[], p_parts jsonb, p_hidden text, p_how text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3674,29 +3796,26 @@ DECLARE
   v_kind text;
   v_value text;
   v_pseudonym text;
-  v_salt bytea;
   v_plain text := '';
   v_put text := '';
 BEGIN
   FOR v_member IN SELECT m.key, m.value FROM json_each(p_object) m LOOP
     v_name := ',' || to_json(v_member.key)::text || ':';
     v_plain := v_plain || v_name || v_member.value::text;
-    v_kind := p_kinds ->> v_member.key;
-    IF v_kind IS NOT NULL AND json_typeof(v_member.value) = 'string' AND v_member.value::text <> '""' THEN
+    v_kind := NULL;
+    v_value := NULL;
+    IF p_kinds ? v_member.key AND json_typeof(v_member.value) = 'string' AND v_member.value::text <> '""' THEN
+      v_kind := p_kinds ->> v_member.key;
       v_value := v_member.value #>> '{}';
       IF p_hidden IS NOT NULL THEN
         -- A NUL becomes the replacement character, as in the columns: text cannot hold it. What only looked like one comes back.
         v_value := replace(replace(v_value, ('"' || p_hidden || '"')::json #>> '{}', U&'\FFFD'), p_hidden, '\u0000');
       END IF;
-      v_pseudonym := CASE WHEN p_how = 'mask' THEN '*' ELSE (medzen.pseudonyms_of(p_tenant, v_kind, v_value))[1] END;
+    END IF;
+    IF v_kind = ANY (p_on) OR v_value ~ '^erasable:v1:[A-Za-z0-9_-]{43}$' THEN
+      v_pseudonym := medzen.put_pseudonym(p_tenant, v_kind, v_value, p_how);
       IF v_pseudonym IS NULL THEN
-        IF p_how <> 'make' THEN
-          RETURN NULL;
-        END IF;
-        v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-        v_pseudonym := medzen.pseudonym_of(v_salt, p_tenant, v_kind, v_value);
-        INSERT INTO medzen.erasable_identity (tenant, pseudonym, kind, value, salt, made_at)
-        VALUES (p_tenant, v_pseudonym, v_kind, v_value, v_salt, medzen.now());
+        RETURN NULL;
       END IF;
       v_put := v_put || v_name || '"' || v_pseudonym || '"';
     ELSE

@@ -94,8 +94,10 @@ export function createEventTable(now: () => number, identities: IdentityTable): 
           if (known?.body !== undefined && (equalBytes(known.body, body) || wasMadeOf(known, body))) continue;
           throw new MedzenError('audit_conflict', 'An audit event with this id and other content exists');
         }
-        const event = draft.pseudonymize(openSealedEvent(scope, { id, body }));
-        const stored = identities.kinds.size === 0 ? body.slice() : encoder.encode(canonicalize(event));
+        const sealed = openSealedEvent(scope, { id, body });
+        const erasable = identities.kinds.size > 0 || identities.byPseudonym.size > 0;
+        const event = erasable ? draft.pseudonymize(sealed) : sealed;
+        const stored = erasable ? encoder.encode(canonicalize(event)) : body.slice();
         if (stored.length > maxEventBytes)
           throw new MedzenError('invalid_input', 'An audit event with its pseudonyms is too large');
         given.set(id, body);

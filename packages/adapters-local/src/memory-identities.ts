@@ -61,7 +61,8 @@ export function createIdentityTable(kinds: readonly ErasableKind[], random: Rand
       return {
         pseudonymize: (event) =>
           replaceIdentities(event, ({ kind, value }) => {
-            if (!on.has(kind)) return value;
+            // What looks like a pseudonym gets one of its own, whatever is on: else an event could be put under somebody's.
+            if (!on.has(kind) && !pseudonymPattern.test(value)) return value;
             const identity = { tenant, kind, value };
             const key = keyOf(identity);
             const known = byValue.get(key) ?? made.get(key);

@@ -171,7 +171,7 @@ BEGIN
   v_rows := v_rows || format(v_source, v_columns, '') || ' OFFSET 0';
   IF p_moved THEN
     -- A row that went from one patient to another touched both.
-    v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, r.key%2$s FROM (%1$s) r
+    v_rows := format('SELECT r.* FROM (%1$s) r UNION ALL SELECT r.patient, r.was, CASE WHEN r.key = r.patient THEN r.was ELSE r.key END%2$s FROM (%1$s) r
       WHERE r.was IS DISTINCT FROM r.patient', v_rows, regexp_replace(v_or, 'bool_or\((r\.f\d+)\) AS f\d+', '\1', 'g'));
   END IF;
   RETURN format('SELECT array_agg(e.patient) AS patients, array_agg(e.n) AS counts, array_agg(e.key) AS keys,
@@ -289,7 +289,8 @@ BEGIN
     IF v_one THEN
       v_patients := ARRAY[v_found.patient] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient THEN ARRAY[v_found.was] ELSE '{}' END;
       v_counts := array_fill(1::bigint, ARRAY[cardinality(v_patients)]);
-      v_keys := array_fill(v_found.key, ARRAY[cardinality(v_patients)]);
+      v_keys := ARRAY[v_found.key] || CASE WHEN v_found.was IS DISTINCT FROM v_found.patient
+        THEN ARRAY[CASE WHEN v_found.key = v_found.patient THEN v_found.was ELSE v_found.key END] ELSE '{}' END;
       v_fields := array_fill(v_found.fields, ARRAY[cardinality(v_patients)]);
     ELSIF TG_ARGV[1] = 'statement' THEN
       v_patients := v_found.patients;
@@ -327,11 +328,20 @@ BEGIN
   v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
   v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
-  -- Where identities are to be erasable, append_events puts pseudonyms in their place.
+  -- Where identities are to be erasable, append_events puts pseudonyms in their place. In a key of several
+  -- columns the patient is left out.
   IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
-    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind);
+    v_erasable := EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity);
   END IF;
   IF v_erasable THEN
+    IF EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient')
+       AND (SELECT i.indnkeyatts > 1 FROM pg_index i WHERE i.indrelid = TG_RELID AND i.indisprimary) THEN
+      v_keys := ARRAY(
+        SELECT (SELECT '[' || string_agg(CASE WHEN p.part IN (SELECT unnest(v_patients)) THEN '"*"' ELSE to_json(p.part)::text END, ','
+            ORDER BY p.at) || ']'
+          FROM json_array_elements_text(k.key::json) WITH ORDINALITY AS p (part, at))
+        FROM unnest(v_keys) WITH ORDINALITY AS k (key, at) ORDER BY k.at);
+    END IF;
     FOR v_found IN
       SELECT array_agg(e.id::text) AS ids, string_agg(e.body, E'\n') AS bodies
       FROM (
@@ -470,4 +480,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '40259c0cfe8f8b4aa178a678889d78dc4fd262cab8ec843a91feab71bab1a662', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '02538b6e8b35f8ba347c5ad26e49cf35adf1fb94e1dbefb6be53f7031cca8b27', false);

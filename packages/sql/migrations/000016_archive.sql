@@ -291,6 +291,13 @@ BEGIN
 END
 $$;
 
+-- Whether a given event is the stored one of its id.
+CREATE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_stored = convert_to(p_given, 'UTF8')
+$$;
+
 -- Appends all events or none. `p_bodies` is their bodies joined by line feeds, which canonical JSON never contains.
 -- An event that is there already with the same body counts as appended.
 CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text) RETURNS jsonb
@@ -383,7 +390,8 @@ BEGIN
     -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
-    JOIN medzen.audit_event e ON e.id = i.id::uuid AND e.body = convert_to(i.line, 'UTF8');
+    JOIN medzen.audit_event e ON e.id = i.id::uuid
+    WHERE medzen.is_same_event(p_tenant, e.body, i.line);
     IF v_good <> v_count THEN
       PERFORM medzen.fail('audit_conflict', 'An audit event with this id and other content exists');
     END IF;
@@ -474,4 +482,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'ff020a7ca70544c4df1fb45f8f361043e7ede7954273e5e15a91b0b3036ef09d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'e42df96dd0c042ecc7200380f3169a50ee2b1df4a530e3a666ac3b29d7bd81b0', false);

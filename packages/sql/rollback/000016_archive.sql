@@ -109,6 +109,7 @@ END
 $$;
 
 DROP FUNCTION medzen.refuse_purged;
+DROP FUNCTION medzen.is_same_event;
 DROP FUNCTION medzen.drop_purged_partitions;
 DROP FUNCTION medzen.purge_archive;
 DROP FUNCTION medzen.is_archive_held;

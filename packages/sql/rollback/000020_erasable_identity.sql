@@ -5,6 +5,7 @@ DROP FUNCTION medzen.is_archive_held;
 ALTER FUNCTION medzen.is_archive_held_by_name(bigint, bigint) RENAME TO is_archive_held;
 DROP FUNCTION medzen.erase_identity;
 DROP FUNCTION medzen.is_identity_held;
+DROP FUNCTION medzen.names_identity;
 DROP FUNCTION medzen.reveal_identities;
 DROP FUNCTION medzen.find_pseudonyms;
 
@@ -114,10 +115,16 @@ ALTER FUNCTION medzen.search_written_events(text, int, text, text, text, text, t
 DROP FUNCTION medzen.identities_in;
 DROP FUNCTION medzen.append_events;
 ALTER FUNCTION medzen.append_written_events(text, text[], text) RENAME TO append_events;
-DROP FUNCTION medzen.is_same_event;
+CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_stored = convert_to(p_given, 'UTF8')
+$$;
 DROP FUNCTION medzen.identity_texts;
 DROP FUNCTION medzen.pseudonymize_event;
+DROP FUNCTION medzen.pseudonymize_plain;
 DROP FUNCTION medzen.put_pseudonyms;
+DROP FUNCTION medzen.put_pseudonym;
 DROP FUNCTION medzen.reveal;
 DROP FUNCTION medzen.identity_keys;
 DROP FUNCTION medzen.pseudonyms_of;
@@ -125,6 +132,12 @@ DROP FUNCTION medzen.pseudonym_of;
 DROP FUNCTION medzen.hmac_sha256;
 DROP TRIGGER refuse_clear_rows ON medzen.audit_rows;
 DROP FUNCTION medzen.refuse_clear_rows;
+CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT medzen.record_event('config.change', 'execute', p_target_type => 'audit_table', p_target_id => medzen.table_name(p_table),
+    p_detail => p_detail)
+$$;
 DROP FUNCTION medzen.erasable_kinds;
 DROP FUNCTION medzen.keep_erasable;
 DROP TABLE medzen.erasable_identity;

@@ -258,6 +258,12 @@ describe('on a server of its own, whose roles nobody else uses,', () => {
     await client.query("INSERT INTO medzen.rate_limit VALUES ('default', 'k', 1)");
     expect(await ids()).not.toContain('limits.reset');
   });
+
+  test('which identities the log keeps erasable is told', async () => {
+    expect(await ids()).not.toContain('log.erasable');
+    await client.query("SELECT medzen.keep_erasable('patient', 'ip')");
+    expect(await ids()).toContain('log.erasable');
+  });
 });
 
 describe('the ledger', () => {

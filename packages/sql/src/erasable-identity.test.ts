@@ -97,6 +97,7 @@ describe('what is left of an erased identity', () => {
     await client.query('INSERT INTO host.note VALUES ($1, $1), ($2, $1)', [patient, 'second']);
     await client.query("SELECT medzen.record_event('note.print', 'read', p_patient => $1)", [patient]);
     await client.query('COMMIT');
+    await client.end();
     await reviews.queue(scope, [
       { id: 'a'.repeat(64), rule: 'vip', eventId: sealed.id, leafIndex: 0, at, actor: user, patient },
     ]);
@@ -138,6 +139,51 @@ describe('what is left of an erased identity', () => {
   });
 });
 
+test('a key of several columns, and a row that goes to another patient, leave no patient in clear', async () => {
+  const [one, two, three] = [randomUUID(), randomUUID(), randomUUID()].map((id) => `patient-${id}`);
+  await db.pool.query(`CREATE SCHEMA IF NOT EXISTS host;
+    CREATE TABLE host.problem (patient text, n int, said text, PRIMARY KEY (patient, n));
+    CREATE TABLE host.chart (patient text PRIMARY KEY, said text);
+    SELECT medzen.audit_table('host.problem', 'patient');
+    SELECT medzen.audit_table('host.chart', 'patient')`);
+  for (const table of ['problem (patient, n)', 'chart (patient, said)']) {
+    await db.pool.query(`INSERT INTO host.${table} VALUES ($1, 1)`, [one]);
+    await db.pool.query(`INSERT INTO host.${table} VALUES ($1, 2), ($2, 3)`, [two, `${two}x`]);
+  }
+  for (const table of ['problem', 'chart']) {
+    await db.pool.query(`UPDATE host.${table} SET patient = $2 WHERE patient = $1`, [one, three]);
+    await db.pool.query(`UPDATE host.${table} SET patient = patient || 'y' WHERE patient LIKE $1 || '%'`, [two]);
+    await db.pool.query(`UPDATE host.${table} SET said = 'x'`);
+    await db.pool.query(`DELETE FROM host.${table} WHERE patient = $1`, [three]);
+  }
+  for (const patient of [one, two, three]) expect(await tablesWith(`${patient}`)).toEqual(['medzen.erasable_identity']);
+  const { rows } = await db.pool.query(
+    "SELECT DISTINCT target_id FROM medzen.audit_event WHERE target_type = 'host.problem' AND target_id IS NOT NULL ORDER BY 1",
+  );
+  expect(rows.map(({ target_id }) => target_id)).toEqual(['["*","1"]', '["*","2"]', '["*","3"]']);
+  await db.pool.query('DROP TABLE host.problem, host.chart');
+});
+
+test('what the planner notes of the table names nobody', async () => {
+  const { audit } = stores();
+  const name = randomUUID();
+  await audit.append(
+    scope,
+    Array.from({ length: 40 }, (_, n) => event({ patient: `${name}-${n % 20}` })),
+  );
+  await db.pool.query('ANALYZE medzen.erasable_identity');
+  const noted = await db.pool.query(
+    `SELECT s.starelid::regclass FROM pg_statistic s
+     WHERE strpos(concat(s.stavalues1, s.stavalues2, s.stavalues3, s.stavalues4, s.stavalues5), $1) > 0`,
+    [name],
+  );
+  expect(noted.rows).toEqual([]);
+  const salts = await db.pool.query(
+    "SELECT FROM pg_stats WHERE schemaname = 'medzen' AND tablename = 'erasable_identity' AND attname = 'salt'",
+  );
+  expect(salts.rows).toEqual([]);
+});
+
 describe('pseudonyms', () => {
   test('are those of the library, for any value', async () => {
     const text = fc.string({ unit: 'binary', minLength: 1 }).filter((one) => !one.includes('\0'));
@@ -164,14 +210,22 @@ describe('pseudonyms', () => {
   });
 
   test('replace what they replace in the library, and no byte more, in any event', async () => {
-    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 });
+    // Plain texts, too, and the same ones again: most events are of these.
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }),
+      fc.constantFrom('p1', '192.0.2.7', ',"id":', '"}', '*'),
+      fc.stringMatching(/^[a-z]{1,2}$/),
+    );
     const drafts = fc.record(
       {
         patient: text,
         actor: fc.record({ id: text, type: fc.constantFrom('user', 'service'), name: text }),
         target: fc.record({ type: fc.constantFrom('patient', 'user', 'note'), id: text }),
         source: fc.record({ ip: text, userAgent: text }),
-        detail: fc.dictionary(text, fc.jsonValue()) as fc.Arbitrary<AuditEventDraft['detail']>, // JSON, as its name says
+        detail: fc.dictionary(
+          fc.oneof(text, fc.constantFrom('patient', 'actor', 'id', 'ip')),
+          fc.jsonValue(),
+        ) as fc.Arbitrary<AuditEventDraft['detail']>, // JSON, as its name says
         disclosure: fc.record({ recipient: fc.record({ name: text }), description: text, basis: text }),
       },
       { requiredKeys: ['actor', 'source'] },
@@ -191,8 +245,25 @@ describe('pseudonyms', () => {
         );
         expect(rows[0]?.line).toBe(canonicalize(expected));
       }),
-      { numRuns: 200 },
+      { numRuns: 400 },
     );
+  });
+
+  test('stand for what is doubled, or is no canonical JSON, in no event that is taken', async () => {
+    for (const [from, to] of [
+      ['"patient":', '"patient":"odd-1","patient":'],
+      ['"patient":', '"patient": '],
+      ['"actor":{', '"actor":{ '],
+      ['"source":{', '"source":{"userAgent":"x","ip":"odd-1"},"source":{'],
+      ['"target":{', '"target":{"type":"x","id":"odd-1"},"target":{'],
+    ] as const) {
+      const sealed = event({ target: { type: 'patient', id: 'patient-1' }, source: { ip: '192.0.2.7' } });
+      const line = new TextDecoder().decode(sealed.body).replace(from, to);
+      await stores()
+        .audit.append(scope, [{ id: sealed.id, body: new TextEncoder().encode(line) }])
+        .catch(() => undefined);
+    }
+    expect(await tablesWith('odd-1')).toEqual(['medzen.erasable_identity']);
   });
 });
 
@@ -209,6 +280,34 @@ test.each(['ff', '7b7d', '7b22'])(
     await expect(audit.append(scope, [sealed])).rejects.toMatchObject({ code: 'audit_conflict' });
   },
 );
+
+test('two retries at once, of which one met the identity and the other made it, are the same event', async () => {
+  const patient = randomUUID();
+  const [other, sealed] = [event({ patient }), event({ patient })];
+  const begin = async () => {
+    const client = await db.connect();
+    await client.query('BEGIN');
+    return client;
+  };
+  const append = (client: { query: (sql: string, args: string[]) => Promise<unknown> }, { id, body }: SealedEvent) =>
+    client.query('SELECT medzen.append_events($1, ARRAY[$2], $3)', [scope.tenant, id, new TextDecoder().decode(body)]);
+  const [writer, first, second] = [await begin(), await begin(), await begin()];
+  await append(writer, other);
+  await append(first, sealed); // knows of nobody, and makes a pseudonym of its own
+  await writer.query('COMMIT');
+  const { rows } = await second.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const retry = append(second, sealed); // takes the writer's
+  retry.catch(() => undefined);
+  const waits = async () =>
+    (await db.pool.query("SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'", [rows[0]?.pid]))
+      .rowCount === 1;
+  while (!(await waits())) await new Promise((resolve) => setTimeout(resolve, 10));
+  await first.query('COMMIT');
+  await expect(retry).resolves.toMatchObject({ rows: [{ append_events: { added: 0 } }] });
+  await second.query('COMMIT');
+  const forged = { id: sealed.id, body: event({ patient: 'another' }).body };
+  await expect(stores().audit.append(scope, [forged])).rejects.toMatchObject({ code: 'invalid_input' });
+});
 
 describe('the switch', () => {
   test('is recorded, and takes no kind that is none', async () => {
@@ -230,6 +329,10 @@ describe('the switch', () => {
       await other.pool.query("INSERT INTO medzen.erasable_kind VALUES ('patient', now())");
       const write = other.pool.query("INSERT INTO public.visit VALUES (1, 'p1'), (2, 'p2')");
       await expect(write).rejects.toMatchObject({ code: 'MZ002' });
+      const again = other.pool.query("SELECT medzen.audit_table('public.visit', 'patient', 'statement')");
+      await expect(again).rejects.toMatchObject({ code: 'MZ002' });
+      await other.pool.query("SELECT medzen.audit_table('public.visit', 'patient')");
+      await other.pool.query("INSERT INTO public.visit VALUES (1, 'p1'), (2, 'p2')");
     } finally {
       await other.drop();
     }

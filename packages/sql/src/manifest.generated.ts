@@ -14,15 +14,15 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000008_legal_hold', checksum: '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', breaking: false },
   { id: '000009_deletion', checksum: 'b24148b753d502229857ff545c8ffa3446981afa6053f6a5c2e7fc23a362615e', breaking: false },
   { id: '000010_identity', checksum: '35d8a30a83bf543a3409245410514e1982322993bc65915e56d1108dd0bd5a07', breaking: false },
-  { id: '000011_audit_table', checksum: '40259c0cfe8f8b4aa178a678889d78dc4fd262cab8ec843a91feab71bab1a662', breaking: false },
+  { id: '000011_audit_table', checksum: '02538b6e8b35f8ba347c5ad26e49cf35adf1fb94e1dbefb6be53f7031cca8b27', breaking: false },
   { id: '000012_people_api', checksum: 'f3e756cddcbc403df430243b1fa1af384364422ba2ca8cecab1d961493e93c2f', breaking: false },
   { id: '000013_access', checksum: 'b4a53179899197560abaf703e801408df97e001703dc9ff3ce946462bd63d7d8', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },
   { id: '000015_cosignature', checksum: '23716322f66e38e84e61e6e65940398c82d7495ae70a91c0e5af7ef1302a1739', breaking: false },
-  { id: '000016_archive', checksum: 'ff020a7ca70544c4df1fb45f8f361043e7ede7954273e5e15a91b0b3036ef09d', breaking: false },
+  { id: '000016_archive', checksum: 'e42df96dd0c042ecc7200380f3169a50ee2b1df4a530e3a666ac3b29d7bd81b0', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
   { id: '000019_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
-  { id: '000020_erasable_identity', checksum: '88ed5e4c0a0dd2635d0af2b36145eab3c283795704b35b5bfc1f82d5140104cd', breaking: false },
+  { id: '000020_erasable_identity', checksum: '323964fb9a217b23cbb166716ca420f87689598dac5cff75bd5a6240d7bc755e', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */

@@ -40,10 +40,16 @@ async function patientOf(tools: Tools, event: SealedEvent): Promise<string> {
 }
 
 /** The event of an erasure of what this pseudonym stands for. */
-function erasing(samples: Samples, pseudonym: string, reason = 'Asked by the person'): SealedEvent {
+function erasing(
+  samples: Samples,
+  pseudonym: string,
+  reason = 'Asked by the person',
+  outcome: 'success' | 'denied' = 'success',
+): SealedEvent {
   return samples.event({
     action: 'identity.erase',
     kind: 'delete',
+    outcome,
     actor: { id: 'privacy-officer', type: 'user' },
     target: { type: 'identity', id: pseudonym },
     patient: 'somebody-else',
@@ -206,6 +212,16 @@ export const identityStoreCases: readonly ContractCase<IdentityStoreContext>[] =
     await audit.append(tools.scope, [posing]);
     holds((await patientOf(tools, posing)) !== pseudonym, 'an event was put under another’s pseudonym');
     same(await found(tools, { patient: 'patient-1' }), [event.id], 'search');
+    const as = async (): Promise<void> => {
+      const user = tools.mine.event({ actor: { id: pseudonym, type: 'user' }, patient: pseudonym });
+      await audit.append(tools.scope, [user]);
+      holds(!(await storedText(tools, user)).includes(pseudonym), 'an event names another’s pseudonym');
+      await audit.append(tools.scope, [user]);
+    };
+    await as(); // users are kept in clear
+    await tools.keepErasable([]);
+    await as();
+    same(await found(tools, { patient: 'patient-1' }), [event.id], 'search, off again');
   }),
 
   define('odd', 'keeps the bytes of odd texts, whatever stands in them', async (tools) => {
@@ -290,7 +306,12 @@ export const identityStoreCases: readonly ContractCase<IdentityStoreContext>[] =
     same(await erase(tools, { kind: 'ip', value: '192.0.2.7' }, false), young, 'an address');
     same((await identities.pseudonyms(tools.scope, patient)).length, 1, 'still there');
     same(await tools.reader.countEvents(), 1, 'events');
-    await tools.advance(7 * year);
+    await tools.advance(5 * year);
+    const [pseudonym = ''] = await identities.pseudonyms(tools.scope, patient);
+    // What a refusal leaves says the pseudonym, and nothing of the person: it does not put the erasure off.
+    await audit.append(tools.scope, [erasing(tools.mine, pseudonym, 'Refused', 'denied')]);
+    same(await erase(tools, patient, false), young, 'after a refusal');
+    await tools.advance(2 * year);
     same(await erase(tools, patient, false), { status: 'erased' }, 'later');
   }),
 

@@ -65,6 +65,19 @@ export const examineLog: Examiner = async (examination) => {
       });
   } else skip("the sequencer's lag");
 
+  if (await may(examination, 'function', 'medzen.erasable_kinds()')) {
+    const [kept] = await read(
+      "SELECT string_agg(k, ', ') AS kinds FROM jsonb_array_elements_text(medzen.erasable_kinds()) k",
+    );
+    if (typeof kept?.kinds === 'string')
+      findings.push({
+        id: 'log.erasable',
+        severity: 'info',
+        object: under('medzen.erasable_kind'),
+        message: `The log holds pseudonyms, which can be erased, in place of: ${kept.kinds}`,
+      });
+  } else skip('which identities can be erased');
+
   if (
     (await may(examination, 'table', 'medzen.rate_limit')) &&
     (await may(examination, 'table', 'medzen.audit_event'))
