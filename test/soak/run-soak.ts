@@ -33,6 +33,7 @@ const parts: readonly string[] = [
   'start started',
   'change changed',
   'transfer changed',
+  'stop changed',
   'decide saved',
   'begin begun',
   'host committed',
@@ -157,6 +158,15 @@ async function judge(owner: pg.Client, ledger: SoakLedger): Promise<SoakReport> 
       name: 'no recording is both held and deleted',
       details: await texts(`SELECT r.id::text AS text FROM medzen.recording r JOIN medzen.legal_hold h
         ON h.tenant = r.tenant AND h.recording_id = r.id AND h.released_at IS NULL WHERE r.state IN ('deleting', 'deleted')`),
+    },
+    {
+      name: 'no recording runs on, unmarked, after a withdrawal',
+      details: await texts(`SELECT r.id::text AS text FROM medzen.recording r
+        JOIN medzen.recording_participant p ON p.tenant = r.tenant AND p.recording_id = r.id
+        JOIN medzen.consent c ON c.tenant = r.tenant AND c.session_id = r.session_id AND c.participant = p.participant
+        WHERE r.state = 'recording' AND r.stop_requested_at IS NULL AND c.decision = 'withdrawn' AND NOT EXISTS (
+          SELECT FROM medzen.consent n WHERE n.tenant = c.tenant AND n.session_id = c.session_id
+            AND n.participant = c.participant AND n.ordinal > c.ordinal)`),
     },
     { name: 'no rate limit was overspent', details: overspent.map(([key, units]) => `${key}: ${units}`) },
   ];

@@ -72,6 +72,37 @@ const mover: SoakActor = async (worker) => {
   }
 };
 
+/** Starts, takes consent back, and stops what the withdrawal asks for, whoever's it was; a part of it by a worker that gives up. */
+const leaver: SoakActor = async (worker) => {
+  const { stores, ledger, samples, scope, random } = worker;
+  const row = samples.newRecording({ patient: patientOf(worker), sessionId: `session-${Math.floor(random() * 40)}` });
+  const word = (decision: 'given' | 'withdrawn') => samples.consent({ sessionId: row.sessionId, decision });
+  const [given, startEvent] = [samples.event(), samples.event()];
+  ledger.answered('consent', await stores.consents.record(scope, word('given'), given), given, 'recorded');
+  const started = await stores.recordings.start(scope, row, ['patient-1'], startEvent);
+  ledger.answered('start', started, startEvent, 'started');
+  const taken = samples.event();
+  ledger.answered('consent', await stores.consents.record(scope, word('withdrawn'), taken), taken, 'recorded');
+  if (started.status === 'started') {
+    const marked = await stores.recordings.get(scope, row.id);
+    if (marked?.state === 'recording' && marked.stopRequest === undefined)
+      ledger.violations.add(`${row.id} runs on after a withdrawal`);
+  }
+  for (const claim of await claims(worker, stores.recordings.claimStops(scope, lease))) {
+    const { id, revision, state } = claim.recording;
+    if (random() < 0.2) {
+      await giveBack(worker, claim);
+      continue;
+    }
+    ledger.letGo(claim);
+    const at = new Date().toISOString();
+    const to = state === 'recording' ? ({ to: 'processing' } as const) : {};
+    const change = { expectedRevision: revision, at, endedAt: at, token: claim.token, ...to };
+    const event = samples.event();
+    ledger.answered('stop', await stores.recordings.change(scope, id, change, event), event, 'changed');
+  }
+};
+
 /** Decides what was not decided or has gone stale, and now and then learns of a new fact. */
 const decider: SoakActor = async (worker) => {
   const { stores, ledger, samples, scope, random } = worker;
@@ -193,7 +224,8 @@ async function giveBack({ stores, ledger, scope }: SoakWorker, claim: Claim): Pr
 
 /** Who works, and how many of each: 29, and the sequencers make it 32. */
 export const soakActors: readonly (readonly [SoakActor, number])[] = [
-  [doctor, 7],
+  [doctor, 6],
+  [leaver, 1],
   [mover, 4],
   [decider, 3],
   [sweeper, 4],

@@ -65,10 +65,11 @@ export function appGuard(options: {
   readonly tenant: string;
   readonly limitSecret: Uint8Array;
   readonly publicUrl: string;
+  readonly patienceMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }): AppGuard {
-  const { stores, tenant, limitSecret, publicUrl, clock, logger } = options;
+  const { stores, tenant, limitSecret, publicUrl, patienceMs, clock, logger } = options;
   return createGuard({
     audit: stores.audit,
     limits: stores.limits,
@@ -76,6 +77,7 @@ export function appGuard(options: {
     defaultTenant: tenant,
     limitSecret,
     publicOrigin: new URL(publicUrl).origin,
+    ...(patienceMs === undefined ? {} : { limitDeadlineMs: patienceMs, auditDeadlineMs: patienceMs }),
     clock,
     logger,
   });

@@ -47,6 +47,8 @@ export async function startLocalIssuer(
     const known = request.url === '/.well-known/jwks.json';
     response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(known ? jwks : '{}');
   });
+  // Idle connections stay: closed just as one is taken up again, they would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The issuer has no port');

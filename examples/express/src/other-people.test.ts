@@ -82,6 +82,16 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
     expect((await stage.client.call('POST', path, { as: stage.people.stranger, body: agreed })).status).toBe(403);
   });
 
+  it('lets nobody outside the visit stop its recording by a withdrawal, nor hold up the next one', async () => {
+    const { client, people } = stage;
+    const running = stage.appointment();
+    const recording = await stage.begin(running);
+    const path = `/visits/${running.visit.id}/consent`;
+    expect((await client.call('DELETE', path, { as: people.stranger })).status).toBe(403);
+    const row = await client.call('GET', `/recordings/${recording}`, { as: running.provider });
+    expect(row.field('state')).toBe('recording');
+  });
+
   it('takes no fact about a patient from a provider who does not treat them', async () => {
     const answer = await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
       as: stage.people.stranger,

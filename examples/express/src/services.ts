@@ -42,6 +42,8 @@ export interface AppDeps {
   readonly visits: Visits;
   /** Keys of rate limits are hidden with it in the shared store: 32 bytes. */
   readonly limitSecret: Uint8Array;
+  /** How long the store may take over a limit or a refusal, in milliseconds; the guard's defaults when absent. */
+  readonly patienceMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -101,6 +101,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       checkpoints: checkpointFile(join(dir, 'checkpoint.txt')),
       visits: visitsOf(visits),
       limitSecret: new Uint8Array(32).fill(9),
+      // Everything runs on one laptop, perhaps a busy one: half a second for a limit, as in production, would refuse by chance.
+      patienceMs: 30_000,
       clock,
       logger,
     },

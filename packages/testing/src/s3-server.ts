@@ -257,6 +257,8 @@ export async function createS3Server(options: S3ServerOptions = {}): Promise<S3S
   const server = createServer((message, response) => {
     handle(message, response).catch((error) => response.destroy(error));
   });
+  // As in twilio-server: closed just as one is taken up again, an idle connection would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port');

@@ -247,6 +247,8 @@ function sameText(given: string, expected: Buffer): boolean {
 }
 
 async function listen(server: Server): Promise<string> {
+  // Idle connections stay: closed just as one is taken up again, they would fail a request that nobody answered.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on TCP, so it has a port
 }

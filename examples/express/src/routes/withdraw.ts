@@ -10,6 +10,9 @@ export function withdraw({ guard, auth, cors, recordings, visits }: Services): G
     async (_request, ctx) => {
       const visit = visits.find(ctx.scope.tenant, ctx.params.visit);
       if (visit === undefined) throw new MedzenError('not_found', 'No such visit');
+      // Whoever is let through here stops the recording, and holds up the next one.
+      if (!visit.participants.some((one) => one.id === ctx.actor.id))
+        throw new MedzenError('forbidden', 'Only those who take part can withdraw');
       const { id, at, decision } = await recordings.consent.withdraw(
         { sessionId: visit.id, patient: visit.patient },
         ctx,
