@@ -735,6 +735,9 @@ BEGIN
       -- then finds the event.
       PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
     END LOOP;
+    IF octet_length(v_line) > 65535 THEN
+      PERFORM medzen.fail('invalid_input', 'An audit event with its pseudonyms is too large');
+    END IF;
     v_lines[v_at] := v_line;
   END LOOP;
   RETURN medzen.append_written_events(p_tenant, p_ids, array_to_string(v_lines, E'\n'));
@@ -2785,6 +2788,7 @@ CREATE OR REPLACE FUNCTION medzen.keep_erasable(VARIADIC p_kinds text[] DEFAULT 
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_table text;
@@ -2799,7 +2803,7 @@ BEGIN
     PERFORM medzen.fail('invalid_configuration',
       format('%s is audited by statement, which keeps patients in clear: call audit_table with granularity patient', v_table));
   END IF;
-  LOCK TABLE medzen.erasable_kind IN SHARE ROW EXCLUSIVE MODE;
+  LOCK TABLE medzen.erasable_kind IN ACCESS EXCLUSIVE MODE;
   DELETE FROM medzen.erasable_kind k WHERE k.kind <> ALL (p_kinds);
   INSERT INTO medzen.erasable_kind (kind, since) SELECT DISTINCT k, medzen.now() FROM unnest(p_kinds) k ON CONFLICT DO NOTHING;
   PERFORM medzen.record_event('config.change', 'update', p_target_type => 'erasable_identity',
@@ -3683,7 +3687,8 @@ BEGIN
     NEW.actor := medzen.known_pseudonym(NEW.tenant, 'user', NEW.actor);
     NEW.patient := medzen.known_pseudonym(NEW.tenant, 'patient', NEW.patient);
   END IF;
-  NEW.signed_by := medzen.known_pseudonym(NEW.tenant, 'user', NEW.signed_by);
+  -- A finding is the log's, and may hold pseudonyms; who signs is given in clear.
+  NEW.signed_by := coalesce((medzen.pseudonyms_of(NEW.tenant, 'user', NEW.signed_by))[1], NEW.signed_by);
   RETURN NEW;
 END
 $function$;
@@ -4675,8 +4680,13 @@ CREATE OR REPLACE FUNCTION medzen.sign_review(p_tenant text, p_id text, p_outcom
 AS $function$
 DECLARE
   v_review medzen.review;
-  v_event jsonb := medzen.open_event(p_event_body);
+  v_event jsonb;
 BEGIN
+  BEGIN
+    v_event := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb; -- as it was given: not what a pseudonym stands for
+  EXCEPTION
+    WHEN data_exception THEN NULL; -- no event
+  END;
   IF v_event #>> '{target,type}' IS DISTINCT FROM 'review' OR v_event #>> '{target,id}' IS DISTINCT FROM p_id THEN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;

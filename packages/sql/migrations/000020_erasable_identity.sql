@@ -57,9 +57,10 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_identity
 
 -- ---- the switch
 -- For the owner: names the kinds to keep erasable from now on, and no others; without any it is off. Recorded as config.change. Events that
--- are there already keep what they say. Refused while a table is audited by statement: audit_rows and the hash in the event name patients.
+-- are there already keep what they say. Waits for transactions that have looked at the switch, so that none of them commits an event in clear
+-- once it is on; whoever writes meanwhile waits behind, hence five seconds at most. Refused while a table is audited by statement: audit_rows and the hash in the event name patients.
 CREATE FUNCTION medzen.keep_erasable(VARIADIC p_kinds text[] DEFAULT '{}') RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_table text;
@@ -74,7 +75,7 @@ BEGIN
     PERFORM medzen.fail('invalid_configuration',
       format('%s is audited by statement, which keeps patients in clear: call audit_table with granularity patient', v_table));
   END IF;
-  LOCK TABLE medzen.erasable_kind IN SHARE ROW EXCLUSIVE MODE;
+  LOCK TABLE medzen.erasable_kind IN ACCESS EXCLUSIVE MODE;
   DELETE FROM medzen.erasable_kind k WHERE k.kind <> ALL (p_kinds);
   INSERT INTO medzen.erasable_kind (kind, since) SELECT DISTINCT k, medzen.now() FROM unnest(p_kinds) k ON CONFLICT DO NOTHING;
   PERFORM medzen.record_event('config.change', 'update', p_target_type => 'erasable_identity',
@@ -458,6 +459,9 @@ BEGIN
       -- then finds the event.
       PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
     END LOOP;
+    IF octet_length(v_line) > 65535 THEN
+      PERFORM medzen.fail('invalid_input', 'An audit event with its pseudonyms is too large');
+    END IF;
     v_lines[v_at] := v_line;
   END LOOP;
   RETURN medzen.append_written_events(p_tenant, p_ids, array_to_string(v_lines, E'\n'));
@@ -589,7 +593,8 @@ BEGIN
     NEW.actor := medzen.known_pseudonym(NEW.tenant, 'user', NEW.actor);
     NEW.patient := medzen.known_pseudonym(NEW.tenant, 'patient', NEW.patient);
   END IF;
-  NEW.signed_by := medzen.known_pseudonym(NEW.tenant, 'user', NEW.signed_by);
+  -- A finding is the log's, and may hold pseudonyms; who signs is given in clear.
+  NEW.signed_by := coalesce((medzen.pseudonyms_of(NEW.tenant, 'user', NEW.signed_by))[1], NEW.signed_by);
   RETURN NEW;
 END
 $$;
@@ -619,8 +624,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_review medzen.review;
-  v_event jsonb := medzen.open_event(p_event_body);
+  v_event jsonb;
 BEGIN
+  BEGIN
+    v_event := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb; -- as it was given: not what a pseudonym stands for
+  EXCEPTION
+    WHEN data_exception THEN NULL; -- no event
+  END;
   IF v_event #>> '{target,type}' IS DISTINCT FROM 'review' OR v_event #>> '{target,id}' IS DISTINCT FROM p_id THEN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;
@@ -773,4 +783,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', '323964fb9a217b23cbb166716ca420f87689598dac5cff75bd5a6240d7bc755e', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', false);

@@ -309,7 +309,63 @@ test('two retries at once, of which one met the identity and the other made it, 
   await expect(stores().audit.append(scope, [forged])).rejects.toMatchObject({ code: 'invalid_input' });
 });
 
+test('nobody signs a review off as somebody else by giving a pseudonym for a name', async () => {
+  const { audit, identities, reviews } = stores();
+  const sealed = event({ actor: { id: 'officer', type: 'user' } });
+  await audit.append(scope, [sealed]);
+  const [pseudonym = ''] = await identities.pseudonyms(scope, { kind: 'user', value: 'officer' });
+  const id = 'b'.repeat(64);
+  const at = new Date().toISOString();
+  await reviews.queue(scope, [{ id, rule: 'vip', eventId: sealed.id, leafIndex: 0, at, actor: 'provider-1' }]);
+  const signing = event({
+    action: 'audit.review',
+    kind: 'update',
+    actor: { id: pseudonym, type: 'user' },
+    target: { type: 'review', id },
+  });
+  expect(await reviews.signOff(scope, { id, outcome: 'appropriate' }, signing)).toMatchObject({
+    review: { signed: { by: pseudonym } },
+  });
+});
+
+test('an event that its pseudonyms make too large is refused, and says why', async () => {
+  const fits = event({ actor: { id: 'u', type: 'user' }, detail: { text: 'r'.repeat(65_000) } });
+  const length = 65_000 + 65_535 - fits.body.length;
+  const full = event({ actor: { id: 'u', type: 'user' }, detail: { text: 'r'.repeat(length) } });
+  expect(full.body).toHaveLength(65_535);
+  const bodies = [full.id, new TextDecoder().decode(full.body)];
+  await expect(
+    db.pool.query('SELECT medzen.append_events($1, ARRAY[$2], $3)', [scope.tenant, ...bodies]),
+  ).rejects.toThrow('with its pseudonyms is too large');
+});
+
 describe('the switch', () => {
+  test('waits for who is writing in clear: once it is on, nothing comes after it', async () => {
+    const other = await freshDatabase();
+    try {
+      const client = await other.connect();
+      await client.query('BEGIN');
+      await client.query("SELECT medzen.record_event('note.print', 'read', p_patient => 'patient-1')");
+      let on = false;
+      const switching = other.pool.query("SELECT medzen.keep_erasable('patient')").then(() => {
+        on = true;
+      });
+      const waits = async () =>
+        (
+          await other.pool.query(
+            "SELECT FROM pg_locks WHERE NOT granted AND relation = 'medzen.erasable_kind'::regclass",
+          )
+        ).rowCount === 1;
+      while (!on && !(await waits())) await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(on).toBe(false);
+      await client.query('COMMIT');
+      await switching;
+      expect(await sqlStores(pgWire(other.pool)).identities.kinds()).toEqual(['patient']);
+    } finally {
+      await other.drop();
+    }
+  });
+
   test('is recorded, and takes no kind that is none', async () => {
     const { rows } = await db.pool.query("SELECT body FROM medzen.audit_event WHERE action = 'config.change'");
     expect(openEvent(rows[0]?.body)).toMatchObject({
