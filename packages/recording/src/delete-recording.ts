@@ -1,4 +1,4 @@
-import { type CallContext, type Claim, MedzenError, type Recording } from '@medzen/core';
+import { type CallContext, type Claim, MedzenError, mayStillRun, type Recording } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { hasRole, recordingFor } from './authorise.ts';
 import { codeOf } from './backoff.ts';
@@ -7,6 +7,7 @@ import { deleteClaimed } from './delete-claimed.ts';
 import { decide } from './retention/decide.ts';
 import type { RetentionDecision } from './retention/decision.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
+import { endCapture } from './same-room.ts';
 import { checkClock } from './sweep/check-clock.ts';
 
 const what = { action: 'recording.delete', kind: 'delete' } as const;
@@ -39,9 +40,11 @@ export async function deleteRecording(
 
 /**
  * Nothing was ever stored, so there is no record to keep: a person who has looked into it may end it. A hold still stands in the way, and
- * the store checks it.
+ * the store checks it. What may still run is stopped first: afterwards nothing would remember it.
  */
 async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reason: string): Promise<void> {
+  if (mayStillRun(recording) && Object.hasOwn(room.providers, recording.provider))
+    await endCapture(room, ctx.scope, recording);
   const event = seal(room, ctx, {
     action: 'recording.delete_begun',
     kind: 'update',

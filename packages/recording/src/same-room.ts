@@ -1,5 +1,5 @@
 import type { Recording, Scope } from '@medzen/core';
-import type { Room } from './room.ts';
+import { providerOf, type Room } from './room.ts';
 
 /**
  * Another recording of the same session in the same room of the provider that has no media of its own yet: a call is stopped and started
@@ -28,4 +28,20 @@ export async function waitingInSameRoom(
     cursor = page.cursor;
   } while (cursor !== undefined);
   return undefined;
+}
+
+/**
+ * Has the provider end the capture of a recording, unless the room is being recorded for another by now: a provider captures by the room,
+ * and that one was started with everybody's consent.
+ *
+ * @throws MedzenError `provider_unavailable`, `store_unavailable`, `invalid_configuration`
+ */
+export async function endCapture(room: Room, scope: Scope, recording: Recording): Promise<void> {
+  const { id, provider, providerRef } = recording;
+  const latest =
+    recording.state === 'recording'
+      ? undefined
+      : await room.stores.recordings.findByProviderRef(scope, provider, providerRef);
+  if (latest?.state === 'recording' && latest.id !== id) return;
+  await providerOf(room, recording).stop(recording);
 }

@@ -16,6 +16,7 @@ import { type RequiredConsents, requiredConsents } from './consent/required.ts';
 import type { StartInput } from './recordings.ts';
 import { revise } from './revise.ts';
 import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+import { endCapture } from './same-room.ts';
 
 const denied = { action: 'recording.start', kind: 'create' } as const;
 
@@ -87,7 +88,7 @@ async function capture(room: Room, ctx: CallContext, recording: Recording): Prom
   // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it. The request says so
   // before the state does.
   if (now !== undefined && now.media === undefined && (now.state !== 'recording' || now.stopRequest !== undefined))
-    await provider.stop(now);
+    await endCapture(room, ctx.scope, now);
   return now ?? recording;
 }
 

@@ -1,4 +1,4 @@
-import { MedzenError } from '@medzen/core';
+import { MedzenError, type Recording, sealEvent } from '@medzen/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, down, openClinic, startInput } from '../test/clinic.ts';
 
@@ -30,6 +30,26 @@ const cutOff = () =>
       },
     },
   });
+
+/** What a failed track does: the room goes on. */
+async function fail({ id, revision }: Recording): Promise<void> {
+  const at = clinic.clock.now().toISOString();
+  const event = sealEvent({
+    action: 'recording.failed',
+    kind: 'update',
+    outcome: 'failed',
+    tenant: clinic.scope.tenant,
+    actor: { id: 'sweep', type: 'system' },
+    source: {},
+  });
+  const change = {
+    expectedRevision: revision,
+    to: 'failed',
+    at,
+    failure: { code: 'failed', at, attempts: 1 },
+  } as const;
+  await clinic.stores.recordings.change(clinic.scope, id, change, event);
+}
 
 const stops = async () => (await clinic.events()).filter(({ action }) => action === 'recording.stop');
 /** How often Twilio was told to end the capture of tracks, which it then reports. */
@@ -193,6 +213,46 @@ describe('stopWithdrawn', () => {
     expect(told()).toBeGreaterThan(0);
     clinic.clock.advance(10 * minute);
     expect((await clinic.recordings.stopWithdrawn(clinic.scope)).stopped).toEqual([id]);
+  });
+
+  it('leaves alone what was started in the same room with new consent, and ends the one that had failed', async () => {
+    const first = await clinic.start();
+    await fail(first);
+    await withdrawnInSql();
+    clinic.clock.advance(minute);
+    const second = await clinic.start('s-1', first.providerRef);
+    expect(second.id).not.toBe(first.id);
+    clinic.server.outbox.splice(0);
+    expect((await clinic.recordings.stopWithdrawn(clinic.scope)).stopped).toEqual([first.id]);
+    expect(told()).toBe(0);
+    expect((await clinic.get(second.id)).state).toBe('recording');
+    expect((await clinic.get(first.id)).endedAt).toBeDefined();
+    expect(await clinic.recordings.stopWithdrawn(clinic.scope)).toEqual(none);
+  });
+
+  it('does not end, by the sweep, what was started in the room after the one that waits for its media', async () => {
+    const first = await clinic.start();
+    await clinic.recordings.stop(first.id, clinic.doctor);
+    clinic.clock.advance(minute);
+    const second = await clinic.start('s-1', first.providerRef);
+    clinic.server.outbox.splice(0);
+    clinic.clock.advance(11 * minute);
+    await clinic.recordings.sweep(clinic.scope);
+    expect(told()).toBe(0);
+    await clinic.recordings.stop(second.id, clinic.doctor);
+    expect(told()).toBeGreaterThan(0);
+  });
+
+  it('is not forgotten when a person ends what failed and may still run', async () => {
+    const recording = await clinic.start();
+    await fail(recording);
+    await withdrawnInSql();
+    const removal = (recordings: Pick<typeof clinic.recordings, 'delete'>) =>
+      recordings.delete(recording.id, { reason: 'nothing was captured' }, clinic.admin);
+    await expect(removal(cutOff())).rejects.toMatchObject({ code: 'provider_unavailable' });
+    expect((await clinic.get(recording.id)).state).toBe('failed');
+    expect((await removal(clinic.recordings)).state).toBe('deleted');
+    expect(told()).toBeGreaterThan(0);
   });
 
   it.each([{ limit: 0 }, { limit: 1001 }, { leaseMs: 999 }])('refuses %j', async (options) => {

@@ -4,7 +4,8 @@ import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
 import { compose } from './compose.ts';
 import { revise } from './revise.ts';
-import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+import { about, type Room, seal, timestamp } from './room.ts';
+import { endCapture } from './same-room.ts';
 
 const what = { action: 'recording.stop', kind: 'update' } as const;
 
@@ -59,7 +60,7 @@ export async function halt(
   token?: string,
 ): Promise<{ readonly recording: Recording; readonly stopped: boolean }> {
   try {
-    await providerOf(room, recording).stop(recording);
+    await endCapture(room, ctx.scope, recording);
   } catch (error) {
     const detail = { ...why, code: codeOf(error) };
     await witness(room, ctx, [{ ...what, outcome: 'failed', ...about(recording), detail }]);

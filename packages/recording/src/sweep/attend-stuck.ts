@@ -2,6 +2,7 @@ import type { Recording } from '@medzen/core';
 import { compose } from '../compose.ts';
 import { revise } from '../revise.ts';
 import { about, providerOf, seal, timestamp } from '../room.ts';
+import { endCapture } from '../same-room.ts';
 import { stopWithdrawn } from '../stop-withdrawn.ts';
 import { aborted, forRow, type SweepRun } from './run.ts';
 
@@ -22,12 +23,12 @@ export async function stopRequested({ room, scope, limit, signal, tally }: Sweep
  * started it may have died as well, after it was stopped and before it looked again.
  */
 export async function composeWaiting(run: SweepRun): Promise<void> {
-  const { room, ctx } = run;
+  const { room, scope, ctx } = run;
   for (const recording of await olderThan(run, composeAfterMs)) {
     if (aborted(run)) return;
     if (recording.state !== 'processing') continue;
     await forRow(run, recording.id, 'compose', async () => {
-      if (recording.media === undefined) await providerOf(room, recording).stop(recording);
+      if (recording.media === undefined) await endCapture(room, scope, recording);
       await compose(room, ctx, recording);
     });
   }
