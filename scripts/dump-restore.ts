@@ -67,8 +67,11 @@ await old.createDatabase('clinic');
 const before = await old.connect('clinic');
 await installSql(before);
 await before.query('GRANT medzen_app TO clinic_app; GRANT medzen_sequencer TO clinic_log');
+await before.query("SELECT medzen.keep_erasable('name')");
 await old.burnIds(50_000);
 const clinic = await clinicOf(old, 'clinic');
+const named = clinic.samples.event({ actor: { id: 'provider-1', type: 'user', name: 'Ada Lovelace' } });
+await clinic.stores.audit.append(scope, [named]);
 const sequenced = await clinic.write(10);
 const trusted = await clinic.sequence();
 const unfinished = await beginEverything(clinic);
@@ -104,6 +107,14 @@ check('definitions, grants, policies, roles and rows are as they were', async ()
   alike(await fresh.text('clinic', '--schema-only'), wanted.schema);
   alike(await fresh.text('clinic', '--data-only'), wanted.data);
   await checkSql(pgWire(await fresh.connect('clinic', 'clinic_app')));
+});
+check('names in the log are still pseudonyms, and lead to whom they meant', async () => {
+  const { audit, identities } = restored.stores;
+  same(await identities.kinds(), ['name']);
+  const pseudonyms = await identities.pseudonyms(scope, { kind: 'name', value: 'Ada Lovelace' });
+  same(Object.values(await identities.reveal(scope, pseudonyms)), ['Ada Lovelace']);
+  await audit.append(scope, [named]); // a retry is no other event
+  await rejects(after.query('DELETE FROM medzen.erasable_identity'), { code: 'MZ004' });
 });
 check('a service still may do its own and nothing past it', async () => {
   const app = await fresh.connect('clinic', 'clinic_app');
