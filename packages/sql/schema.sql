@@ -1307,7 +1307,7 @@ CREATE OR REPLACE FUNCTION medzen.audited_columns(p_table oid)
 BEGIN ATOMIC
  SELECT a.attnum,
      a.attname,
-     ((a.atttypid = ANY ((ARRAY['boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype, 'text'::regtype, 'character varying'::regtype, 'date'::regtype, 'timestamp without time zone'::regtype, 'timestamp with time zone'::regtype, 'bytea'::regtype])::oid[])) AND (a.attcollation < (16384)::oid)),
+     ((a.atttypid = ANY (ARRAY[('boolean'::regtype)::oid, ('smallint'::regtype)::oid, ('integer'::regtype)::oid, ('bigint'::regtype)::oid, ('uuid'::regtype)::oid, ('text'::regtype)::oid, ('character varying'::regtype)::oid, ('date'::regtype)::oid, ('timestamp without time zone'::regtype)::oid, ('timestamp with time zone'::regtype)::oid, ('bytea'::regtype)::oid])) AND (a.attcollation < (16384)::oid)),
      (a.attgenerated = ''::"char"),
      (to_json(
          CASE

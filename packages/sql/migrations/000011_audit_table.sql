@@ -44,7 +44,9 @@ CREATE FUNCTION medzen.audited_columns(p_table oid) RETURNS TABLE (attnum int2, 
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT a.attnum, a.attname,
-    a.atttypid = ANY (ARRAY['bool', 'int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date', 'timestamp', 'timestamptz', 'bytea']::regtype[])
+    -- Each cast by itself: this is how Postgres writes it into a dump, so that a restored one reads the same.
+    a.atttypid = ANY (ARRAY['bool'::regtype::oid, 'int2'::regtype::oid, 'int4'::regtype::oid, 'int8'::regtype::oid, 'uuid'::regtype::oid,
+        'text'::regtype::oid, 'varchar'::regtype::oid, 'date'::regtype::oid, 'timestamp'::regtype::oid, 'timestamptz'::regtype::oid, 'bytea'::regtype::oid])
       AND a.attcollation < 16384, -- one of Postgres's own, for which no two texts are the same
     a.attgenerated = '',
     to_json(CASE WHEN sum(octet_length(to_json(a.attname)::text)) OVER (ORDER BY a.attnum ROWS UNBOUNDED PRECEDING) <= 8000
@@ -480,4 +482,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '02538b6e8b35f8ba347c5ad26e49cf35adf1fb94e1dbefb6be53f7031cca8b27', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', 'f3200545a28b40a02db1076d0c39ad427c06e9a65517869b4f11ef95cf938c6d', false);

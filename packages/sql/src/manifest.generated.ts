@@ -14,7 +14,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000008_legal_hold', checksum: '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', breaking: false },
   { id: '000009_deletion', checksum: 'b24148b753d502229857ff545c8ffa3446981afa6053f6a5c2e7fc23a362615e', breaking: false },
   { id: '000010_identity', checksum: '35d8a30a83bf543a3409245410514e1982322993bc65915e56d1108dd0bd5a07', breaking: false },
-  { id: '000011_audit_table', checksum: '02538b6e8b35f8ba347c5ad26e49cf35adf1fb94e1dbefb6be53f7031cca8b27', breaking: false },
+  { id: '000011_audit_table', checksum: 'f3200545a28b40a02db1076d0c39ad427c06e9a65517869b4f11ef95cf938c6d', breaking: false },
   { id: '000012_people_api', checksum: 'f3e756cddcbc403df430243b1fa1af384364422ba2ca8cecab1d961493e93c2f', breaking: false },
   { id: '000013_access', checksum: 'b4a53179899197560abaf703e801408df97e001703dc9ff3ce946462bd63d7d8', breaking: false },
   { id: '000014_jobs', checksum: 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', breaking: false },

@@ -377,7 +377,7 @@ export const baseline: Readonly<Record<string, string>> = {
   "function medzen.audit_query(oid, text, text, text, boolean, boolean)": "6228bce1c680a79c.e3b0c44298fc1c14",
   "function medzen.audit_row_query(oid, text, text)": "dddaabcc0c7329bb.e3b0c44298fc1c14",
   "function medzen.audit_table(regclass, text, text)": "638ffab0a6488df9.304461b67ccec2d8",
-  "function medzen.audited_columns(oid)": "49e26715b1ef0c61.335223984559e72a",
+  "function medzen.audited_columns(oid)": "49e26715b1ef0c61.45869e8ba7b197b0",
   "function medzen.auditor_tenant()": "76df8394e66f6b62.e3b0c44298fc1c14",
   "function medzen.begin_deletion(text, uuid, text, integer, text, timestamp with time zone, text, bytea)": "4acb90efced6d4f4.e3b0c44298fc1c14",
   "function medzen.begin_rollback(text, text[])": "bcbb1cd6e500f077.de9b902a0abb75d5",
