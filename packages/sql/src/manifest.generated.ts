@@ -21,14 +21,14 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000015_cosignature', checksum: '23716322f66e38e84e61e6e65940398c82d7495ae70a91c0e5af7ef1302a1739', breaking: false },
   { id: '000016_archive', checksum: 'e42df96dd0c042ecc7200380f3169a50ee2b1df4a530e3a666ac3b29d7bd81b0', breaking: false },
   { id: '000017_audit_reads', checksum: '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', breaking: false },
-  { id: '000019_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
-  { id: '000020_erasable_identity', checksum: 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', breaking: false },
+  { id: '000018_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
+  { id: '000019_erasable_identity', checksum: 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
 export const manifest: Readonly<Record<string, SqlFunction>> = {
   add_cosignature: { migration: '000015_cosignature', args: { size: 'text', line: 'text' }, returns: 'jsonb' },
-  append_events: { migration: '000020_erasable_identity', args: { tenant: 'text', ids: 'text[]', bodies: 'text' }, returns: 'jsonb' },
+  append_events: { migration: '000019_erasable_identity', args: { tenant: 'text', ids: 'text[]', bodies: 'text' }, returns: 'jsonb' },
   audit_lag: { migration: '000016_archive', args: {}, returns: { pending: 'text', lost: 'text', oldest_ms: 'text', writer: 'boolean', writer_pid: 'integer', writer_since: 'text', writer_ms: 'text', writer_prepared: 'boolean' } },
   begin_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', facts_revision: 'integer', rules_version: 'text', now: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   change_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', expected_revision: 'integer', at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', to: 'text', ended_at: 'timestamp with time zone', duration_seconds: 'double precision', media: 'jsonb', object: 'jsonb', failure: 'jsonb', clear_failure: 'boolean', token: 'text', dedupe_key: 'text' }, returns: 'jsonb' },
@@ -40,9 +40,9 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   consume_limits: { migration: '000003_rate_limit', args: { tenant: 'text', requests: 'jsonb' }, returns: 'jsonb' },
   current_subject: { migration: '000001_foundation', args: {}, returns: 'text' },
   current_tenant: { migration: '000010_identity', args: {}, returns: 'text' },
-  erasable_kinds: { migration: '000020_erasable_identity', args: {}, returns: 'jsonb' },
-  erase_identity: { migration: '000020_erasable_identity', args: { tenant: 'text', kind: 'text', value: 'text', despite_retention: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
-  find_pseudonyms: { migration: '000020_erasable_identity', args: { tenant: 'text', kind: 'text', value: 'text' }, returns: 'jsonb' },
+  erasable_kinds: { migration: '000019_erasable_identity', args: {}, returns: 'jsonb' },
+  erase_identity: { migration: '000019_erasable_identity', args: { tenant: 'text', kind: 'text', value: 'text', despite_retention: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
+  find_pseudonyms: { migration: '000019_erasable_identity', args: { tenant: 'text', kind: 'text', value: 'text' }, returns: 'jsonb' },
   find_recording: { migration: '000005_recording', args: { tenant: 'text', provider: 'text', provider_ref: 'text' }, returns: 'jsonb' },
   finish_archive: { migration: '000016_archive', args: { first: 'text', end: 'text', manifest_sha256: 'bytea' }, returns: 'jsonb' },
   finish_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', tombstone: 'jsonb', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
@@ -77,13 +77,13 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   record_warning: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', deadline: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   release_claim: { migration: '000006_claims', args: { tenant: 'text', id: 'uuid', token: 'text', failure_code: 'text' }, returns: 'jsonb' },
   release_hold: { migration: '000008_legal_hold', args: { tenant: 'text', id: 'text', released_by: 'text', released_at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
-  reveal_identities: { migration: '000020_erasable_identity', args: { tenant: 'text', pseudonyms: 'text[]' }, returns: 'jsonb' },
+  reveal_identities: { migration: '000019_erasable_identity', args: { tenant: 'text', pseudonyms: 'text[]' }, returns: 'jsonb' },
   save_decision: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', rules_version: 'text', facts_revision: 'integer', decided_at: 'timestamp with time zone', rule_ids: 'text[]', event_id: 'text', event_body: 'bytea', retain_until: 'timestamp with time zone', warn_at: 'timestamp with time zone', grace_until: 'timestamp with time zone' }, returns: 'jsonb' },
-  search_events: { migration: '000020_erasable_identity', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea', identities: 'text' } },
+  search_events: { migration: '000019_erasable_identity', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea', identities: 'text' } },
   set_test_clock: { migration: 'medzen_test', args: { at: 'text', frozen: 'boolean' }, returns: 'jsonb' },
-  sign_review: { migration: '000020_erasable_identity', args: { tenant: 'text', id: 'text', outcome: 'text', note: 'text', own: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
+  sign_review: { migration: '000019_erasable_identity', args: { tenant: 'text', id: 'text', outcome: 'text', note: 'text', own: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   start_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', session_id: 'text', patient: 'text', participants: 'jsonb', provider: 'text', provider_ref: 'text', started_at: 'timestamp with time zone', object_prefix: 'text', jurisdiction: 'text', provider_class: 'text', zone: 'text', consent_of: 'text[]', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
-  summarize_access: { migration: '000020_erasable_identity', args: { tenant: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone', limit: 'integer' }, returns: { month: 'text', actor: 'text', accesses: 'text', patients: 'text', target_types: 'text', refused: 'text' } },
+  summarize_access: { migration: '000019_erasable_identity', args: { tenant: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone', limit: 'integer' }, returns: { month: 'text', actor: 'text', accesses: 'text', patients: 'text', target_types: 'text', refused: 'text' } },
 };
 
 /** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */

@@ -783,4 +783,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_erasable_identity', 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', false);

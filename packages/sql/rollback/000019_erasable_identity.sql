@@ -1,5 +1,5 @@
 -- What the pseudonyms in the log stand for would be lost: the events stay, and nobody knows whom they name.
-SELECT medzen.begin_rollback('000020_erasable_identity', 'erasable_identity');
+SELECT medzen.begin_rollback('000019_erasable_identity', 'erasable_identity');
 
 DROP FUNCTION medzen.is_archive_held;
 ALTER FUNCTION medzen.is_archive_held_by_name(bigint, bigint) RENAME TO is_archive_held;

@@ -1,5 +1,5 @@
 -- What the index held stays in audit_rows; searches by patient find only what names the patient again.
-SELECT medzen.begin_rollback('000019_rows_of_patients');
+SELECT medzen.begin_rollback('000018_rows_of_patients');
 
 CREATE OR REPLACE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
