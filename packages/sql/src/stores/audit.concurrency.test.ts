@@ -196,13 +196,14 @@ describe('what the queue notes to be quick', () => {
   // The oldest open transaction of the whole server holds the mark back, so this one has a server to itself.
   test('does not read what was sequenced, however much that is', async () => {
     const server = await startPostgres();
-    const pool = new pg.Pool({ connectionString: server.url });
+    const client = new pg.Client(server.url);
     onTestFinished(async () => {
-      await pool.end();
+      await client.end();
       await server.stop();
     });
-    await installSql(pool);
-    const { audit, log } = sqlStores(pgWire(pool));
+    await client.connect();
+    await installSql(client);
+    const { audit, log } = sqlStores(pgWire(client));
     for (let i = 0; i < 20; i++)
       await audit.append(
         scope,
@@ -211,7 +212,7 @@ describe('what the queue notes to be quick', () => {
     const blocksRead = async (): Promise<number> => {
       await drain(log, 10_000);
       await audit.append(scope, [event()]);
-      const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
         `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT q.event_id FROM medzen.audit_pending q
          WHERE q.xid >= (SELECT medzen.pending_from()) ORDER BY q.xid, q.event_id LIMIT 100`,
       );
