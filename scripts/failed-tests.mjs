@@ -1,10 +1,9 @@
 // Reads vitest's JSON results: prints the tests that failed with the first lines of each message; with --files the files they stand in,
-// with --counts how many passed and failed; --merge <later> puts the files of a later run in the place of theirs. Plain JavaScript: any Node runs it, before anything is installed.
-import { readFileSync, writeFileSync } from 'node:fs';
+// with --counts how many passed and failed. Plain JavaScript: any Node runs it, before anything is installed.
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
-const [path, ...options] = process.argv.slice(2).toReversed();
-const option = options.at(-1);
+const [path, option] = process.argv.slice(2).toReversed();
 const results = JSON.parse(readFileSync(path, 'utf8'));
 const failedIn = (file) => file.assertionResults.filter((test) => test.status === 'failed');
 const files = results.testResults.filter((file) => file.status === 'failed' || failedIn(file).length > 0);
@@ -14,10 +13,6 @@ if (option === '--counts') {
   // A file that fails outside its tests (an import, a hook) counts as one.
   const broken = files.filter((file) => failedIn(file).length === 0).length;
   console.log(results.numPassedTests, results.numFailedTests + broken);
-} else if (option === '--merge') {
-  const later = JSON.parse(readFileSync(options[0], 'utf8')).testResults;
-  results.testResults = results.testResults.map((file) => later.find(({ name }) => name === file.name) ?? file);
-  writeFileSync(path, JSON.stringify(results));
 } else if (option === '--files') {
   for (const { name } of files) console.log(relative(process.cwd(), name));
 } else {
