@@ -6,7 +6,7 @@ import {
   type LogLag,
   type LogStore,
   MedzenError,
-  silentLogger,
+  stderrLogger,
   systemClock,
 } from '@medzen/core';
 import { signCheckpoint } from './checkpoint.ts';
@@ -120,7 +120,7 @@ export interface Sequencer {
  * ```
  */
 export function createSequencer(deps: SequencerDeps): Sequencer {
-  const { store, signer, batchSize = 1000, logger = silentLogger, sleep = sleepUntil } = deps;
+  const { store, signer, batchSize = 1000, logger = stderrLogger, sleep = sleepUntil } = deps;
   const { witnesses = [], clock = systemClock, lagBoundMs = 60_000, onLag = () => {} } = deps;
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');

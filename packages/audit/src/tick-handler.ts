@@ -1,4 +1,4 @@
-import { type Logger, MedzenError, silentLogger } from '@medzen/core';
+import { type Logger, MedzenError, stderrLogger } from '@medzen/core';
 import { keyedHandler } from './keyed-handler.ts';
 import type { Sequencer } from './sequencer.ts';
 
@@ -26,7 +26,7 @@ export interface TickHandlerOptions {
  * ```
  */
 export function createTickHandler(options: TickHandlerOptions): (request: Request) => Promise<Response> {
-  const { sequencer, key, maxTicks = 20, logger = silentLogger } = options;
+  const { sequencer, key, maxTicks = 20, logger = stderrLogger } = options;
   if (!Number.isInteger(maxTicks) || maxTicks < 1 || maxTicks > 1000)
     throw new MedzenError('invalid_configuration', 'A request ticks 1 to 1000 times');
   return keyedHandler({

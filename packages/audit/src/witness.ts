@@ -1,4 +1,4 @@
-import { type Clock, equalBytes, type Logger, MedzenError, sha256, silentLogger, systemClock } from '@medzen/core';
+import { type Clock, equalBytes, type Logger, MedzenError, sha256, stderrLogger, systemClock } from '@medzen/core';
 import { type AddCheckpoint, maxAddCheckpointBytes, parseAddCheckpoint } from './add-checkpoint.ts';
 import { type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { verifyConsistency } from './consistency-proof.ts';
@@ -62,7 +62,7 @@ export interface Witness {
  * ```
  */
 export function createWitness(deps: WitnessDeps): Witness {
-  const { cosigner, store, clock = systemClock, logger = silentLogger } = deps;
+  const { cosigner, store, clock = systemClock, logger = stderrLogger } = deps;
   if (parseVerifierKey(cosigner.verifierKey)?.type !== 'cosignature')
     throw new MedzenError('invalid_configuration', 'The cosigner has no verifier key of a witness');
   const logs = keysByOrigin(deps.logs);

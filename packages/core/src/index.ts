@@ -6,6 +6,8 @@ export * from './audit/seal-event.ts';
 export * from './canonical-json.ts';
 export * from './clock.ts';
 export * from './context.ts';
+export * from './deadline.ts';
+export * from './error-fields.ts';
 export * from './errors.ts';
 export * from './hash.ts';
 export * from './hex.ts';

@@ -1,4 +1,4 @@
-import { createIds, MedzenError, silentLogger, systemClock, systemRandom } from '@medzen/core';
+import { createIds, MedzenError, stderrLogger, systemClock, systemRandom } from '@medzen/core';
 import { sleep } from './backoff.ts';
 import { consents } from './consent/consents.ts';
 import { deleteRecording } from './delete-recording.ts';
@@ -80,7 +80,7 @@ function roomOf(deps: RecordingsDeps): Room {
     clock,
     ids: deps.ids ?? createIds(clock, random),
     random,
-    logger: deps.logger ?? silentLogger,
+    logger: deps.logger ?? stderrLogger,
     sleep: deps.sleep ?? sleep,
   };
 }

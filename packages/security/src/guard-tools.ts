@@ -7,7 +7,7 @@ import {
   MedzenError,
   type Scope,
   scopeOf,
-  silentLogger,
+  stderrLogger,
   systemClock,
   systemRandom,
 } from '@medzen/core';
@@ -39,7 +39,7 @@ export interface GuardTools {
 
 /** @throws MedzenError `invalid_configuration` */
 export function createGuardTools(deps: GuardDeps): GuardTools {
-  const { clock = systemClock, random = systemRandom, logger = silentLogger, defaultTenant = 'default' } = deps;
+  const { clock = systemClock, random = systemRandom, logger = stderrLogger, defaultTenant = 'default' } = deps;
   const ids = deps.ids ?? createIds(clock, random);
   const windowMs = atLeastOne('denialWindowMs', deps.denialWindowMs ?? 60_000);
   const deadlineMs = atLeastOne('auditDeadlineMs', deps.auditDeadlineMs ?? 2000);

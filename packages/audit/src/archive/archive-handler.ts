@@ -1,4 +1,4 @@
-import { type Logger, MedzenError, silentLogger } from '@medzen/core';
+import { type Logger, MedzenError, stderrLogger } from '@medzen/core';
 import { keyedHandler } from '../keyed-handler.ts';
 import type { Archiver } from './archiver.ts';
 
@@ -26,7 +26,7 @@ export interface ArchiveHandlerOptions {
  * ```
  */
 export function createArchiveHandler(options: ArchiveHandlerOptions): (request: Request) => Promise<Response> {
-  const { archiver, key, maxRanges = 10, logger = silentLogger } = options;
+  const { archiver, key, maxRanges = 10, logger = stderrLogger } = options;
   if (!Number.isInteger(maxRanges) || maxRanges < 1 || maxRanges > 1000)
     throw new MedzenError('invalid_configuration', 'A request archives 1 to 1000 ranges');
   return keyedHandler({

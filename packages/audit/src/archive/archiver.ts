@@ -14,7 +14,7 @@ import {
   type Scope,
   type Stores,
   sealEvent,
-  silentLogger,
+  stderrLogger,
   systemClock,
   systemRandom,
   toHex,
@@ -105,7 +105,7 @@ export interface Archiver {
  */
 export function createArchiver(deps: ArchiverDeps): Archiver {
   const { store, objects, prefix, verifierKeys, maxLeaves = 65_536 } = deps;
-  const { clock = systemClock, random = systemRandom, logger = silentLogger } = deps;
+  const { clock = systemClock, random = systemRandom, logger = stderrLogger } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
   const target = objectTiles(objects, prefix);
 

@@ -7,7 +7,7 @@ import {
   MedzenError,
   type Scope,
   type SealedEvent,
-  silentLogger,
+  stderrLogger,
 } from '@medzen/core';
 import { sleepUntil } from '../sleep-until.ts';
 import type { Drained, Spool } from '../spool.ts';
@@ -65,7 +65,7 @@ const aside = 'rejected.spool';
  * ```
  */
 export async function createSpool(options: CreateSpoolOptions): Promise<FolderSpool> {
-  const { folder, maxBytes = 1024 ** 3, logger = silentLogger, sleep = sleepUntil } = options;
+  const { folder, maxBytes = 1024 ** 3, logger = stderrLogger, sleep = sleepUntil } = options;
   const at = (name: string): string => join(folder, name);
   let lock: FolderLock;
   let file: SpoolFile;
