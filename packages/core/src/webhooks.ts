@@ -1,2 +1,3 @@
-export * from './webhooks/request.ts';
-export * from './webhooks/twilio.ts';
+export { decodeForm } from './webhooks/form.ts';
+export type { WebhookRequest, WebhookVerdict } from './webhooks/request.ts';
+export { verifyTwilio } from './webhooks/twilio.ts';

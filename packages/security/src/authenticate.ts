@@ -10,13 +10,14 @@ export interface Identified {
   readonly claims?: Claims;
   readonly issuer?: string;
   readonly rawBody?: Uint8Array;
+  readonly events?: readonly unknown[];
 }
 
 /**
  * Finds out who calls and sets the attempt's actor and scope.
  *
- * @throws MedzenError `unauthenticated`, `signature_invalid`, `forbidden` (no usable tenant); `body_too_large` of a
- * webhook; `provider_unavailable`
+ * @throws MedzenError `unauthenticated`, `signature_invalid`, `forbidden` (no usable tenant); `body_too_large` and `invalid_input` (signed,
+ * but malformed) of a webhook; `provider_unavailable`
  */
 export async function authenticate(attempt: Attempt, policy: AnyPolicy, tools: GuardTools): Promise<Identified> {
   const { auth } = policy;
@@ -43,16 +44,37 @@ async function authenticateWebhook(attempt: Attempt, policy: AnyPolicy, tools: G
   const { request, client } = attempt;
   const maxBytes = Math.min(auth.maxBytes, body?.maxBytes ?? auth.maxBytes);
   const rawBody = await readBody(request, maxBytes, tools.bodyDeadlineMs);
-  const verdict = await auth.verify({ url: client.url.href, headers: request.headers, body: rawBody });
-  if (!verdict.ok) {
+  const verdict = await auth.verify({ url: client.receivedUrl, headers: request.headers, body: rawBody });
+  if (!verdict.ok && verdict.reason !== 'body_malformed') {
     attempt.reason = verdict.reason;
+    if (verdict.reason === 'signature_invalid') reportSignature(attempt, policy, tools);
     throw new MedzenError('signature_invalid', 'The signature of the webhook does not verify');
   }
+  attempt.signed = true;
   attempt.actor = {
     id: `webhook:${auth.name}`,
     type: 'service',
     roles: ['webhook'],
     tenant: tools.auth.defaultTenant,
   };
-  return { rawBody };
+  if (!verdict.ok) {
+    attempt.reason = verdict.reason;
+    throw new MedzenError('invalid_input', 'The webhook is signed, but the provider documents no such body');
+  }
+  return { rawBody, events: verdict.events ?? [] };
+}
+
+/** Tells the log which URL was checked, by its origin and template: paths and queries may carry ids. */
+function reportSignature({ requestId, client }: Attempt, { route }: AnyPolicy, tools: GuardTools): void {
+  const template = route.slice(route.indexOf(' ') + 1);
+  const remedy =
+    tools.ownOrigin === undefined
+      ? { remedy: 'behind a proxy, set publicOrigin to the origin that the sender calls' }
+      : {};
+  tools.logger.warn('The signature of a webhook does not verify', {
+    requestId,
+    route,
+    checked: `${client.url.origin}${template}`,
+    ...remedy,
+  });
 }

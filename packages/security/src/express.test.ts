@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { memoryStores } from '@medzen/adapters-local';
+import { hmacSha1, toBase64 } from '@medzen/core';
 import { verifyTwilio } from '@medzen/core/webhooks';
 import express, { type Express } from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -537,5 +538,43 @@ describe('a hostile client', () => {
       /HTTP/,
     );
     expect(text).toMatch(/^HTTP\/1\.1 4\d\d /);
+  });
+});
+
+describe('a webhook behind Express', () => {
+  const text = new TextEncoder();
+  const sign = (url: string): string => toBase64(hmacSha1(text.encode('token'), text.encode(`${url}a1`)));
+  const send = (path: string, signature: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const { port } = server.address() as AddressInfo; // a TCP server's
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': signature };
+      const out = httpRequest({ host: '127.0.0.1', port, path, method: 'POST', headers }, (answer) => {
+        answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
+      });
+      out.on('error', reject);
+      out.end('a=1');
+    });
+
+  // `Request` writes some of these characters as escapes; the sender signed the bare ones.
+  test.each(["'", '(', ')', '!', '*', '~', '|', '{', '%27', '%28', '+', '%20', '%2B', '%26', '^', '`'])(
+    'is verified over the target as it was sent: %s',
+    async (character) => {
+      const { secure } = guard({ publicOrigin: 'https://api.clinic.example' });
+      const auth = webhook({ name: 'twilio', verify: (request) => verifyTwilio(request, 'token') });
+      const hook = secure({ route: 'POST /hook/:room', auth }, () => new Response('ok'));
+      mount(app, hook);
+      const target = `/hook/a${character}b?name=a${character}b`;
+      expect(await send(target, sign(`https://api.clinic.example${target}`))).toBe(200);
+      expect(await send(target, sign(`https://api.clinic.example${target}x`))).toBe(401);
+    },
+  );
+
+  test('is verified under the mount path of a router, too', async () => {
+    const { secure } = guard({ publicOrigin: 'https://api.clinic.example' });
+    const auth = webhook({ name: 'twilio', verify: (request) => verifyTwilio(request, 'token') });
+    const router = express.Router();
+    router.all(/.*/, toExpress(secure({ route: 'POST /hooks/twilio', auth }, () => new Response('ok'))));
+    app.use('/hooks', router);
+    expect(await send("/hooks/twilio?n='", sign("https://api.clinic.example/hooks/twilio?n='"))).toBe(200);
   });
 });

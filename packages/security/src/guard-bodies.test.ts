@@ -1,5 +1,6 @@
 import { memoryStores } from '@medzen/adapters-local';
-import type { AuditEvent, Ids, RateLimitStore } from '@medzen/core';
+import { type AuditEvent, type Ids, MedzenError, type RateLimitStore } from '@medzen/core';
+import { verifyTwilio } from '@medzen/core/webhooks';
 import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
@@ -150,6 +151,97 @@ describe('a webhook', () => {
       detail: { status: 401, code: 'signature_invalid', reason: 'signature_invalid' },
       source: { ip: '192.0.2.7' },
     });
+  });
+
+  test('that is signed but malformed is answered 422, written down, and does not reach the handler', async () => {
+    verify.mockReturnValue({ ok: false, reason: 'body_malformed' });
+    const handler = vi.fn();
+    const route = guard.secure({ route: 'POST /h', auth: webhook({ name: 'x', verify }) }, handler);
+    const response = await ask(route, '/h', sent('RoomSid=RM1'));
+    expect([response.status, (await response.json()).code]).toEqual([422, 'invalid_input']);
+    expect(handler).not.toHaveBeenCalled();
+    expect(await lastEvent()).toMatchObject({
+      action: 'webhook.reject',
+      outcome: 'failed',
+      actor: { id: 'webhook:x', type: 'service' },
+      detail: { status: 422, code: 'invalid_input', reason: 'body_malformed' },
+    });
+  });
+
+  test('that is signed but does not fit the policy, or is refused by the handler, is written down', async () => {
+    verify.mockReturnValue({ ok: true });
+    expect((await ask(hook(), '/hooks/twilio', sent('Other=1'))).status).toBe(422);
+    expect(await lastEvent()).toMatchObject({ action: 'webhook.reject', outcome: 'failed', detail: { status: 422 } });
+    const route = guard.secure({ route: 'POST /h', auth: webhook({ name: 'x', verify }) }, () => {
+      throw new MedzenError('not_found', 'There is no such room');
+    });
+    expect((await ask(route, '/h', sent('RoomSid=RM1'))).status).toBe(404);
+    expect(await lastEvent()).toMatchObject({ action: 'webhook.reject', detail: { status: 404, reason: 'handler' } });
+  });
+
+  test('is verified once, and what was verified is handed on', async () => {
+    const verified = vi.fn(() => ({ ok: true as const, events: [{ type: 'room-ended', room: 'RM1' }] }));
+    const route = guard.secure({ route: 'POST /h', auth: webhook({ name: 'x', verify: verified }) }, (_request, ctx) =>
+      Response.json(ctx.events.map((event) => event.room)),
+    );
+    expect(await (await ask(route, '/h', sent('RoomSid=RM2'))).json()).toEqual(['RM1']);
+    expect(verified).toHaveBeenCalledTimes(1);
+  });
+
+  test('is verified over the target as it was sent, unless that names another request', async () => {
+    verify.mockReturnValue({ ok: true });
+    guard = make({ publicOrigin: 'https://hooks.clinic.example' });
+    const route = guard.secure(
+      { route: 'POST /h/:who', auth: webhook({ name: 'x', verify }) },
+      (_request, ctx) => new Response(ctx.query.get('a')),
+    );
+    const send = (target: string): Promise<Response> =>
+      route(new Request("http://10.0.0.1/h/b?a=O'Brien", { method: 'POST' }), { target });
+    await send("/h/b?a=O'Brien");
+    expect(verify).toHaveBeenLastCalledWith(
+      expect.objectContaining({ url: "https://hooks.clinic.example/h/b?a=O'Brien" }),
+    );
+    for (const lie of ['/h/other', '//evil.example/', 'https://evil.example/h', '/h/b?a=1', '@evil.example/h/b']) {
+      await send(lie);
+      expect(verify).toHaveBeenLastCalledWith(
+        expect.objectContaining({ url: 'https://hooks.clinic.example/h/b?a=O%27Brien' }),
+      );
+    }
+  });
+
+  test('that does not verify tells the log which URL was checked, without ids and queries', async () => {
+    verify.mockReturnValue({ ok: false, reason: 'signature_invalid' });
+    const route = (): FetchHandler =>
+      guard.secure({ route: 'POST /h/:patient', auth: webhook({ name: 'x', verify }) }, () => new Response());
+    await ask(route(), '/h/p-77?token=t-88', sent('a=1'));
+    expect(logger.warn).toHaveBeenCalledWith(
+      'The signature of a webhook does not verify',
+      expect.objectContaining({
+        checked: 'https://api.example.com/h/:patient',
+        remedy: expect.stringContaining('publicOrigin'),
+      }),
+    );
+    expect(JSON.stringify(logger.warn.mock.calls)).not.toMatch(/p-77|t-88/);
+    logger.warn.mockClear();
+    guard = make({ publicOrigin: 'https://hooks.clinic.example' });
+    await ask(route(), '/h/p-77', sent('a=1'));
+    expect(logger.warn.mock.calls[0]?.[1]).not.toHaveProperty('remedy');
+  });
+
+  test.each([
+    ['no signature', {}],
+    ['a forged signature', { 'x-twilio-signature': 'forged' }],
+  ])('of Twilio with %s never reaches the handler, whatever its bytes are', async (_, headers) => {
+    const handler = vi.fn();
+    const auth = webhook({ name: 'twilio', verify: (request) => verifyTwilio(request, 'token') });
+    const route = guard.secure({ route: 'POST /h', auth }, handler);
+    for (const body of [Uint8Array.of(0xff, 0xfe), new Uint8Array(), new TextEncoder().encode('a=1')])
+      for (const path of ['/h', '/h?bodySHA256=', '/h?bodySHA256=00']) {
+        const response = await ask(route, path, { method: 'POST', headers, body });
+        expect([response.status, (await response.json()).code]).toEqual([401, 'signature_invalid']);
+      }
+    expect(handler).not.toHaveBeenCalled();
+    expect(await lastEvent()).toMatchObject({ action: 'webhook.reject', outcome: 'denied' });
   });
 
   test('that is too large is refused before its signature is looked at', async () => {

@@ -61,6 +61,7 @@ function begin(route: GuardedRoute, request: Request, info: ConnectionInfo | und
     source: sourceOf(request, requestId, client),
     scope: tools.defaultScope,
     actor: undefined,
+    signed: false,
     fields: new Map([['x-request-id', requestId]]),
     reason: '',
   };

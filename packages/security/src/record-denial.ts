@@ -6,7 +6,8 @@ import type { GuardTools } from './guard-tools.ts';
 const denied: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /**
- * Writes down an answer that was a refusal: 401, 403, 429, and 503 for want of the limit store.
+ * Writes down an answer that was a refusal: 401, 403, 429, 503 when the limit store is down, and any 4xx to a signed webhook, which the
+ * provider will not send again.
  *
  * @param failure - what was thrown, if anything was
  * @returns never rejects
@@ -24,7 +25,12 @@ export async function recordDenial(
     return tools.denials.record({ ...common(attempt, route), action, outcome: 'failed', status, code });
   }
   // What a room refused, it wrote down itself, with the patient and the target, which the guard does not know.
-  if (!denied.has(status) || (isMedzenError(failure) && failure.audited)) return;
+  if (isMedzenError(failure) && failure.audited) return;
+  if (attempt.signed && status >= 400 && status < 500 && !denied.has(status)) {
+    const action = 'webhook.reject';
+    return tools.denials.record({ ...common(attempt, route), action, outcome: 'failed', status, code });
+  }
+  if (!denied.has(status)) return;
   const action =
     code === 'rate_limited'
       ? 'rate_limit.exceeded'

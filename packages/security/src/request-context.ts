@@ -33,8 +33,12 @@ export interface IdentifiedContext<R extends Route = Route> extends BaseContext<
 /** What the kind of identity adds to a context. A public route gets no actor and no scope. */
 export type ContextOf<A extends Auth, R extends Route> = A extends PublicAuth
   ? BaseContext<R>
-  : A extends WebhookAuth
-    ? IdentifiedContext<R> & { readonly rawBody: Uint8Array }
+  : A extends WebhookAuth<infer E>
+    ? IdentifiedContext<R> & {
+        readonly rawBody: Uint8Array;
+        /** What `verify` read from the bytes that it verified; empty where it only verifies. */
+        readonly events: readonly E[];
+      }
     : A extends IdentityAuth
       ? IdentifiedContext<R> & { readonly claims: Claims; readonly issuer: string }
       : never;

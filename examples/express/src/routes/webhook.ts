@@ -1,4 +1,4 @@
-import { MedzenError, scopeOf } from '@medzen/core';
+import { scopeOf } from '@medzen/core';
 import { type GuardedHandler, webhook } from '@medzen/security';
 import { z } from 'zod';
 import { perAddress } from '../guard.ts';
@@ -12,22 +12,14 @@ export function twilioWebhook({ guard, provider, recordings, background }: Servi
   return guard.secure(
     {
       route: 'POST /webhooks/twilio',
-      auth: webhook({
-        name: provider.name,
-        verify: (request) => {
-          const verdict = provider.verify(request);
-          return verdict.ok || verdict.reason === 'body_malformed' ? { ok: true } : verdict;
-        },
-      }),
+      auth: webhook(provider),
       limits: [perAddress],
       query: z.object({ tenant: z.string() }),
     },
-    async (request, ctx) => {
-      const told = provider.verify({ url: ctx.url.href, headers: request.headers, body: ctx.rawBody });
-      if (!told.ok) throw new MedzenError('invalid_input', 'Signed, but not a callback that Twilio documents');
+    async (_request, ctx) => {
       const scope = scopeOf(ctx.query.tenant);
       const results: string[] = [];
-      for (const event of told.events) {
+      for (const event of ctx.events) {
         const result = await recordings.ingest(event, scope, ctx.source);
         results.push(result.status);
         if (result.status === 'applied' && result.recording.state === 'uploading') {

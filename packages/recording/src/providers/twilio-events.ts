@@ -1,3 +1,4 @@
+import { decodeForm } from '@medzen/core/webhooks';
 import type { ProviderEvent, VerifiedWebhook } from '../provider.ts';
 
 /** An id of Twilio's, safe to stand in a path. Twilio's are two letters and 32 hexadecimal digits; nothing here relies on that. */
@@ -20,7 +21,8 @@ const malformed: VerifiedWebhook = { ok: false, reason: 'body_malformed' };
  * @see https://www.twilio.com/docs/video/api/status-callbacks
  */
 export function readTwilioCallback(body: Uint8Array, accountSid: string, contentType: string): VerifiedWebhook {
-  const form = new URLSearchParams(new TextDecoder().decode(body));
+  const form = decodeForm(body);
+  if (form === undefined) return malformed;
   const kind = form.get('StatusCallbackEvent') ?? '';
   const type = types[kind];
   if (type === undefined) return kind === '' ? malformed : { ok: true, events: [] };

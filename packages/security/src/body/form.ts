@@ -1,4 +1,5 @@
 import { MedzenError } from '@medzen/core';
+import { decodeForm } from '@medzen/core/webhooks';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type ByteSize, byteSize } from '../duration.ts';
 import { validate } from '../validate.ts';
@@ -14,8 +15,6 @@ export interface FormOptions {
 
 /** A form's fields: a text, or several in order when the name is repeated. */
 export type FormFields = Readonly<Record<string, string | readonly string[]>>;
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * An `application/x-www-form-urlencoded` body. With a schema, typed by it; without, the fields as they are.
@@ -47,13 +46,9 @@ export function form(schema?: StandardSchemaV1, options: FormOptions = {}): Body
 }
 
 function formFields(bytes: Uint8Array, maxFields: number): FormFields {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    throw new MedzenError('invalid_input', 'The form is not UTF-8');
-  }
-  return gatherFields(new URLSearchParams(text), maxFields);
+  const pairs = decodeForm(bytes);
+  if (pairs === undefined) throw new MedzenError('invalid_input', 'The form must be UTF-8');
+  return gatherFields(pairs, maxFields);
 }
 
 /**

@@ -61,7 +61,11 @@ async function run(
   });
   const request = toRequest(incoming, gone.signal);
   const { remoteAddress } = incoming.socket;
-  const info = remoteAddress === undefined ? {} : { remoteAddress };
+  const target = incoming.originalUrl ?? incoming.url;
+  const info = {
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    ...(target === undefined ? {} : { target }),
+  };
   const response = request === undefined ? unreadable() : await handler(request, info);
   await sendResponse(response, outgoing, incoming.method === 'HEAD');
   // Only now: the answer may be made of the body.

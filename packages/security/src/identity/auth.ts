@@ -49,14 +49,18 @@ export interface PublicAuth {
   readonly why: string;
 }
 
-/** A route that only a signed webhook may call. Made by `webhook`. */
-export interface WebhookAuth {
+/**
+ * A route that only a signed webhook may call. Made by `webhook`.
+ *
+ * @typeParam E - what `verify` reads from the bytes that it verified
+ */
+export interface WebhookAuth<E = unknown> {
   readonly kind: 'webhook';
   /** Becomes the actor's id: `webhook:twilio`. */
   readonly name: string;
   /** Bytes that are read before the signature is checked. */
   readonly maxBytes: number;
-  verify(request: WebhookRequest): WebhookVerdict | Promise<WebhookVerdict>;
+  verify(request: WebhookRequest): WebhookVerdict<E> | Promise<WebhookVerdict<E>>;
 }
 
 /** Everything that may stand as a policy's `auth`. */

@@ -7,6 +7,8 @@ export interface Client {
   /** Undefined when nothing trustworthy tells. */
   readonly ip: IpAddress | undefined;
   readonly url: URL;
+  /** The same URL with the escapes that the client wrote, where the server tells: what a webhook's signature covers. */
+  readonly receivedUrl: string;
 }
 
 /** Reads clients under fixed rules of trust. */
@@ -22,7 +24,8 @@ export function createReadClient(trust: TrustedProxies | undefined, publicOrigin
   return (request, info) => {
     const peer = parseIp(info?.remoteAddress ?? info?.remoteAddr?.hostname ?? '');
     const { ip, forwarded } = find(request.headers, peer);
-    return { ip, url: publicUrl(request, fixed, forwarded) };
+    const url = publicUrl(request, fixed, forwarded);
+    return { ip, url, receivedUrl: received(url, info?.target) };
   };
 }
 
@@ -91,6 +94,13 @@ function publicUrl(request: Request, fixed: URL | undefined, forwarded: boolean)
   const base = `${scheme === 'https' || scheme === 'http' ? scheme : url.protocol.slice(0, -1)}://${host ?? url.host}`;
   const valid = /^https?:\/\/[A-Za-z0-9.:[\]_-]+$/.test(base) && URL.canParse(base);
   return valid ? new URL(base + path) : url;
+}
+
+/** The target is the server's word; one that names anything else than the request would let a signature cover another request. */
+function received(url: URL, target: string | undefined): string {
+  if (target === undefined || !target.startsWith('/')) return url.href;
+  const text = url.origin + target;
+  return URL.canParse(text) && new URL(text).href === url.href ? text : url.href;
 }
 
 function lastOf(value: string | null): string | undefined {

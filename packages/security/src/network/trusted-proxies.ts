@@ -21,6 +21,11 @@ export interface ConnectionInfo {
   readonly remoteAddress?: string;
   /** As Deno names it. */
   readonly remoteAddr?: { readonly hostname?: string };
+  /**
+   * The request target as it stood in the request line, with the escapes that the client wrote: `/hook?name=O'Brien`. `Request` rewrites some of
+   * them, and a webhook's signature covers what was sent. Ignored unless it names the same path and query as the request.
+   */
+  readonly target?: string;
   /** Keeps an edge runtime alive until the promise settles. */
   readonly waitUntil?: (promise: Promise<unknown>) => void;
 }

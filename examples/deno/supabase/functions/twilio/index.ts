@@ -1,4 +1,4 @@
-import { MedzenError, scopeOf } from '@medzen/core';
+import { scopeOf } from '@medzen/core';
 import { createRecordings, createRetention, georgiaPsychologist, retentionRules, twilio } from '@medzen/recording';
 import { webhook } from '@medzen/security';
 import { serve } from '../_shared/serve.ts';
@@ -16,19 +16,14 @@ serve(({ guard, objects, asService, settings }) => {
       route: 'POST /twilio',
       auth: webhook({
         name: provider.name,
-        verify: (request) => {
-          const verdict = provider.verify({ ...request, url: asSigned(request.url) });
-          return verdict.ok || verdict.reason === 'body_malformed' ? { ok: true } : verdict;
-        },
+        verify: (request) => provider.verify({ ...request, url: asSigned(request.url) }),
       }),
     },
-    async (request, ctx) => {
-      const told = provider.verify({ url: asSigned(ctx.url.href), headers: request.headers, body: ctx.rawBody });
-      if (!told.ok) throw new MedzenError('invalid_input', 'Signed, but not a callback that Twilio documents');
+    async (_request, ctx) => {
       const { stores } = await asService('what a provider tells concerns no person who is here', 'twilio', ctx);
       const recordings = createRecordings({ stores, objects, providers: { [provider.name]: provider }, retention });
       const results: string[] = [];
-      for (const event of told.events)
+      for (const event of ctx.events)
         results.push((await recordings.ingest(event, scopeOf(tenant), ctx.source)).status);
       return Response.json({ results });
     },
