@@ -83,7 +83,7 @@ async function begin(
     return decision.status === 'held' ? 'held' : 'not_due';
   }
   const event = seal(room, ctx, {
-    action: 'recording.delete_begun',
+    action: 'recording.delete_start',
     kind: 'update',
     outcome: 'success',
     ...about(recording),

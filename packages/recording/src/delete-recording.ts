@@ -46,7 +46,7 @@ async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reas
   if (mayStillRun(recording) && Object.hasOwn(room.providers, recording.provider))
     await endCapture(room, ctx.scope, recording);
   const event = seal(room, ctx, {
-    action: 'recording.delete_begun',
+    action: 'recording.delete_start',
     kind: 'update',
     outcome: 'success',
     ...about(recording),

@@ -26,7 +26,7 @@ export async function discardProviderCopy(
         ? {
             change: { at: timestamp(room), failure: null },
             event: seal(room, ctx, {
-              action: 'recording.provider_discard',
+              action: 'recording.provider_delete',
               kind: 'delete',
               outcome: 'success',
               ...about(row),

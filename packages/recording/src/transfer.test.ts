@@ -32,7 +32,7 @@ describe('transfer', () => {
     expect(new Uint8Array(await new Response(stored?.body).arrayBuffer())).toEqual(media);
     expect(clinic.server.left(providerRef)).toEqual({ recordings: [], compositions: [] });
     expect((await clinic.events()).map(({ action }) => action)).toEqual(
-      expect.arrayContaining(['recording.upload_completed', 'recording.provider_discard']),
+      expect.arrayContaining(['recording.upload_completed', 'recording.provider_delete']),
     );
   });
 

@@ -73,7 +73,7 @@ describe('sweep', () => {
       expect.arrayContaining([
         'recording.archive',
         'recording.retention_warning',
-        'recording.delete_begun',
+        'recording.delete_start',
         'recording.delete',
       ]),
     );
