@@ -1,5 +1,6 @@
 import { buildApiReference } from './api-reference.ts';
 import { checkExamples } from './doc-examples.ts';
+import { checkOutsidePaths } from './outside-paths.ts';
 import { importFromTarballs, lintTarball, packAll, runSqlFromTarball, runVerifyFromTarball } from './package-shape.ts';
 import { packages } from './packages.ts';
 import { command, runStages, type Stage } from './stage.ts';
@@ -13,6 +14,7 @@ const run =
 const stages: readonly Stage[] = [
   { name: 'format and lint', run: run('biome', 'check', '--error-on-warnings', '.') },
   { name: 'types', run: run('tsc', '-p', 'tsconfig.json') },
+  { name: 'nothing beside the repository is needed', run: checkOutsidePaths },
   {
     name: 'floors',
     run: run('depcruise', '--config', '.dependency-cruiser.mjs', 'packages', 'examples', 'docs/guides'),

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -10,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { presignGetUrl, presignPutUrl } from './presign-get-url.ts';
 import { createPresigner } from './presigner.ts';
 
-const vectors = new URL('../../../../../shared/data/vectors/s3/aws-doc-examples.json', import.meta.url);
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, "An Example"
 const example = {
   bucket: 'examplebucket',
   key: 'test.txt',
@@ -19,6 +18,11 @@ const example = {
   expiresIn: 86_400,
   now: new Date('2013-05-24T00:00:00Z'),
 };
+const published =
+  'https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256' +
+  '&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z' +
+  '&X-Amz-Expires=86400&X-Amz-SignedHeaders=host' +
+  '&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404';
 
 interface Answer {
   readonly status: number;
@@ -71,10 +75,8 @@ function thrown(call: () => unknown): string | undefined {
 
 describe('presignGetUrl', () => {
   test("gives AWS's published example byte for byte", () => {
-    if (!existsSync(vectors)) throw new Error('../shared/data/vectors/s3/aws-doc-examples.json is not there');
-    const { presignedGetDocExample } = JSON.parse(readFileSync(vectors, 'utf8'));
-    expect(presignGetUrl(example)).toBe(presignedGetDocExample.url);
-    expect(presignGetUrl({ ...example, endpoint: 'https://s3.amazonaws.com' })).toBe(presignedGetDocExample.url);
+    expect(presignGetUrl(example)).toBe(published);
+    expect(presignGetUrl({ ...example, endpoint: 'https://s3.amazonaws.com' })).toBe(published);
   });
 
   test('names the region in the host elsewhere, and the bucket in the path where a host name cannot carry it', () => {

@@ -1,27 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { corpus } from '../../test/corpus.ts';
 import { exactOrigins } from './exact-origins.ts';
 import { origins } from './origins.ts';
 
-interface Corpus {
-  readonly patterns: readonly { readonly desc: string; readonly pattern: string; readonly accept: boolean }[];
-  readonly origins: readonly { readonly desc: string; readonly origin: string }[];
-}
-const { patterns, origins: sent } = corpus<Corpus>('cors-origins.json');
 const refused = expect.objectContaining({ code: 'invalid_configuration' });
 
 describe('a pattern', () => {
-  test('has cases in the corpus', () => {
-    expect([patterns.length, sent.length]).toEqual([36, 18]);
-  });
-
-  test.each(patterns)('is judged as jub0bs/cors judges it: $desc ($pattern)', ({ pattern, accept }) => {
-    if (accept) expect(origins(pattern).patterns).toEqual([pattern]);
-    else expect(() => origins(pattern)).toThrow(refused);
-  });
-
-  test.each([
+  const unfit = [
     '*',
     'https://*',
     'https://*.com',
@@ -48,26 +33,64 @@ describe('a pattern', () => {
     `https://${'a'.repeat(64)}.example`,
     '/https:\\/\\/.*/',
     '',
-  ])('that lets strangers in, or that no browser sends, is refused: %j', (pattern) => {
+    'null',
+    'clinic',
+    'file:///index.html',
+    '8ball://clinic.example',
+    ' https://clinic.example ',
+    'https://clinic.example:8443/portal',
+    'https://clinic.example?next=/',
+    'http://clinic.example:80',
+    'https://clinic.example:',
+    'https://clinic.example:0',
+    'https://clinic.example:08443',
+    'https://clinic.example:844300',
+    'https://clinic.example:8443x',
+    'https://clinic.example:65536',
+    'https://cliniç.example',
+    'https://Clinic.example',
+    'https://clinic!.example',
+    'https://clinic..example',
+    'https://www.clinic.20260101:8443',
+    'http://192.0.2.7:',
+    'http://192.0.2.7:0',
+    'https://192.0.2.7.:8443',
+    'https://2001:db8::7:8443',
+    'https://2001:db8::7]:8443',
+    'https://[2001:db8::7]x:8443',
+    'https://[2001:db8:::::7]:8443',
+    'https://[fe80::7%en0]:8443',
+    'http://**.clinic.example',
+    'http://*clinic.example',
+    'http://*.192.0.2.7:8443',
+  ];
+  test.each(unfit)('that lets strangers in, or that no browser sends, is refused: %j', (pattern) => {
     expect(() => origins(pattern)).toThrow(refused);
+    expect(() => exactOrigins(pattern)).toThrow(refused);
   });
 
-  test.each([
-    'https://*.example.com',
-    'https://*.localhost:3000',
-    'https://*.clinic.example',
+  const exact = [
     'capacitor://localhost',
     'http://localhost:5173',
     'https://xn--bcher-kva.example',
+    'k://clinic.example',
+    'http://192.0.2.7',
+    'http://[::1]:8443',
+    'https://[2001:db8::7]:8443',
+    'http://clinic.example.:8443',
+  ];
+  test.each([
+    ...exact,
+    'https://*.example.com',
+    'https://*.localhost:3000',
+    'https://*.clinic.example',
+    'http://*.clinic.example:8443',
   ])('that is exact enough is taken: %s', (pattern) => {
     expect(origins(pattern).patterns).toEqual([pattern]);
   });
 
-  test('is judged alike where all must be exact, but for wildcards', () => {
-    for (const { pattern, accept } of patterns) {
-      if (accept && !pattern.includes('*')) expect(exactOrigins(pattern).allows(pattern)).toBe(true);
-      else expect(() => exactOrigins(pattern)).toThrow(refused);
-    }
+  test.each(exact)('without a wildcard is taken where all must be exact: %s', (pattern) => {
+    expect(exactOrigins(pattern).allows(pattern)).toBe(true);
   });
 
   test('must be there', () => {
@@ -109,12 +132,23 @@ describe('an origin', () => {
     ['https://app.example.co', false],
     ['https://app.example.comm', false],
     ['https://appxexample.com', false],
+    ['8ball://app.example.com', false],
+    ['app:', false],
+    ['capacitor://app.example.com', false],
+    ['https://app.example.com?', false],
+    ['https://app.example.com:44x', false],
+    ['https://.example.com', false],
+    ['http://[::1', false],
+    ['http://[]', false],
+    ['http://[::]', false],
+    ['http://[::1].:8080', false],
+    ['http://[::1]:', false],
+    ['http://192.0.2.7:', false],
+    ['http://192.0.2.7.', false],
+    ['http://300.0.2.7', false],
+    ['http://a.dev.999:8080', false],
   ])('%j: %s', (origin, allowed) => {
     expect(list.allows(origin)).toBe(allowed);
-  });
-
-  test.each(sent)('of the corpus that is not on the list is not allowed: $desc', ({ origin }) => {
-    expect(list.allows(origin)).toBe(false);
   });
 
   test('that is allowed is, to a browser, https on the default port under the host', () => {
