@@ -29,7 +29,7 @@ export interface Clinic {
 }
 
 export function createClinic(settings: Settings): Clinic {
-  const { url, anonKey, serviceKey } = settings;
+  const { url, anonKey, serviceKey, patienceMs } = settings;
   const session = { persistSession: false, autoRefreshToken: false };
   const service = createClient(url, serviceKey, { auth: session });
   // For denials and counters; what reads PHI goes through asPerson or asService.
@@ -42,6 +42,7 @@ export function createClinic(settings: Settings): Clinic {
       limitSecret: settings.limitSecret,
       defaultTenant: settings.tenant,
       publicOrigin: settings.publicOrigin,
+      ...(patienceMs === undefined ? {} : { limitDeadlineMs: patienceMs, auditDeadlineMs: patienceMs }),
       // Our own messages hold no PHI and no token; of others' that is not known.
       onError: (error, { route, requestId }) =>
         console.error(route, requestId, isMedzenError(error) ? `${error.code}: ${error.message}` : 'unknown error'),

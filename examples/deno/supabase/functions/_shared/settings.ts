@@ -14,6 +14,8 @@ export interface Settings {
   readonly tenant: string;
   /** Hides in the database whom the rate limits count: 64 hexadecimal digits. */
   readonly limitSecret: Uint8Array;
+  /** How long the guard waits for limits and for events of refusals: milliseconds. The guard's own defaults when absent. */
+  readonly patienceMs: number | undefined;
   readonly twilio: { readonly accountSid: string; readonly authToken: string };
 }
 
@@ -40,6 +42,8 @@ export function readSettings(env: (name: string) => string | undefined): Setting
     bucket: text('MEDIA_BUCKET'),
     tenant: text('TENANT'),
     limitSecret: new TextEncoder().encode(text('LIMIT_SECRET', /^[0-9a-f]{64}$/)),
+    patienceMs:
+      env('GUARD_PATIENCE_MS') === undefined ? undefined : Number(text('GUARD_PATIENCE_MS', /^[1-9]\d{0,5}$/)),
     twilio: { accountSid: text('TWILIO_ACCOUNT_SID', /^AC/), authToken: text('TWILIO_AUTH_TOKEN') },
   };
   if (wrong.length > 0) throw new Error(`Missing or wrong: ${wrong.join(', ')}`);
