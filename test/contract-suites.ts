@@ -98,12 +98,12 @@ export const carriers: readonly Carrier[] = [
     wireLacks: ['host-transaction', 'concurrency', 'one-connection'],
   },
   { name: 'memory objects', carries: 'objects', lacks: ['unfinished-uploads'] },
-  { name: 'disk', carries: 'objects', lacks: ['object-lock'] },
+  { name: 'disk', carries: 'objects', lacks: ['object-lock', 'lock-heads'] },
   { name: 'S3 stand-in', carries: 'objects', lacks: [] },
   {
     name: 'Supabase Storage stand-in',
     carries: 'objects',
-    lacks: ['conditional-put', 'delete-markers', 'link-headers'],
+    lacks: ['conditional-put', 'delete-markers', 'link-headers', 'lock-heads'],
   },
 ];
 

@@ -33,6 +33,8 @@ import { compareVersions, pageOf } from './disk/version-page.ts';
 export interface DiskObjectsOptions {
   /** A folder of the store's own; made when it is not there. Hard links must work in it. */
   readonly dir: string;
+  /** Tells this store's `location` from another's, also when the folder is moved. Default: the folder's whole path. */
+  readonly bucket?: string;
   /** Signs links: whoever knows it can read everything. 32 random bytes, or text as hard to guess. */
   readonly secret: string | Uint8Array;
   /** Default: the machine's. */
@@ -91,7 +93,8 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
    * Turns errors of the file system into the port's; what is ours, or the source's own, passes. A disk that is no longer
    * there must not look like an empty one, or a sweep would take everything for deleted: the store's own file tells.
    */
-  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  async function guarded<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
     try {
       if (begun) await access(sign);
       else {
@@ -175,18 +178,19 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
   }
 
   const store: ObjectStore = {
+    location: { store: 'disk', bucket: options.bucket ?? root },
     put: (key, body, put) =>
       guarded(async () => {
         checkPut(key, put);
         return putFile(root, key, body, put, nonce(), () => clock.now());
       }),
-    head: (key, versionId) =>
+    head: (key, versionId, { signal } = {}) =>
       guarded(async () => {
         const found = await find(key, versionId);
         await found?.handle.close();
         return found && headOf(found.description, found.place);
-      }),
-    get: (key, { versionId, range } = {}) =>
+      }, signal),
+    get: (key, { versionId, range, signal } = {}) =>
       guarded(async () => {
         const found = await find(key, versionId);
         if (found === undefined) return undefined;
@@ -195,13 +199,14 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
         const { first, last } = spanOf(range, description.size);
         const path = join(root, ...foldersOfKey(key), fileOf(place));
         return { head: headOf(description, place), body: readPart(path, description.nonce, first, last) };
-      }),
-    listVersions: (prefix, { cursor, limit = 1000 } = {}) =>
+      }, signal),
+    listVersions: (prefix, { cursor, limit = 1000, signal } = {}) =>
       guarded(async () => {
         checkLimit(limit);
         const rows: Row[] = [];
         for await (const { folders, files } of walk(root, foldersOfPrefix(prefix))) {
           const key = keyOfFolders(folders);
+          signal?.throwIfAborted();
           if (key === undefined || !key.startsWith(prefix)) continue;
           const places = placesIn(files);
           const last = places.at(-1) ?? 0;
@@ -212,13 +217,14 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
         const versions: ObjectVersion[] = [];
         for (const row of page.rows) versions.push(...(await describeRow(row)));
         return { versions, ...page.next };
-      }),
-    deleteVersions: (versions) =>
+      }, signal),
+    deleteVersions: (versions, { signal } = {}) =>
       guarded(async () => {
         checkDeletion(versions);
         const deleted: { key: string; versionId: string }[] = [];
         const errors: { key: string; versionId: string; reason: 'locked' | 'transient'; code: string }[] = [];
         for (const { key, versionId } of versions) {
+          signal?.throwIfAborted();
           try {
             await remove(key, versionId);
             deleted.push({ key, versionId });
@@ -229,8 +235,8 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
           }
         }
         return { deleted, errors };
-      }),
-    abortUploads: (prefix) =>
+      }, signal),
+    abortUploads: (prefix, { signal } = {}) =>
       guarded(async () => {
         let count = 0;
         for await (const { folders, files } of walk(root, foldersOfPrefix(prefix))) {
@@ -244,7 +250,7 @@ export function diskObjects(options: DiskObjectsOptions): DiskObjects {
           await pruneFolders(root, folders);
         }
         return count;
-      }),
+      }, signal),
     presignGet: async (key, link) => links.sign(key, link),
   };
   return {

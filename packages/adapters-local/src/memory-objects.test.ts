@@ -14,6 +14,7 @@ const capabilities = [
   'link-headers',
   'delete-markers',
   'object-lock',
+  'lock-heads',
   'movable-clock',
   'direct-read',
   'outage',

@@ -2,6 +2,7 @@ import {
   type Clock,
   MedzenError,
   type ObjectHead,
+  type ObjectLock,
   type ObjectStore,
   type Random,
   sha256,
@@ -16,6 +17,8 @@ import { compareVersions, pageOf } from './disk/version-page.ts';
 
 /** How a memory store is set up. Everything has a default. */
 export interface MemoryObjectsOptions {
+  /** Tells this store's `location` from another's. Default `memory`. */
+  readonly bucket?: string;
   /** Signs links. Default: random, so that links end with the process. */
   readonly secret?: string | Uint8Array;
   readonly clock?: Clock;
@@ -30,8 +33,8 @@ export interface MemoryObjects extends ObjectStore {
   readonly fetch: FetchHandler;
   /** Hides a key behind a delete marker, as S3's console does. @returns the marker's version id */
   addDeleteMarker(key: string): string;
-  /** Locks a version as Object Lock would, or frees it. */
-  setLocked(version: { readonly key: string; readonly versionId: string }, locked: boolean): void;
+  /** Locks a version as Object Lock would, or frees it. `true` is a legal hold; a lock with a date ends at it, by the store's clock. */
+  setLocked(version: { readonly key: string; readonly versionId: string }, locked: boolean | ObjectLock): void;
   /** While down, every call throws `store_unavailable`. */
   setDown(down: boolean): void;
 }
@@ -41,7 +44,7 @@ interface Row {
   readonly versionId: string;
   /** Absent for a delete marker. */
   readonly stored: { readonly head: ObjectHead; readonly bytes: Uint8Array } | undefined;
-  locked: boolean;
+  lock: ObjectLock | undefined;
 }
 
 /**
@@ -74,17 +77,24 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
   function add(key: string, stored: (versionId: string) => Row['stored']): Row {
     sequence += 1;
     const versionId = `${String(sequence).padStart(8, '0')}-${toHex(random.bytes(8))}`;
-    const row: Row = { key, versionId, stored: stored(versionId), locked: false };
+    const row: Row = { key, versionId, stored: stored(versionId), lock: undefined };
     rows.set(key, [...(rows.get(key) ?? []), row]);
     return row;
   }
 
   function find(key: string, versionId: string | undefined): NonNullable<Row['stored']> | undefined {
     const list = rows.get(key) ?? [];
-    return (versionId === undefined ? list.at(-1) : list.find((row) => row.versionId === versionId))?.stored;
+    const row = versionId === undefined ? list.at(-1) : list.find((one) => one.versionId === versionId);
+    if (row?.stored === undefined || row.lock === undefined) return row?.stored;
+    return { ...row.stored, head: { ...row.stored.head, lock: row.lock } };
+  }
+
+  function isLocked({ lock }: Row): boolean {
+    return lock?.legalHold === true || (lock?.retainUntil !== undefined && lock.retainUntil > clock.now());
   }
 
   const store: ObjectStore = {
+    location: { store: 'memory', bucket: options.bucket ?? 'memory' },
     put: async (key, body, put) => {
       checkPut(key, put);
       up();
@@ -116,11 +126,13 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
       if (stored === undefined) throw new MedzenError('internal', 'A version was stored without bytes');
       return stored.head;
     },
-    head: async (key, versionId) => {
+    head: async (key, versionId, { signal } = {}) => {
+      signal?.throwIfAborted();
       up();
       return find(key, versionId)?.head;
     },
-    get: async (key, { versionId, range } = {}) => {
+    get: async (key, { versionId, range, signal } = {}) => {
+      signal?.throwIfAborted();
       up();
       const stored = find(key, versionId);
       if (stored === undefined) return undefined;
@@ -134,7 +146,8 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
       });
       return { head: stored.head, body };
     },
-    listVersions: async (prefix, { cursor, limit = 1000 } = {}) => {
+    listVersions: async (prefix, { cursor, limit = 1000, signal } = {}) => {
+      signal?.throwIfAborted();
       checkLimit(limit);
       up();
       const all = [...rows.values()]
@@ -151,25 +164,28 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
       }));
       return { versions, ...page.next };
     },
-    deleteVersions: async (versions) => {
+    deleteVersions: async (versions, { signal } = {}) => {
+      signal?.throwIfAborted();
       checkDeletion(versions);
       up();
       const deleted: { key: string; versionId: string }[] = [];
       const errors: { key: string; versionId: string; reason: 'locked'; code: string }[] = [];
       for (const { key, versionId } of versions) {
         const list = rows.get(key) ?? [];
-        if (list.find((row) => row.versionId === versionId)?.locked) {
+        const row = list.find((one) => one.versionId === versionId);
+        if (row !== undefined && isLocked(row)) {
           errors.push({ key, versionId, reason: 'locked', code: 'AccessDenied' });
           continue;
         }
-        const rest = list.filter((row) => row.versionId !== versionId);
+        const rest = list.filter((one) => one.versionId !== versionId);
         if (rest.length === 0) rows.delete(key);
         else rows.set(key, rest);
         deleted.push({ key, versionId });
       }
       return { deleted, errors };
     },
-    abortUploads: async () => {
+    abortUploads: async (_, { signal } = {}) => {
+      signal?.throwIfAborted();
       up();
       return 0; // a put that has not ended is only a variable
     },
@@ -185,7 +201,7 @@ export function memoryObjects(options: MemoryObjectsOptions = {}): MemoryObjects
     setLocked: ({ key, versionId }, locked) => {
       const row = rows.get(key)?.find((candidate) => candidate.versionId === versionId);
       if (row === undefined) throw new MedzenError('not_found', 'No such version');
-      row.locked = locked;
+      row.lock = typeof locked === 'object' ? locked : locked ? { legalHold: true } : undefined;
     },
     setDown: (value) => {
       down = value;

@@ -27,7 +27,7 @@ async function stage(bucket: StandInBucket = {}) {
   const clock = fakeClock();
   const standIn = await startStorage({ jwtSecret, buckets: { recordings: bucket }, now: () => clock.now() });
   const client = await clientOf(standIn, 'service_role');
-  return { clock, standIn, client, objects: supabaseObjects(client, { bucket: 'recordings' }) };
+  return { clock, standIn, client, objects: supabaseObjects(client, { bucket: 'recordings', clock }) };
 }
 
 const capabilities = ['object-lock', 'movable-clock', 'direct-read', 'outage', 'unfinished-uploads'];
@@ -63,11 +63,12 @@ describe('objects in Supabase Storage, through supabase-js and a stand-in for it
       'objects.put.refuse',
       'objects.put.refuse-marker',
       'objects.list.markers',
+      'objects.head.lock',
       'objects.link.headers',
     ]);
   });
 
-  const beyond = ['objects.list.markers', 'objects.put.refuse'];
+  const beyond = ['objects.list.markers', 'objects.put.refuse', 'objects.head.lock'];
   for (const broken of brokenObjectStores.filter(({ caughtBy }) => !beyond.includes(caughtBy))) {
     test(`let a store be found out that ${broken.title}`, async () => {
       const cases = objectStoreCases.filter(({ id }) => id === broken.caughtBy);
@@ -95,6 +96,19 @@ describe('a bucket', () => {
     await expect(objects.listVersions('')).rejects.toMatchObject(wrong);
     await expect(objects.presignGet('a', { versionId: 'v', expiresInSeconds: 1 })).rejects.toMatchObject(wrong);
     expect(standIn.objects.size).toBe(0);
+    await standIn.close();
+  });
+
+  test('whose versions are switched on while it is used is refused a minute later', async () => {
+    const bucket: { versioning_status: 'DISABLED' | 'ENABLED' } = { versioning_status: 'DISABLED' };
+    const { standIn, clock, objects } = await stage(bucket);
+    const { versionId } = await objects.put('a', bytes('x'), { contentType });
+    bucket.versioning_status = 'ENABLED';
+    clock.advance(61_000);
+    await expect(objects.deleteVersions([{ key: 'a', versionId }])).rejects.toMatchObject({
+      code: 'invalid_configuration',
+    });
+    expect(standIn.objects.size).toBe(2);
     await standIn.close();
   });
 

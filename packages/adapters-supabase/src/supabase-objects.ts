@@ -1,9 +1,11 @@
 import {
+  type Clock,
   MedzenError,
   type ObjectStore,
   type PresignedUrl,
   type PresignOptions,
   type Random,
+  systemClock,
   systemRandom,
 } from '@medzen/core';
 import { deleteVersions, removeNames } from './objects/delete-versions.ts';
@@ -20,6 +22,10 @@ export interface SupabaseObjectsOptions {
   /** A private bucket, without Storage's own versioning, for nothing but this. */
   readonly bucket: string;
   /**
+   * Names the service in `location`. Give one when two projects have a bucket of the same name. Default `supabase`. 1–64 characters.
+   */
+  readonly store?: string;
+  /**
    * Whether each put reads all bytes back and compares their SHA-256. Default true: Storage keeps no SHA-256 of its own. It is
    * egress; false compares size and type only, and the digest is that of the bytes as they were sent.
    */
@@ -27,6 +33,8 @@ export interface SupabaseObjectsOptions {
   /** Reads through links. Default: the global one. */
   readonly fetch?: typeof fetch;
   readonly random?: Random;
+  /** For looking at the bucket again now and then. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -35,7 +43,7 @@ export interface SupabaseObjectsOptions {
  *
  * What it cannot do: `ifExists: 'refuse'` (Storage has no such step), a file name for playback or another type than the object's in
  * a link, `encryption` in a head (Storage does not tell). The bucket must be private, and is looked at before the
- * first call: a public one, or one with Storage's versioning, whose deletions leave the bytes, is refused.
+ * first call and once a minute: a public one, or one with Storage's versioning, whose deletions leave the bytes, is refused.
  *
  * @param client - made with a key of `service_role`, which must stay on the server
  * @param options - the bucket
@@ -50,10 +58,12 @@ export interface SupabaseObjectsOptions {
  * ```
  */
 export function supabaseObjects(client: SupabaseStorageLike, options: SupabaseObjectsOptions): ObjectStore {
-  const { bucket: id, readBack = true, random = systemRandom } = options;
+  const { bucket: id, store = 'supabase', readBack = true, random = systemRandom } = options;
   if (id === '') throw new MedzenError('invalid_configuration', 'The bucket has no name');
+  if (store.length < 1 || store.length > 64)
+    throw new MedzenError('invalid_configuration', 'store must have 1 to 64 characters');
   const bucket: Bucket = {
-    api: lookedAt(client, id),
+    api: lookedAt(client, id, options.clock ?? systemClock),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     random: () => random.bytes(8),
     readBack,
@@ -61,34 +71,59 @@ export function supabaseObjects(client: SupabaseStorageLike, options: SupabaseOb
   const head: ObjectStore['head'] = async (key, versionId) =>
     versionId === undefined ? (await newestOf(bucket, key)).head : headOfVersion(bucket, key, versionId);
   return {
+    location: { store, bucket: id },
     put: (key, body, put) => putObject(bucket, key, body, put),
-    head,
-    get: async (key, { versionId, range } = {}) => {
+    head: (key, versionId, { signal } = {}) => until(signal, () => head(key, versionId)),
+    get: async (key, { versionId, range, signal } = {}) => {
+      signal?.throwIfAborted();
       const found = await head(key, versionId);
       const bytes = found === undefined ? undefined : namesOf(key, found.versionId)?.bytes;
       if (found === undefined || bytes === undefined) return undefined;
       const body = await readObject(bucket, bytes, spanOf(range, found.size));
       return body === undefined ? undefined : { head: found, body };
     },
-    listVersions: (prefix, page) => listVersions(bucket, prefix, page),
-    deleteVersions: async (versions) =>
-      versions.length === 0 ? { deleted: [], errors: [] } : deleteVersions(bucket, versions),
-    abortUploads: async (prefix) => {
-      const names = await unfinishedUnder(bucket, prefix);
-      const api = await bucket.api();
-      let aborted = 0;
-      for (let at = 0; at < names.length; at += 200)
-        aborted += (await removeNames(api, names.slice(at, at + 200))).size;
-      return aborted;
-    },
+    listVersions: (prefix, page) => until(page?.signal, () => listVersions(bucket, prefix, page)),
+    deleteVersions: async (versions, { signal } = {}) =>
+      versions.length === 0
+        ? { deleted: [], errors: [] }
+        : until(signal, () => deleteVersions(bucket, versions, signal)),
+    abortUploads: (prefix, { signal } = {}) =>
+      until(signal, async () => {
+        const names = await unfinishedUnder(bucket, prefix);
+        const api = await bucket.api();
+        let aborted = 0;
+        for (let at = 0; at < names.length; at += 200) {
+          signal?.throwIfAborted();
+          aborted += (await removeNames(api, names.slice(at, at + 200))).size;
+        }
+        return aborted;
+      }),
     presignGet: (key, link) => presignGet(bucket, key, link),
   };
 }
 
-/** Looks at the bucket once, before the first call; after a failure, again. */
-function lookedAt(client: SupabaseStorageLike, id: string): Bucket['api'] {
+/** supabase-js takes no signal for these calls: the wait ends, and what was asked goes on by itself. */
+async function until<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  signal?.throwIfAborted();
+  if (signal === undefined) return work();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([promise, work()]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** After it the bucket is looked at again: it may have been made public since, or its versioning been switched on. */
+const lookAgainMs = 60_000;
+
+/** Looks at the bucket before the first call, after a failure, and once a minute while it is used. */
+function lookedAt(client: SupabaseStorageLike, id: string, clock: Clock): Bucket['api'] {
   const api: StorageBucketLike = client.storage.from(id);
   let looked: Promise<void> | undefined;
+  let since = 0;
   const look = async (): Promise<void> => {
     const found = await told(() => client.storage.getBucket(id));
     if (found.public) throw new MedzenError('invalid_configuration', 'The bucket is public; make it private');
@@ -99,7 +134,12 @@ function lookedAt(client: SupabaseStorageLike, id: string): Bucket['api'] {
       );
   };
   return async () => {
-    looked ??= look();
+    const now = clock.now().getTime();
+    // A clock that was set back looks again too.
+    if (looked === undefined || Math.abs(now - since) > lookAgainMs) {
+      looked = look();
+      since = now;
+    }
     try {
       await looked;
     } catch (error) {

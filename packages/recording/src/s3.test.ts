@@ -32,6 +32,7 @@ describe('objects in S3', { meta: { carrier: 'S3 stand-in' } }, () => {
       'link-headers',
       'delete-markers',
       'object-lock',
+      'lock-heads',
       'movable-clock',
       'direct-read',
       'unfinished-uploads',

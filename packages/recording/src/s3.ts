@@ -14,13 +14,20 @@ import { listVersions } from './s3/list-versions.ts';
 import { presignGet } from './s3/presign-get.ts';
 import { putObject } from './s3/put-object.ts';
 import { headOfTold, readHead } from './s3/read-head.ts';
-import { askingFor } from './s3/store-error.ts';
+import { askingFor, stopping } from './s3/store-error.ts';
 import { abortUploads } from './s3/uploads.ts';
 
 /** Where objects are kept, and how. */
 export interface S3ObjectsOptions {
   /** Versioning must be on. */
   readonly bucket: string;
+  /**
+   * Names the service in `location`. Give one when two services (AWS and an appliance, two accounts) have a bucket of the same name.
+   * Default `s3`. 1–64 characters.
+   */
+  readonly store?: string;
+  /** Stands in `location`. Default: the region of `config`, when it is a text. */
+  readonly region?: string;
   /**
    * What every object must be encrypted with; read back after each put, and refused when it is not so. `'none'` neither
    * asks nor checks: for test stores that cannot encrypt.
@@ -41,8 +48,8 @@ export interface S3ObjectsOptions {
  * end to end; what is left by a killed process is found by `abortUploads`. Links are signed without the SDK.
  *
  * Needs `s3:PutObject`, `s3:PutObjectTagging`, `s3:GetObject`, `s3:GetObjectVersion`, `s3:GetObjectVersionTagging`,
- * `s3:ListBucketVersions`, `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload`, `s3:DeleteObjectVersion` and, for
- * KMS, `kms:GenerateDataKey` and `kms:Decrypt`.
+ * `s3:ListBucketVersions`, `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload`, `s3:DeleteObjectVersion`, where Object Lock is on
+ * `s3:GetObjectRetention` and `s3:GetObjectLegalHold`, and, for KMS, `kms:GenerateDataKey` and `kms:Decrypt`.
  *
  * @param options - bucket, encryption, client or its configuration
  * @returns the store
@@ -64,12 +71,18 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
   if (!Number.isInteger(partSize) || partSize < 5 * 1024 ** 2 || partSize > 5 * 1024 ** 3) {
     throw new MedzenError('invalid_configuration', 'A part has 5 MiB to 5 GiB');
   }
+  const { store = 's3' } = options;
+  if (store.length < 1 || store.length > 64)
+    throw new MedzenError('invalid_configuration', 'store must have 1 to 64 characters');
+  const named = options.config?.region;
+  const region = options.region ?? (typeof named === 'string' ? named : undefined);
   const client = options.client ?? new S3Client(options.config ?? {});
   const s3: S3Bucket = { client, bucket, encryption, partSize, random };
   return {
+    location: { store, bucket, ...(region === undefined ? {} : { region }) },
     put: (key, body, put) => putObject(s3, key, body, put),
-    head: async (key, versionId) => (await readHead(s3, key, versionId))?.head,
-    get: async (key, { versionId, range } = {}) => {
+    head: async (key, versionId, options) => (await readHead(s3, key, versionId, options?.signal))?.head,
+    get: async (key, { versionId, range, signal } = {}) => {
       if (range !== undefined) {
         const { first, last = first } = range;
         if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < 0 || last < first) {
@@ -78,11 +91,11 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
       }
       const Range = range === undefined ? undefined : `bytes=${range.first}-${range.last ?? ''}`;
       const input = { Bucket: bucket, Key: key, VersionId: versionId, Range };
-      const got = await askingFor(() => client.send(new GetObjectCommand(input)));
+      const got = await askingFor(() => client.send(new GetObjectCommand(input), stopping(signal)), signal);
       if (got?.Body === undefined) return undefined;
       const size = Number(/\/(\d+)$/.exec(got.ContentRange ?? '')?.[1] ?? got.ContentLength ?? 0);
       const body = got.Body.transformToWebStream() as ReadableStream<Uint8Array>; // the SDK's type leaves the chunk open
-      const read = await headOfTold(s3, key, got, size);
+      const read = await headOfTold(s3, key, got, size, signal);
       if (read === undefined) {
         await body.cancel();
         return undefined;
@@ -90,9 +103,9 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
       return { head: read.head, body };
     },
     listVersions: (prefix, page) => listVersions(s3, prefix, page),
-    deleteVersions: async (versions) =>
-      versions.length === 0 ? { deleted: [], errors: [] } : deleteVersions(s3, versions),
-    abortUploads: (prefix) => abortUploads(s3, prefix),
+    deleteVersions: async (versions, options) =>
+      versions.length === 0 ? { deleted: [], errors: [] } : deleteVersions(s3, versions, options?.signal),
+    abortUploads: (prefix, options) => abortUploads(s3, prefix, options?.signal),
     presignGet: (key, link) => presignGet(s3, clock, key, link),
   };
 }

@@ -71,6 +71,39 @@ export const brokenObjectStores: readonly BrokenObjectStore[] = [
     }),
   },
   {
+    id: 'hides-locks',
+    title: 'does not tell which version is locked',
+    caughtBy: 'objects.head.lock',
+    break: (objects) => ({
+      ...objects,
+      head: async (key, versionId, options) => {
+        const { lock: _, ...head } = (await objects.head(key, versionId, options)) ?? { lock: undefined };
+        return 'key' in head ? head : undefined;
+      },
+    }),
+  },
+  {
+    id: 'deaf',
+    title: 'does not look at the signal',
+    caughtBy: 'objects.signal.aborted',
+    break: (objects) => ({ ...objects, deleteVersions: (versions) => objects.deleteVersions(versions) }),
+  },
+  {
+    id: 'moves',
+    title: 'says another location after each call',
+    caughtBy: 'objects.location',
+    break: (objects) => {
+      let calls = 0;
+      return {
+        ...objects,
+        get location() {
+          calls += 1;
+          return { ...objects.location, bucket: `${objects.location.bucket}-${calls}` };
+        },
+      };
+    },
+  },
+  {
     id: 'ignores-version',
     title: 'answers the newest version whatever was asked for',
     caughtBy: 'objects.put.versions',

@@ -13,7 +13,11 @@ const batch = 200;
  * Removes versions: the bytes first, then, when they are gone, the mark, so that what is left by a crash is still listed. Storage
  * answers with what it removed; what it does not name was either not there or may not be removed, and is looked for.
  */
-export async function deleteVersions(bucket: Bucket, versions: readonly Version[]): Promise<DeleteVersionsResult> {
+export async function deleteVersions(
+  bucket: Bucket,
+  versions: readonly Version[],
+  signal?: AbortSignal,
+): Promise<DeleteVersionsResult> {
   if (versions.length > 1000) throw new MedzenError('invalid_input', 'One call deletes at most 1000 versions');
   for (const { key } of versions) checkKey(key);
   const api = await bucket.api();
@@ -21,6 +25,7 @@ export async function deleteVersions(bucket: Bucket, versions: readonly Version[
   const errors: DeleteVersionsResult['errors'][number][] = [];
   let failure: unknown;
   for (let at = 0; at < versions.length; at += batch) {
+    signal?.throwIfAborted();
     const part = versions.slice(at, at + batch);
     try {
       const outcomes = await deletePart(api, part);

@@ -3,6 +3,30 @@ export type ObjectEncryption =
   | { readonly algorithm: 'aws:kms'; readonly keyId?: string }
   | { readonly algorithm: 'AES256' };
 
+/** Which store and bucket objects lie in. Two stores with the same `store` and `bucket` are one place. */
+export interface ObjectLocation {
+  /** The kind of store, or the name that the host gave it: `s3`, `supabase`, `disk`. 1–64 characters. */
+  readonly store: string;
+  /** 1–512 characters. */
+  readonly bucket: string;
+  /** Says more and tells nothing apart. 1–64 characters. */
+  readonly region?: string;
+}
+
+/** What keeps a version from being deleted: S3 Object Lock, or the like of it. */
+export interface ObjectLock {
+  readonly mode?: 'governance' | 'compliance';
+  readonly retainUntil?: Date;
+  /** Stands until it is lifted, whatever the date. */
+  readonly legalHold?: boolean;
+}
+
+/** What every call may be given. */
+export interface ObjectCallOptions {
+  /** Ends the call early. It may have taken effect all the same. */
+  readonly signal?: AbortSignal;
+}
+
 /** What to store, and what must hold of it. */
 export interface PutObjectOptions {
   /** From the provider, never guessed. */
@@ -28,6 +52,10 @@ export interface ObjectHead {
   /** Read back, not what was asked for. Absent where the store does not encrypt. */
   readonly encryption?: ObjectEncryption;
   readonly lastModified: Date;
+  /** Absent where the version is not locked, or the store does not tell. */
+  readonly lock?: ObjectLock;
+  /** `STANDARD_IA`, `GLACIER`, …; absent where the store has one class only, or for its usual one. */
+  readonly storageClass?: string;
 }
 
 /** A version or delete marker in a listing. */
@@ -82,8 +110,17 @@ export interface PresignedUrl {
 /**
  * A versioned object store: every put adds a version, nothing is overwritten, and only `deleteVersions` removes bytes.
  * Keys are 1–1024 bytes of UTF-8; any of them is safe to use. Keys carry no PHI.
+ *
+ * Every call may be given a signal. When it is aborted, the call rejects with the signal's reason, at once or when the store answers;
+ * a call whose signal was aborted before begins nothing.
  */
 export interface ObjectStore {
+  /**
+   * Where it keeps its objects, known without asking. Recordings remember it: a store that is set to another bucket must have another
+   * location, or a deletion would look for their bytes in the wrong place.
+   */
+  readonly location: ObjectLocation;
+
   /**
    * Stores a new version, streaming in flat memory. All or nothing: after a failure the key has no new version, and no
    * part of it stays anywhere that `listVersions` or `abortUploads` cannot see.
@@ -94,7 +131,7 @@ export interface ObjectStore {
   put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options: PutObjectOptions): Promise<ObjectHead>;
 
   /** A version, or the current one; undefined when there is none or it is a delete marker. @throws `store_unavailable` */
-  head(key: string, versionId?: string): Promise<ObjectHead | undefined>;
+  head(key: string, versionId?: string, options?: ObjectCallOptions): Promise<ObjectHead | undefined>;
 
   /**
    * The bytes, or a part of them.
@@ -105,7 +142,10 @@ export interface ObjectStore {
    */
   get(
     key: string,
-    options?: { readonly versionId?: string; readonly range?: { readonly first: number; readonly last?: number } },
+    options?: ObjectCallOptions & {
+      readonly versionId?: string;
+      readonly range?: { readonly first: number; readonly last?: number };
+    },
   ): Promise<{ readonly head: ObjectHead; readonly body: ReadableStream<Uint8Array> } | undefined>;
 
   /**
@@ -115,7 +155,7 @@ export interface ObjectStore {
    */
   listVersions(
     prefix: string,
-    options?: { readonly cursor?: string; readonly limit?: number },
+    options?: ObjectCallOptions & { readonly cursor?: string; readonly limit?: number },
   ): Promise<ObjectVersionPage>;
 
   /**
@@ -126,6 +166,7 @@ export interface ObjectStore {
    */
   deleteVersions(
     versions: readonly { readonly key: string; readonly versionId: string }[],
+    options?: ObjectCallOptions,
   ): Promise<DeleteVersionsResult>;
 
   /**
@@ -133,7 +174,7 @@ export interface ObjectStore {
    *
    * @returns how many there were
    */
-  abortUploads(prefix: string): Promise<number>;
+  abortUploads(prefix: string, options?: ObjectCallOptions): Promise<number>;
 
   /**
    * Signs a link to one version. Does not look whether it exists.

@@ -1,7 +1,7 @@
 import { DeleteObjectCommand, DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { type DeleteVersionsResult, MedzenError } from '@medzen/core';
 import type { S3Bucket } from './bucket.ts';
-import { asking, failureOf, isTransient, storeError } from './store-error.ts';
+import { asking, failureOf, isTransient, stopping, storeError } from './store-error.ts';
 
 type Version = { readonly key: string; readonly versionId: string };
 type Failure = DeleteVersionsResult['errors'][number];
@@ -33,12 +33,18 @@ function fitsXml(key: string): boolean {
   return true;
 }
 
-async function deleteOne({ client, bucket }: S3Bucket, version: Version): Promise<Failure | undefined> {
+async function deleteOne(
+  { client, bucket }: S3Bucket,
+  version: Version,
+  signal: AbortSignal | undefined,
+): Promise<Failure | undefined> {
   const { key, versionId } = version;
+  signal?.throwIfAborted();
   try {
-    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }), stopping(signal));
     return undefined;
   } catch (error) {
+    signal?.throwIfAborted();
     const failure = failureOf(error);
     if (goneCodes.has(failure.code)) return undefined;
     if (failure.status === undefined || isTransient(failure))
@@ -47,9 +53,14 @@ async function deleteOne({ client, bucket }: S3Bucket, version: Version): Promis
   }
 }
 
-async function deleteMany({ client, bucket }: S3Bucket, versions: readonly Version[]): Promise<Map<string, string>> {
+async function deleteMany(
+  { client, bucket }: S3Bucket,
+  versions: readonly Version[],
+  signal: AbortSignal | undefined,
+): Promise<Map<string, string>> {
   const Objects = versions.map(({ key, versionId }) => ({ Key: key, VersionId: versionId }));
-  const result = await asking(() => client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } })));
+  const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } });
+  const result = await asking(() => client.send(command, stopping(signal)), signal);
   // a 200 says nothing by itself: each version has its own outcome, and one without is not known to be gone
   const outcome = new Map<string, string>();
   for (const { Key = '', VersionId = '' } of result.Deleted ?? []) outcome.set(`${VersionId} ${Key}`, '');
@@ -64,7 +75,11 @@ async function deleteMany({ client, bucket }: S3Bucket, versions: readonly Versi
  *
  * @throws MedzenError `store_unavailable` when nothing is known of any of them; `invalid_input`
  */
-export async function deleteVersions(s3: S3Bucket, versions: readonly Version[]): Promise<DeleteVersionsResult> {
+export async function deleteVersions(
+  s3: S3Bucket,
+  versions: readonly Version[],
+  signal?: AbortSignal,
+): Promise<DeleteVersionsResult> {
   if (versions.length > 1000) throw new MedzenError('invalid_input', 'One call deletes at most 1000 versions');
   if (versions.some(({ key, versionId }) => key === '' || versionId === '')) {
     throw new MedzenError('invalid_input', 'A version has a key and an id');
@@ -73,7 +88,7 @@ export async function deleteVersions(s3: S3Bucket, versions: readonly Version[])
   const errors: Failure[] = [];
   const together = versions.filter(({ key }) => fitsXml(key));
   if (together.length > 0) {
-    const outcome = await deleteMany(s3, together);
+    const outcome = await deleteMany(s3, together, signal);
     for (const { key, versionId } of together) {
       const code = outcome.get(`${versionId} ${key}`) ?? 'NoAnswer';
       if (code === '') deleted.push({ key, versionId });
@@ -82,7 +97,7 @@ export async function deleteVersions(s3: S3Bucket, versions: readonly Version[])
   }
   const alone = versions.filter(({ key }) => !fitsXml(key));
   for (const { key, versionId } of alone) {
-    const failure = await deleteOne(s3, { key, versionId });
+    const failure = await deleteOne(s3, { key, versionId }, signal);
     if (failure === undefined) deleted.push({ key, versionId });
     else errors.push(failure);
   }

@@ -1,7 +1,7 @@
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { MedzenError, type ObjectVersion, type ObjectVersionPage } from '@medzen/core';
 import type { S3Bucket } from './bucket.ts';
-import { asking } from './store-error.ts';
+import { asking, stopping } from './store-error.ts';
 
 /** Keys come percent-encoded, because XML cannot hold every character that a key may have. */
 export function keyOfListing(text: string | undefined): string {
@@ -27,17 +27,18 @@ function readCursor(cursor: string): Marker {
 export async function listVersions(
   { client, bucket }: S3Bucket,
   prefix: string,
-  { cursor, limit = 1000 }: { readonly cursor?: string; readonly limit?: number } = {},
+  {
+    cursor,
+    limit = 1000,
+    signal,
+  }: { readonly cursor?: string; readonly limit?: number; readonly signal?: AbortSignal } = {},
 ): Promise<ObjectVersionPage> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
     throw new MedzenError('invalid_input', 'A page has 1 to 1000 entries');
   }
   const marker = cursor === undefined ? {} : readCursor(cursor);
-  const page = await asking(() =>
-    client.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, MaxKeys: limit, EncodingType: 'url', ...marker }),
-    ),
-  );
+  const input = { Bucket: bucket, Prefix: prefix, MaxKeys: limit, EncodingType: 'url' as const, ...marker };
+  const page = await asking(() => client.send(new ListObjectVersionsCommand(input), stopping(signal)), signal);
   const row = (
     one: { Key?: string | undefined; VersionId?: string | undefined; IsLatest?: boolean | undefined },
     isDeleteMarker: boolean,

@@ -1,15 +1,21 @@
-import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  type GetObjectTaggingCommandOutput,
+  HeadObjectCommand,
+} from '@aws-sdk/client-s3';
 import {
   fromHex,
   isMedzenError,
   MedzenError,
   type ObjectEncryption,
   type ObjectHead,
+  type ObjectLock,
   sha256Hasher,
   toHex,
 } from '@medzen/core';
 import { digestName, putName, type S3Bucket } from './bucket.ts';
-import { askingFor } from './store-error.ts';
+import { askingFor, stopping } from './store-error.ts';
 
 /** What HEAD and GET both tell of a version. */
 export interface ToldHead {
@@ -20,6 +26,10 @@ export interface ToldHead {
   readonly ServerSideEncryption?: string | undefined;
   readonly SSEKMSKeyId?: string | undefined;
   readonly LastModified?: Date | undefined;
+  readonly StorageClass?: string | undefined;
+  readonly ObjectLockMode?: string | undefined;
+  readonly ObjectLockRetainUntilDate?: Date | undefined;
+  readonly ObjectLockLegalHoldStatus?: string | undefined;
 }
 
 /** A head, with what only a put asks about. */
@@ -38,16 +48,35 @@ function encryptionOf(told: ToldHead): ObjectEncryption | undefined {
   return undefined;
 }
 
-async function readDigest({ client, bucket }: S3Bucket, key: string, versionId: string): Promise<string | undefined> {
+function lockOf(told: ToldHead): ObjectLock | undefined {
+  const { ObjectLockMode, ObjectLockRetainUntilDate: retainUntil, ObjectLockLegalHoldStatus } = told;
+  const legalHold = ObjectLockLegalHoldStatus === 'ON';
+  if (retainUntil === undefined && !legalHold) return undefined;
+  return {
+    ...(retainUntil === undefined ? {} : { retainUntil }),
+    ...(ObjectLockMode === 'COMPLIANCE' ? { mode: 'compliance' } : {}),
+    ...(ObjectLockMode === 'GOVERNANCE' ? { mode: 'governance' } : {}),
+    ...(legalHold ? { legalHold } : {}),
+  };
+}
+
+async function readDigest(
+  { client, bucket }: S3Bucket,
+  key: string,
+  versionId: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const at = { Bucket: bucket, Key: key, VersionId: versionId };
-  const tags = await askingFor(() => client.send(new GetObjectTaggingCommand(at))).catch((error: unknown) => {
+  const read = (): Promise<GetObjectTaggingCommandOutput> =>
+    client.send(new GetObjectTaggingCommand(at), stopping(signal));
+  const tags = await askingFor(read, signal).catch((error: unknown) => {
     if (isMedzenError(error) && !error.retryable) return undefined; // no permission to read tags: the bytes will do
     throw error;
   });
   const tag = tags?.TagSet?.find(({ Key }) => Key === digestName)?.Value;
   if (tag !== undefined && /^[0-9a-f]{64}$/.test(tag)) return tag;
   // someone else's object, or a put that died between its last two calls: the bytes themselves say it
-  const got = await askingFor(() => client.send(new GetObjectCommand(at)));
+  const got = await askingFor(() => client.send(new GetObjectCommand(at), stopping(signal)), signal);
   if (got?.Body === undefined) return undefined;
   const hasher = sha256Hasher();
   for await (const chunk of got.Body.transformToWebStream() as ReadableStream<Uint8Array>) hasher.update(chunk); // the SDK's type leaves the chunk open
@@ -60,6 +89,7 @@ export async function headOfTold(
   key: string,
   told: ToldHead,
   size: number,
+  signal?: AbortSignal,
 ): Promise<ReadHead | undefined> {
   const versionId = told.VersionId ?? 'null';
   const checksum = told.ChecksumSHA256;
@@ -69,9 +99,10 @@ export async function headOfTold(
   if (whole !== undefined && stated !== undefined && whole !== stated) {
     throw new MedzenError('checksum_mismatch', 'The store has other bytes than were put');
   }
-  const digest = whole ?? stated ?? (await readDigest(s3, key, versionId));
+  const digest = whole ?? stated ?? (await readDigest(s3, key, versionId, signal));
   if (digest === undefined) return undefined;
   const encryption = encryptionOf(told);
+  const lock = lockOf(told);
   return {
     head: {
       key,
@@ -81,6 +112,8 @@ export async function headOfTold(
       sha256: fromHex(digest),
       ...(encryption === undefined ? {} : { encryption }),
       lastModified: told.LastModified ?? new Date(0),
+      ...(lock === undefined ? {} : { lock }),
+      ...(told.StorageClass === undefined ? {} : { storageClass: told.StorageClass }),
     },
     put: told.Metadata?.[putName],
     checksum,
@@ -92,8 +125,13 @@ function bytesOfBase64(text: string): Uint8Array {
 }
 
 /** HEAD of a version, or of the newest. */
-export async function readHead(s3: S3Bucket, key: string, versionId?: string): Promise<ReadHead | undefined> {
+export async function readHead(
+  s3: S3Bucket,
+  key: string,
+  versionId?: string,
+  signal?: AbortSignal,
+): Promise<ReadHead | undefined> {
   const input = { Bucket: s3.bucket, Key: key, VersionId: versionId, ChecksumMode: 'ENABLED' as const };
-  const told = await askingFor(() => s3.client.send(new HeadObjectCommand(input)));
-  return told && headOfTold(s3, key, told, told.ContentLength ?? 0);
+  const told = await askingFor(() => s3.client.send(new HeadObjectCommand(input), stopping(signal)), signal);
+  return told && headOfTold(s3, key, told, told.ContentLength ?? 0, signal);
 }

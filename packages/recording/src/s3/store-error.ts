@@ -64,20 +64,33 @@ export function storeError(error: unknown): MedzenError {
   }
 }
 
-/** Carries a call of the SDK out, with the port's errors. */
-export async function asking<T>(call: () => Promise<T>): Promise<T> {
+/** The SDK's options of a call that a signal may end. */
+export function stopping(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
+
+/**
+ * Carries a call of the SDK out, with the port's errors.
+ *
+ * @throws the signal's reason when it was aborted
+ */
+export async function asking<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
+    signal?.throwIfAborted();
     return await call();
   } catch (error) {
+    signal?.throwIfAborted();
     throw storeError(error);
   }
 }
 
 /** The same, with undefined for what is not there: a missing key or version, and a delete marker (405). */
-export async function askingFor<T>(call: () => Promise<T>): Promise<T | undefined> {
+export async function askingFor<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   try {
+    signal?.throwIfAborted();
     return await call();
   } catch (error) {
+    signal?.throwIfAborted();
     const { code, status } = failureOf(error);
     if (code !== 'NoSuchBucket' && (status === 404 || status === 405)) return undefined;
     throw storeError(error);

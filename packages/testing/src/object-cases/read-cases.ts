@@ -32,6 +32,36 @@ export const readCases: readonly Case[] = [
     await rejects(objects.get('a', { range: { first: -1 } }), 'invalid_input', 'before the beginning');
   }),
 
+  define('location', 'says where it keeps its objects, always the same', async ({ objects }) => {
+    const { store, bucket, region } = objects.location;
+    holds(store.length >= 1 && store.length <= 64, `a store of ${store.length} characters`);
+    holds(bucket.length >= 1 && bucket.length <= 512, `a bucket of ${bucket.length} characters`);
+    holds(region === undefined || (region.length >= 1 && region.length <= 64), 'a region');
+    await objects.put('a', bytesOf('x'), { contentType });
+    same(objects.location, { store, bucket, ...(region === undefined ? {} : { region }) }, 'after a put');
+  }),
+
+  define('signal.aborted', 'begins nothing when the signal was aborted before', async ({ objects }) => {
+    const { versionId } = await objects.put('a', bytesOf('x'), { contentType });
+    const reason = new Error('stopped by the caller');
+    const signal = AbortSignal.abort(reason);
+    const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['head', () => objects.head('a', undefined, { signal })],
+      ['get', () => objects.get('a', { signal })],
+      ['listVersions', () => objects.listVersions('', { signal })],
+      ['deleteVersions', () => objects.deleteVersions([{ key: 'a', versionId }], { signal })],
+      ['abortUploads', () => objects.abortUploads('', { signal })],
+    ];
+    for (const [name, call] of calls) {
+      const thrown = await call().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      holds(thrown === reason, `${name} answers something else than the signal's reason`);
+    }
+    same(await contentOf(objects, 'a'), 'x', 'nothing was deleted');
+  }),
+
   define(
     'outage',
     'a store that answers nothing says so, and can be asked again',

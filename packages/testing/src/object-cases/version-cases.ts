@@ -1,4 +1,4 @@
-import { at, present, rejects, same } from '../assertions.ts';
+import { at, holds, present, rejects, same } from '../assertions.ts';
 import { bytesOf, type Case, contentOf, contentType, define, everything } from './object-case.ts';
 
 /** `listVersions`, `deleteVersions` and `abortUploads`: what makes a deletion provable. */
@@ -96,6 +96,20 @@ export const versionCases: readonly Case[] = [
       present(await objects.head('held'), 'and still there');
     },
     ['object-lock'],
+  ),
+
+  define(
+    'head.lock',
+    'a head tells of the lock of its version, and of none where there is none',
+    async ({ objects, lock }) => {
+      const held = await objects.put('held', bytesOf('x'), { contentType });
+      const free = await objects.put('free', bytesOf('x'), { contentType });
+      await lock('held', held.versionId);
+      const { lock: told } = present(await objects.head('held', held.versionId), 'the held one');
+      holds(told?.legalHold === true || told?.retainUntil !== undefined, 'the head does not tell of the lock');
+      same(present(await objects.head('free', free.versionId), 'the free one').lock, undefined, 'a lock on a free one');
+    },
+    ['object-lock', 'lock-heads'],
   ),
 
   define(
