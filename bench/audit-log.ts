@@ -44,6 +44,7 @@ export function referenceLog(events: readonly SealedEvent[]): LogStore {
       head = { size: head.size + commit.eventIds.length, root: commit.root, checkpoint: commit.checkpoint };
       return { status: 'committed' };
     },
+    commitRebase: async () => ({ status: 'conflict' }),
     readTile: async (level, index) => tiles.get(`${level}/${index}`),
     readLeaves: async (from, limit) =>
       events

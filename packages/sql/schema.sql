@@ -1789,6 +1789,27 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.commit_rebase(p_tenant text, p_event_id text, p_event_body bytea, p_expected_size text, p_expected_root bytea, p_leaf_hashes bytea, p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  -- By a service, whose id never becomes a pseudonym: the leaf is signed as it was given.
+  IF (convert_from(p_event_body, 'UTF8')::jsonb @> '{"action": "audit.rebase", "actor": {"type": "service"}}') IS NOT TRUE THEN
+    PERFORM medzen.fail('invalid_input', 'A rebase is recorded by an event of action audit.rebase, by a service');
+  END IF;
+  PERFORM FROM medzen.audit_head h WHERE h.size = p_expected_size::bigint AND h.root = p_expected_root FOR UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'conflict');
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN medzen.commit_batch(p_expected_size, p_expected_root, ARRAY[p_event_id], p_leaf_hashes, p_tile_keys, p_tile_hashes, p_root,
+    p_checkpoint);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.consent_json(c medzen.consent)
  RETURNS jsonb
  LANGUAGE sql
@@ -5340,6 +5361,8 @@ GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.commit_batch TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.commit_batch TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.commit_rebase TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.commit_rebase TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.consume_limits TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.consume_limits TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_app;

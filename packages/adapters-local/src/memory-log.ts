@@ -5,6 +5,7 @@ import {
   type LogStore,
   type LogTile,
   MedzenError,
+  openSealedEvent,
   sha256,
   toHex,
 } from '@medzen/core';
@@ -39,6 +40,33 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
     return { size, checkpoint: checkpoint + lines.join('') };
   };
 
+  const commitBatch: LogStore['commitBatch'] = async (commit) => {
+    if (commit.expectedSize !== head.size || !equalBytes(commit.expectedRoot, head.root))
+      return { status: 'conflict' };
+    if (commit.eventIds.length !== commit.leafHashes.length || commit.eventIds.length < 1)
+      throw new MedzenError('invalid_input', 'A batch has one leaf hash for each event');
+    if (new Set(commit.eventIds).size !== commit.eventIds.length)
+      throw new MedzenError('invalid_input', 'A batch names an event twice');
+    if (commit.eventIds.some((id) => indexOf.has(id))) return { status: 'conflict' };
+    for (const [i, id] of commit.eventIds.entries()) {
+      const body = events.rows.get(id)?.body;
+      const hash = commit.leafHashes[i];
+      if (body === undefined || hash === undefined || !equalBytes(hash, sha256(leafPrefix, body)))
+        throw new MedzenError('invalid_input', 'An event does not exist, or its leaf hash differs');
+    }
+    for (const id of commit.eventIds) {
+      indexOf.set(id, leaves.length);
+      leaves.push(id);
+      events.pending.delete(id);
+    }
+    for (const tile of commit.tiles) {
+      tiles.set(`${tile.level}/${tile.index}`, { ...tile, hashes: tile.hashes.slice() });
+    }
+    head = { size: leaves.length, root: commit.root.slice() };
+    checkpoints.push({ size: head.size, checkpoint: commit.checkpoint, cosignatures: new Map() });
+    return { status: 'committed' };
+  };
+
   return {
     head: async () => {
       const last = checkpoints.at(-1);
@@ -55,31 +83,21 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
       return batch;
     },
 
-    commitBatch: async (commit) => {
+    commitBatch,
+
+    commitRebase: async (scope, event, commit) => {
+      const { action, actor } = openSealedEvent(scope, event);
+      if (action !== 'audit.rebase' || actor.type !== 'service')
+        throw new MedzenError('invalid_input', 'A rebase is recorded by an event of action audit.rebase, by a service');
+      if (commit.eventIds.length !== 1 || commit.eventIds[0] !== event.id)
+        throw new MedzenError('invalid_input', 'A rebase commits its own event and no other');
       if (commit.expectedSize !== head.size || !equalBytes(commit.expectedRoot, head.root))
         return { status: 'conflict' };
-      if (commit.eventIds.length !== commit.leafHashes.length || commit.eventIds.length < 1)
-        throw new MedzenError('invalid_input', 'A batch has one leaf hash for each event');
-      if (new Set(commit.eventIds).size !== commit.eventIds.length)
-        throw new MedzenError('invalid_input', 'A batch names an event twice');
-      if (commit.eventIds.some((id) => indexOf.has(id))) return { status: 'conflict' };
-      for (const [i, id] of commit.eventIds.entries()) {
-        const body = events.rows.get(id)?.body;
-        const hash = commit.leafHashes[i];
-        if (body === undefined || hash === undefined || !equalBytes(hash, sha256(leafPrefix, body)))
-          throw new MedzenError('invalid_input', 'An event does not exist, or its leaf hash differs');
-      }
-      for (const id of commit.eventIds) {
-        indexOf.set(id, leaves.length);
-        leaves.push(id);
-        events.pending.delete(id);
-      }
-      for (const tile of commit.tiles) {
-        tiles.set(`${tile.level}/${tile.index}`, { ...tile, hashes: tile.hashes.slice() });
-      }
-      head = { size: leaves.length, root: commit.root.slice() };
-      checkpoints.push({ size: head.size, checkpoint: commit.checkpoint, cosignatures: new Map() });
-      return { status: 'committed' };
+      const [hash] = commit.leafHashes;
+      if (hash === undefined || !equalBytes(hash, sha256(leafPrefix, event.body)))
+        throw new MedzenError('invalid_input', 'The leaf hash of a rebase is not of its event');
+      events.plan(scope, [event])();
+      return commitBatch(commit);
     },
 
     readTile: async (level, index) => {

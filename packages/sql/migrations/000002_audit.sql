@@ -484,6 +484,29 @@ BEGIN
 END
 $$;
 
+-- Writes the event that records a rebase and makes it the next leaf, under the first checkpoint of the new origin: never the one without
+-- the other. Whoever comes second waits for the head and finds it moved.
+CREATE FUNCTION medzen.commit_rebase(
+  p_tenant text, p_event_id text, p_event_body bytea, p_expected_size text, p_expected_root bytea, p_leaf_hashes bytea,
+  p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- By a service, whose id never becomes a pseudonym: the leaf is signed as it was given.
+  IF (convert_from(p_event_body, 'UTF8')::jsonb @> '{"action": "audit.rebase", "actor": {"type": "service"}}') IS NOT TRUE THEN
+    PERFORM medzen.fail('invalid_input', 'A rebase is recorded by an event of action audit.rebase, by a service');
+  END IF;
+  PERFORM FROM medzen.audit_head h WHERE h.size = p_expected_size::bigint AND h.root = p_expected_root FOR UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'conflict');
+  END IF;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN medzen.commit_batch(p_expected_size, p_expected_root, ARRAY[p_event_id], p_leaf_hashes, p_tile_keys, p_tile_hashes, p_root,
+    p_checkpoint);
+END
+$$;
+
 CREATE FUNCTION medzen.read_tile(p_level int, p_index text) RETURNS TABLE (hashes bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -580,11 +603,11 @@ AS $$
 $$;
 
 SELECT medzen.permit('medzen_app', 'append_events', 'search_events');
-SELECT medzen.permit('medzen_sequencer', 'read_head', 'read_batch', 'commit_batch', 'read_tile', 'read_leaves', 'leaf_of',
+SELECT medzen.permit('medzen_sequencer', 'read_head', 'read_batch', 'commit_batch', 'commit_rebase', 'read_tile', 'read_leaves', 'leaf_of',
   'read_checkpoints', 'audit_lag');
 SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile', 'read_leaves', 'leaf_of', 'read_checkpoints',
   'audit_lag');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '98ae217c909e5f11f5cafaa2026c9fbaad610c286c5a4844f46c3802b656ec5d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '15e4961b1dd58e43cc4b285c54d13cdcdefe3ef61e7298081845d51fa45eea09', false);

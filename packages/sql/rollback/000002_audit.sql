@@ -7,6 +7,7 @@ DROP FUNCTION medzen.leaf_of;
 DROP FUNCTION medzen.read_leaves;
 DROP FUNCTION medzen.is_filed;
 DROP FUNCTION medzen.read_tile;
+DROP FUNCTION medzen.commit_rebase;
 DROP FUNCTION medzen.commit_batch;
 DROP FUNCTION medzen.read_batch;
 DROP FUNCTION medzen.pending_from;
@@ -29,4 +30,4 @@ DROP FUNCTION medzen.refuse_tile_change;
 DROP FUNCTION medzen.refuse_change;
 
 DELETE FROM medzen.permission WHERE function IN ('append_events', 'search_events', 'read_head', 'read_batch',
-  'commit_batch', 'read_tile', 'read_leaves', 'leaf_of', 'read_checkpoints', 'audit_lag');
+  'commit_batch', 'commit_rebase', 'read_tile', 'read_leaves', 'leaf_of', 'read_checkpoints', 'audit_lag');

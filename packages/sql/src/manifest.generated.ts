@@ -5,7 +5,7 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: 'f02f19507987358d05766baaf9bfb72d6e34a4ffa2c197d23fae4e1b09f0841d', breaking: false },
-  { id: '000002_audit', checksum: '98ae217c909e5f11f5cafaa2026c9fbaad610c286c5a4844f46c3802b656ec5d', breaking: false },
+  { id: '000002_audit', checksum: '15e4961b1dd58e43cc4b285c54d13cdcdefe3ef61e7298081845d51fa45eea09', breaking: false },
   { id: '000003_rate_limit', checksum: 'c06e3d03be8b875f43002f08097fc861c30cd365032bebfa0904e0fc23af761e', breaking: false },
   { id: '000004_consent', checksum: 'a66c72f65518e48088cece95d3b5664ba19f417e686b312dc10eae7e0196e9b6', breaking: false },
   { id: '000005_recording', checksum: '7aae9cd6e32f8899798b96797c67d79df514e583146fa4c929ead17ed9e6501a', breaking: false },
@@ -37,6 +37,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   claim_transfers: { migration: '000006_claims', args: { tenant: 'text', limit: 'integer', lease_ms: 'integer', id: 'uuid' }, returns: 'jsonb' },
   cleanup_rate_limits: { migration: '000003_rate_limit', args: { limit: 'integer' }, returns: 'jsonb' },
   commit_batch: { migration: '000002_audit', args: { expected_size: 'text', expected_root: 'bytea', event_ids: 'text[]', leaf_hashes: 'bytea', tile_keys: 'text[]', tile_hashes: 'bytea[]', root: 'bytea', checkpoint: 'text' }, returns: 'jsonb' },
+  commit_rebase: { migration: '000002_audit', args: { tenant: 'text', event_id: 'text', event_body: 'bytea', expected_size: 'text', expected_root: 'bytea', leaf_hashes: 'bytea', tile_keys: 'text[]', tile_hashes: 'bytea[]', root: 'bytea', checkpoint: 'text' }, returns: 'jsonb' },
   consume_limits: { migration: '000003_rate_limit', args: { tenant: 'text', requests: 'jsonb' }, returns: 'jsonb' },
   current_subject: { migration: '000001_foundation', args: {}, returns: 'text' },
   current_tenant: { migration: '000010_identity', args: {}, returns: 'text' },

@@ -4,6 +4,7 @@ import type { ContractCase } from './contract.ts';
 import { archiveCases } from './log-cases/archive-cases.ts';
 import { cosignCases } from './log-cases/cosign-cases.ts';
 import { appended, commitOf, committed, define, join, type Tools } from './log-cases/log-commit.ts';
+import { rebaseCases } from './log-cases/rebase-cases.ts';
 import { modelLeaf, modelRoot } from './merkle-model.ts';
 import type { LogStoreContext } from './store-context.ts';
 
@@ -304,5 +305,6 @@ export const logStoreCases: readonly ContractCase<LogStoreContext>[] = [
   ...committing,
   ...cosignCases,
   ...archiveCases,
+  ...rebaseCases,
   ...watching,
 ];

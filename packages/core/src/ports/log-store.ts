@@ -1,4 +1,5 @@
 import type { SealedEvent } from '../audit/audit-event.ts';
+import type { Scope } from '../scope.ts';
 
 /** The state of the tree as last committed. */
 export interface LogHead {
@@ -98,6 +99,23 @@ export interface LogStore {
    * @throws MedzenError `invalid_input` when an event does not exist or its leaf hash differs; `store_unavailable`
    */
   commitBatch(commit: LogCommit): Promise<{ readonly status: 'committed' } | { readonly status: 'conflict' }>;
+
+  /**
+   * Writes the event that records a rebase and makes it the next leaf, under the first checkpoint of the new origin, in one transaction: the event is
+   * never stored without its leaf.
+   *
+   * @param scope - of the event
+   * @param event - of action `audit.rebase`, by a service, so that no store puts a pseudonym into it
+   * @param commit - names this one event
+   * @returns `conflict` when the head moved: nothing was written; read again
+   * @throws MedzenError `invalid_input` for another event, more than one, or another leaf hash than the stored event's; `audit_conflict` when the id
+   * is taken; `store_unavailable`
+   */
+  commitRebase(
+    scope: Scope,
+    event: SealedEvent,
+    commit: LogCommit,
+  ): Promise<{ readonly status: 'committed' } | { readonly status: 'conflict' }>;
 
   /** The tile, or undefined. A partial tile is returned at its present width. */
   readTile(level: number, index: number): Promise<LogTile | undefined>;

@@ -6,6 +6,7 @@ import {
   type OpenWriter,
   type Wire,
   type WireRow,
+  type WireValue,
 } from '@medzen/core';
 import { bytesIn, integerIn, statusIn, textIn } from '../row.ts';
 
@@ -29,15 +30,18 @@ export function logStore(wire: Wire): LogStore {
     },
 
     async commitBatch(commit) {
-      const rows = await root.call('commit_batch', {
-        expected_size: String(commit.expectedSize),
-        expected_root: commit.expectedRoot,
-        event_ids: commit.eventIds,
-        leaf_hashes: joined(commit),
-        tile_keys: commit.tiles.map(({ level, index }) => `${level}/${index}`),
-        tile_hashes: commit.tiles.map(({ hashes }) => hashes),
-        root: commit.root,
-        checkpoint: commit.checkpoint,
+      const rows = await root.call('commit_batch', { event_ids: commit.eventIds, ...argumentsOf(commit) });
+      return statusIn(rows, ['committed', 'conflict']);
+    },
+
+    async commitRebase(scope, event, commit) {
+      if (commit.eventIds.length !== 1 || commit.eventIds[0] !== event.id)
+        throw new MedzenError('invalid_input', 'A rebase commits its own event and no other');
+      const rows = await root.call('commit_rebase', {
+        tenant: scope.tenant,
+        event_id: event.id,
+        event_body: event.body,
+        ...argumentsOf(commit),
       });
       return statusIn(rows, ['committed', 'conflict']);
     },
@@ -103,6 +107,18 @@ function openWriter(row: WireRow): OpenWriter {
 function whole(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new MedzenError('invalid_input', 'Not a whole number ≥ 0');
+}
+
+function argumentsOf(commit: LogCommit): Record<string, WireValue> {
+  return {
+    expected_size: String(commit.expectedSize),
+    expected_root: commit.expectedRoot,
+    leaf_hashes: joined(commit),
+    tile_keys: commit.tiles.map(({ level, index }) => `${level}/${index}`),
+    tile_hashes: commit.tiles.map(({ hashes }) => hashes),
+    root: commit.root,
+    checkpoint: commit.checkpoint,
+  };
 }
 
 /** The hashes one after the other, which the database compares with its own in one go. */
