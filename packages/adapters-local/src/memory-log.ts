@@ -41,8 +41,7 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
   };
 
   const commitBatch: LogStore['commitBatch'] = async (commit) => {
-    if (commit.expectedSize !== head.size || !equalBytes(commit.expectedRoot, head.root))
-      return { status: 'conflict' };
+    if (commit.expectedSize !== head.size || !equalBytes(commit.expectedRoot, head.root)) return { status: 'conflict' };
     if (commit.eventIds.length !== commit.leafHashes.length || commit.eventIds.length < 1)
       throw new MedzenError('invalid_input', 'A batch has one leaf hash for each event');
     if (new Set(commit.eventIds).size !== commit.eventIds.length)

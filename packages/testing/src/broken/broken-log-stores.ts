@@ -200,29 +200,44 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
       }),
   })),
 
-  broken('rebases_in_two_steps', 'writes the event of a rebase, then commits it', 'rebase.stale', (good, { stores }) => ({
-    commitRebase: async (scope, event, commit) => {
-      await stores.audit.append(scope, [event]);
-      return good.commitBatch(commit);
-    },
-  })),
+  broken(
+    'rebases_in_two_steps',
+    'writes the event of a rebase, then commits it',
+    'rebase.stale',
+    (good, { stores }) => ({
+      commitRebase: async (scope, event, commit) => {
+        await stores.audit.append(scope, [event]);
+        return good.commitBatch(commit);
+      },
+    }),
+  ),
 
-  broken('rebases_with_any_event', 'takes any event for that of a rebase', 'rebase.other_event', (good, { stores }) => ({
-    commitRebase: async (scope, event, commit) => {
-      const { size, root } = await good.head();
-      if (size !== commit.expectedSize || root.some((byte, i) => byte !== commit.expectedRoot[i]))
-        return { status: 'conflict' };
-      await stores.audit.append(scope, [event]);
-      return good.commitBatch(commit);
-    },
-  })),
+  broken(
+    'rebases_with_any_event',
+    'takes any event for that of a rebase',
+    'rebase.other_event',
+    (good, { stores }) => ({
+      commitRebase: async (scope, event, commit) => {
+        const { size, root } = await good.head();
+        if (size !== commit.expectedSize || root.some((byte, i) => byte !== commit.expectedRoot[i]))
+          return { status: 'conflict' };
+        await stores.audit.append(scope, [event]);
+        return good.commitBatch(commit);
+      },
+    }),
+  ),
 
-  broken('rebases_without_a_leaf', 'records a rebase and leaves the tree as it was', 'rebase.commits', (_, { stores }) => ({
-    commitRebase: async (scope, event) => {
-      await stores.audit.append(scope, [event]);
-      return { status: 'committed' };
-    },
-  })),
+  broken(
+    'rebases_without_a_leaf',
+    'records a rebase and leaves the tree as it was',
+    'rebase.commits',
+    (_, { stores }) => ({
+      commitRebase: async (scope, event) => {
+        await stores.audit.append(scope, [event]);
+        return { status: 'committed' };
+      },
+    }),
+  ),
 
   broken('rebases_only_what_is_left', 'cannot go on from nothing', 'rebase.empty', (good) => ({
     commitRebase: async (scope, event, commit) =>
