@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isSignedByLog, openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { cosign, createCosigner } from './cosigner.ts';
 import { createSigner, type Signer } from './signer.ts';
+import { unsupportedAmong } from './verifier-key.ts';
 
 const origin = 'example.org/audit';
 const signer = createSigner({ origin, privateKey: new Uint8Array(32).fill(7) });
@@ -255,6 +256,24 @@ describe('openCheckpoint', () => {
     expect(await openCheckpoint(await note(body, other, origin), [signer.verifierKey, other.verifierKey])).toEqual({
       ok: false,
       reason: 'unknown_key',
+    });
+  });
+
+  it('passes over keys of a kind that is not supported, and says so where there is no other', async () => {
+    // As C2SP tlog-cosignature makes the key of an ML-DSA-44 witness: type 0x06, 1312 bytes.
+    const typed = Uint8Array.of(0x06, ...new Uint8Array(1312).fill(9));
+    const keyId = toHex(sha256(new TextEncoder().encode('remora.example\n'), typed).slice(0, 4));
+    const strange = `remora.example+${keyId}+${toBase64(typed)}`;
+    const line = `\u2014 remora.example ${toBase64(new Uint8Array(2432).fill(3))}\n`;
+    expect(await openCheckpoint(text + line, [strange, signer.verifierKey])).toMatchObject({
+      ok: true,
+      signatures: [{ verifierKey: signer.verifierKey }],
+    });
+    expect(await openCheckpoint(text, [strange])).toEqual({ ok: false, reason: 'bad_verifier_key' });
+    expect(unsupportedAmong([strange, signer.verifierKey])).toMatchObject([{ name: 'remora.example', algorithm: 6 }]);
+    expect(await openCheckpoint(text, [strange.replace(keyId, '00000000')])).toEqual({
+      ok: false,
+      reason: 'bad_verifier_key',
     });
   });
 

@@ -6,7 +6,7 @@ import { isSize } from './proof-ranges.ts';
 import { formatSignature, type NoteSignature, parseNote } from './signed-note.ts';
 import type { Signer } from './signer.ts';
 import { hashBytes } from './tree-hasher.ts';
-import { isOfKey, parseVerifierKey, type VerifierKey } from './verifier-key.ts';
+import { isOfKey, parseVerifierKey, readVerifierKey, type VerifierKey } from './verifier-key.ts';
 
 /** What a checkpoint says: how large a log was, and its root then. */
 export interface TreeHead {
@@ -41,8 +41,9 @@ export interface OpenCheckpoint extends TreeHead {
 export interface CheckpointFailure {
   readonly ok: false;
   /**
-   * `malformed`: not a signed note, or its body is not a tree head. `bad_verifier_key`: one of the given keys is not an Ed25519
-   * verifier key of a log or a witness, or two different ones share name and id. `unknown_key`: no line is by a given key. `bad_signature`: a line that
+   * `malformed`: not a signed note, or its body is not a tree head. `bad_verifier_key`: one of the given texts is not a
+   * verifier key, two different ones share name and id, or all are of kinds that are not supported (Ed25519 keys of logs and
+   * of witnesses are). `unknown_key`: no line is by a given key. `bad_signature`: a line that
    * claims to be by a given key does not verify.
    */
   readonly reason: 'malformed' | 'bad_verifier_key' | 'unknown_key' | 'bad_signature';
@@ -82,7 +83,8 @@ export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<st
  * two. Compare `origin` with the log you mean: a key name need not be the origin's (the Go checksum database's is not).
  *
  * @param text - a C2SP signed note, at most 131 072 UTF-16 units and 100 signatures
- * @param verifierKeys - texts as `Signer.verifierKey` and `Cosigner.verifierKey` give; those you trust, no others. Witnesses' keys alone
+ * @param verifierKeys - texts as `Signer.verifierKey` and `Cosigner.verifierKey` give; those you trust, no others. A key of another kind
+ * (ML-DSA) is passed over, as its lines are. Witnesses' keys alone
  * open a checkpoint too, which says nothing of who issued it: see {@link isSignedByLog}
  * @returns the head and the signatures that hold; or why not. A note with a failing signature by a known key is refused, even if
  * another one holds
@@ -103,6 +105,7 @@ export async function openCheckpoint(
 ): Promise<OpenCheckpoint | CheckpointFailure> {
   const keys = parseKeys(verifierKeys);
   if (keys === undefined) return { ok: false, reason: 'bad_verifier_key' };
+  if (keys.length === 0 && verifierKeys.length > 0) return { ok: false, reason: 'bad_verifier_key' };
   const note = parseNote(text);
   const head = note === undefined ? undefined : parseHead(note.body);
   if (note === undefined || head === undefined) return { ok: false, reason: 'malformed' };
@@ -176,8 +179,9 @@ function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
   if (!Array.isArray(texts)) return undefined;
   const keys: VerifierKey[] = [];
   for (const text of texts as readonly unknown[]) {
-    const key = parseVerifierKey(text);
+    const key = readVerifierKey(text);
     if (key === undefined) return undefined;
+    if (key.type === 'unsupported') continue;
     const same = keys.find((other) => isOfKey(key, other));
     if (same !== undefined && same.text !== key.text) return undefined;
     if (same === undefined) keys.push(key);

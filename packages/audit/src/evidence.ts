@@ -1,4 +1,4 @@
-import { type AuditEvent, isUuid, type LogStore, MedzenError, openEvent } from '@medzen/core';
+import { type AuditEvent, isUuid, type LogStore, MedzenError, openStoredEvent } from '@medzen/core';
 import {
   type CheckpointFailure,
   isSignedByLog,
@@ -154,14 +154,6 @@ export async function verifyEvidence(
   const { index, proof } = evidence;
   if (!verifyInclusion({ leafHash: leafHash(body), index, size, proof, root }))
     return { ok: false, reason: 'not_included' };
-  const event = eventIn(body);
+  const event = openStoredEvent(body); // undefined for another log's entry
   return { ok: true, origin, size, index, body, ...(event !== undefined && { event }), signatures };
-}
-
-function eventIn(body: Uint8Array): AuditEvent | undefined {
-  try {
-    return openEvent(body);
-  } catch {
-    return undefined; // another log's entry
-  }
 }

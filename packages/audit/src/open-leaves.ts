@@ -1,4 +1,4 @@
-import { type AuditEvent, type LogLeaf, openEvent } from '@medzen/core';
+import { type AuditEvent, type LogLeaf, openStoredEvent } from '@medzen/core';
 
 /** An event at its place in the log. */
 export interface LogEvent {
@@ -30,22 +30,10 @@ export function openLeaves(leaves: readonly LogLeaf[]): OpenedLeaves {
   const damaged: LostLeaf[] = [];
   let purged = 0;
   for (const { index, eventId, body, purged: gone } of leaves) {
-    const event = body === undefined ? undefined : tryOpen(body);
-    if (body !== undefined && event?.id === eventId) events.push({ index, event, body });
+    const event = body === undefined ? undefined : openStoredEvent(body, eventId);
+    if (body !== undefined && event !== undefined) events.push({ index, event, body });
     else if (body === undefined && gone === true) purged++;
     else damaged.push({ index, eventId });
   }
   return { events, purged, damaged };
-}
-
-/** Whatever bytes stand there: what follows relies on these members. */
-function tryOpen(body: Uint8Array): AuditEvent | undefined {
-  try {
-    const event = openEvent(body);
-    const whole =
-      typeof event.tenant === 'string' && typeof event.actor?.id === 'string' && !Number.isNaN(Date.parse(event.at));
-    return whole ? event : undefined;
-  } catch {
-    return undefined; // altered bytes
-  }
 }

@@ -1,4 +1,4 @@
-import { type LogLeaf, type LogStore, MedzenError, openEvent, sha256 } from '@medzen/core';
+import { type LogLeaf, type LogStore, MedzenError, openStoredEvent, sha256 } from '@medzen/core';
 import { readTreeHead } from './checkpoint.ts';
 import { parseEntryBundle } from './entry-bundle.ts';
 import { checkpointPath, type TileKind, tilePath } from './tile-path.ts';
@@ -61,7 +61,8 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
       if (options.entries === 'absent') return { index, eventId: '', purged: true };
       return {
         index,
-        eventId: body === undefined ? '' : idIn(body),
+        // What an event calls itself, for a finding to name; nothing where the entry is not one of ours.
+        eventId: (body && openStoredEvent(body)?.id) ?? '',
         ...(body && { body }),
       };
     });
@@ -107,14 +108,5 @@ function textIn(bytes: Uint8Array): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return ''; // no checkpoint is of such bytes
-  }
-}
-
-/** What an event calls itself, for a finding to name; nothing where the entry is none of ours. */
-function idIn(body: Uint8Array): string {
-  try {
-    return openEvent(body).id;
-  } catch {
-    return '';
   }
 }

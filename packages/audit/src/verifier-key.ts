@@ -37,6 +37,38 @@ export function formatVerifierKey(name: string, publicKey: Uint8Array, type: Key
   return `${name}+${toHex(keyIdOf(name, typed))}+${toBase64(typed)}`;
 }
 
+/** A key of a kind that is not verified here, such as ML-DSA. What it signs is neither proved nor refuted. */
+export interface UnsupportedKey {
+  readonly type: 'unsupported';
+  /** The signature type's byte. */
+  readonly algorithm: number;
+  readonly name: string;
+  /** The text it was read from. */
+  readonly text: string;
+}
+
+/**
+ * Reads the text of a verifier key of any kind.
+ *
+ * @param text - anything
+ * @returns undefined for what is no verifier key: another form, or an id that does not belong to its name and key
+ */
+export function readVerifierKey(text: unknown): VerifierKey | UnsupportedKey | undefined {
+  if (typeof text !== 'string' || text.length > maxKeyLength) return undefined;
+  const match = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/u.exec(text);
+  const [, name, id, encoded] = match ?? [];
+  if (!isKeyName(name) || id === undefined || encoded === undefined) return undefined;
+  const typed = bytesIn(encoded);
+  const algorithm = typed?.[0];
+  if (typed === undefined || algorithm === undefined) return undefined;
+  const type = (['ed25519', 'cosignature'] as const).find((known) => types[known] === algorithm);
+  const publicKey = typed.slice(1);
+  const keyId = keyIdOf(name, typed);
+  if (id !== toHex(keyId)) return undefined; // mistyped
+  if (type === undefined) return { type: 'unsupported', algorithm, name, text };
+  return publicKey.length === publicKeyBytes ? { type, name, keyId, publicKey, text } : undefined;
+}
+
 /**
  * Reads a verifier key.
  *
@@ -44,16 +76,29 @@ export function formatVerifierKey(name: string, publicKey: Uint8Array, type: Key
  * @returns undefined when it is not the text of an Ed25519 key of a log or a witness, or its id does not belong to its name and key
  */
 export function parseVerifierKey(text: unknown): VerifierKey | undefined {
-  if (typeof text !== 'string' || text.length > 2048) return undefined;
-  const match = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/u.exec(text);
-  const [, name, id, encoded] = match ?? [];
-  if (!isKeyName(name) || id === undefined || encoded === undefined) return undefined;
-  const typed = fromBase64(encoded); // 44 characters without padding are always 33 bytes
-  const publicKey = typed.slice(1);
-  const type = (['ed25519', 'cosignature'] as const).find((known) => types[known] === typed[0]);
-  if (type === undefined || publicKey.length !== publicKeyBytes) return undefined;
-  const keyId = keyIdOf(name, typed);
-  return id === toHex(keyId) ? { type, name, keyId, publicKey, text } : undefined;
+  const key = readVerifierKey(text);
+  return key?.type === 'unsupported' ? undefined : key;
+}
+
+/** Those of the keys whose kind is not supported, each once. */
+export function unsupportedAmong(texts: readonly string[]): readonly UnsupportedKey[] {
+  const found = new Map<string, UnsupportedKey>();
+  for (const text of texts) {
+    const key = readVerifierKey(text);
+    if (key?.type === 'unsupported') found.set(text, key);
+  }
+  return [...found.values()];
+}
+
+/** Room for post-quantum keys of 5 kB. */
+const maxKeyLength = 8192;
+
+function bytesIn(encoded: string): Uint8Array | undefined {
+  try {
+    return fromBase64(encoded);
+  } catch {
+    return undefined; // the one thing it throws for: not canonical base64
+  }
 }
 
 /** Whether a signature line claims to be of this key. */

@@ -2,6 +2,7 @@ export * from './audit/audit-event.ts';
 export * from './audit/draft-event.ts';
 export * from './audit/erasable-identity.ts';
 export * from './audit/open-sealed-event.ts';
+export * from './audit/open-stored-event.ts';
 export * from './audit/seal-event.ts';
 export * from './canonical-json.ts';
 export * from './clock.ts';

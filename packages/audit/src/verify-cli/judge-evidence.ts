@@ -11,7 +11,7 @@ const reasons: Readonly<Record<Extract<EvidenceVerdict, { ok: false }>['reason']
   too_few_witnesses: 'too few of the witnesses have cosigned',
   unknown_key: 'nobody whose key was given has signed',
   bad_signature: 'a signature does not hold',
-  bad_verifier_key: 'a given key is no verifier key',
+  bad_verifier_key: 'kind not supported: none of the given keys is an Ed25519 key of a log or a witness',
 };
 
 /** Judges a file of evidence. */

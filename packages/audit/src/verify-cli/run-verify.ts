@@ -1,6 +1,6 @@
 import { MedzenError } from '@medzen/core';
 import type { TileSource } from '../tile-storage.ts';
-import { parseVerifierKey } from '../verifier-key.ts';
+import { readVerifierKey } from '../verifier-key.ts';
 import type { VerifyIo } from './io.ts';
 import { judgeEvidence } from './judge-evidence.ts';
 import { judgeLog } from './judge-log.ts';
@@ -49,7 +49,7 @@ async function judge(
   io: VerifyIo,
 ): Promise<{ readonly statements: readonly Statement[]; readonly couldLook: boolean }> {
   const keys = [...asked.keys, ...(await keysIn(asked.keyFiles, io))];
-  const wrong = keys.findIndex((key) => parseVerifierKey(key) === undefined) + 1;
+  const wrong = keys.findIndex((key) => readVerifierKey(key) === undefined) + 1;
   // Not shown: it may be the seed, given by mistake.
   if (wrong > 0) throw new MedzenError('invalid_input', `What was given as key ${wrong} is no verifier key`);
   const policy = { witnesses: asked.witnesses, origin: asked.origin };

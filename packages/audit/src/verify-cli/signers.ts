@@ -1,5 +1,5 @@
 import type { CheckpointSignature } from '../checkpoint.ts';
-import { parseVerifierKey } from '../verifier-key.ts';
+import { parseVerifierKey, unsupportedAmong } from '../verifier-key.ts';
 import type { Statement } from './statement.ts';
 
 /** Witnesses whose keys are given, each counted once. */
@@ -19,6 +19,12 @@ export function ofSigners(
   );
   const asked = witnessesAmong(keys);
   return [
+    ...unsupportedAmong(keys).map(
+      ({ name, algorithm }): Statement => ({
+        is: 'open',
+        text: `what ${name} signed: kind not supported (signature type ${algorithm})`,
+      }),
+    ),
     { is: 'proved', text: `${origin} signed a log of ${size} ${size === 1 ? 'entry' : 'entries'}` },
     ...cosigned.map(
       (by): Statement => ({ is: 'proved', text: `cosigned by ${by}: no other history was shown to this witness` }),
