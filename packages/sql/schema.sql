@@ -264,6 +264,8 @@ CREATE TABLE medzen.recording (
   jurisdiction text NOT NULL,
   provider_class text NOT NULL,
   zone text NOT NULL,
+  keep_until timestamp(3) with time zone,
+  keep_reason text,
   failure jsonb,
   stop_requested_at timestamp(3) with time zone,
   stop_consent uuid,
@@ -278,6 +280,7 @@ CREATE TABLE medzen.recording (
   warn_at timestamp(3) with time zone,
   grace_until timestamp(3) with time zone,
   rule_ids text[],
+  undated text COLLATE "C",
   subject_revision integer NOT NULL DEFAULT 0,
   hold_count integer NOT NULL DEFAULT 0,
   deletable_at timestamp(3) with time zone,
@@ -289,14 +292,17 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_check1 CHECK (((state <> 'deleted'::text) OR ((media IS NULL) AND (object IS NULL)))),
   CONSTRAINT recording_check2 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
   CONSTRAINT recording_check3 CHECK (((num_nulls(retain_until, warn_at, grace_until) = 3) OR (rules_version IS NOT NULL))),
-  CONSTRAINT recording_check4 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
-  CONSTRAINT recording_check5 CHECK ((num_nulls(stop_requested_at, stop_consent) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check4 CHECK (((undated IS NULL) OR ((rules_version IS NOT NULL) AND (retain_until IS NULL)))),
+  CONSTRAINT recording_check5 CHECK ((num_nulls(keep_until, keep_reason) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check6 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check7 CHECK ((num_nulls(stop_requested_at, stop_consent) = ANY (ARRAY[0, 2]))),
   CONSTRAINT recording_claim_attempts_check CHECK ((claim_attempts >= 0)),
   CONSTRAINT recording_downloads_check CHECK ((downloads >= 0)),
   CONSTRAINT recording_duration_seconds_check CHECK ((duration_seconds >= (0)::double precision)),
   CONSTRAINT recording_facts_revision_check CHECK ((facts_revision >= 0)),
   CONSTRAINT recording_failure_check CHECK (((jsonb_typeof(failure) = 'object'::text) AND ((length((failure ->> 'code'::text)) >= 1) AND (length((failure ->> 'code'::text)) <= 128)))),
   CONSTRAINT recording_hold_count_check CHECK ((hold_count >= 0)),
+  CONSTRAINT recording_keep_reason_check CHECK (((length(keep_reason) >= 1) AND (length(keep_reason) <= 2048))),
   CONSTRAINT recording_media_check CHECK ((jsonb_typeof(media) = 'object'::text)),
   CONSTRAINT recording_object_check CHECK ((jsonb_typeof(object) = 'object'::text)),
   CONSTRAINT recording_object_prefix_check CHECK (((length(object_prefix) >= 1) AND (length(object_prefix) <= 1024))),
@@ -309,6 +315,7 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_state_check CHECK ((state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'available'::text, 'archived'::text, 'deleting'::text, 'deleted'::text, 'failed'::text]))),
   CONSTRAINT recording_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
   CONSTRAINT recording_tombstone_check CHECK ((jsonb_typeof(tombstone) = 'object'::text)),
+  CONSTRAINT recording_undated_check CHECK ((undated = ANY (ARRAY['unknown'::text, 'claim'::text, 'unjudged'::text]))),
   CONSTRAINT recording_views_check CHECK ((views >= 0))
 );
 ALTER TABLE medzen.recording ENABLE ROW LEVEL SECURITY;
@@ -336,11 +343,16 @@ CREATE TABLE medzen.retention_fact (
   type text NOT NULL,
   date date NOT NULL,
   zone text NOT NULL,
+  voids uuid,
+  CONSTRAINT retention_fact_check CHECK (((type <> 'void'::text) OR (voids IS NOT NULL))),
+  CONSTRAINT retention_fact_check1 CHECK ((voids <> id)),
+  CONSTRAINT retention_fact_date_check CHECK (((date >= '1900-01-01'::date) AND (date <= '9000-12-31'::date))),
   CONSTRAINT retention_fact_pkey PRIMARY KEY (tenant, id),
   CONSTRAINT retention_fact_revision_check CHECK ((revision >= 1)),
   CONSTRAINT retention_fact_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
   CONSTRAINT retention_fact_tenant_patient_revision_key UNIQUE (tenant, patient, revision),
-  CONSTRAINT retention_fact_type_check CHECK ((type = ANY (ARRAY['treatment'::text, 'discharge'::text, 'therapy_ended'::text, 'birth'::text, 'death'::text, 'claim_opened'::text, 'claim_closed'::text]))),
+  CONSTRAINT retention_fact_tenant_voids_fkey FOREIGN KEY (tenant, voids) REFERENCES medzen.retention_fact(tenant, id),
+  CONSTRAINT retention_fact_type_check CHECK ((type = ANY (ARRAY['treatment'::text, 'discharge'::text, 'therapy_ended'::text, 'birth'::text, 'death'::text, 'claim_opened'::text, 'claim_closed'::text, 'void'::text]))),
   CONSTRAINT retention_fact_zone_check CHECK (((length(zone) >= 1) AND (length(zone) <= 64)))
 );
 ALTER TABLE medzen.retention_fact ENABLE ROW LEVEL SECURITY;
@@ -435,6 +447,9 @@ CREATE INDEX audit_rows_patients ON medzen.audit_rows USING gin (medzen.patient_
 CREATE INDEX consent_latest ON medzen.consent USING btree (tenant, session_id, participant, ordinal DESC);
 CREATE INDEX consent_of ON medzen.consent USING btree (tenant, participant, at, id);
 CREATE INDEX erasable_identity_value ON medzen.erasable_identity USING btree (tenant, kind, medzen.index_key(value));
+CREATE INDEX legal_hold_active ON medzen.legal_hold USING btree (tenant, placed_at, id) WHERE (released_at IS NULL);
+CREATE INDEX legal_hold_by_place ON medzen.legal_hold USING btree (tenant, placed_at, id);
+CREATE INDEX legal_hold_matter ON medzen.legal_hold USING btree (tenant, matter, placed_at, id);
 CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
 CREATE INDEX legal_hold_recording ON medzen.legal_hold USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
 CREATE INDEX recording_archives ON medzen.recording USING btree (tenant, rules_version, retain_until, id) WHERE ((state = 'available'::text) AND (facts_revision = subject_revision));
@@ -459,7 +474,9 @@ CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(r
 CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = 'recording'::text) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
 CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
+CREATE INDEX recording_undecided ON medzen.recording USING btree (tenant, started_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (undated = ANY (ARRAY['unknown'::text, 'unjudged'::text])));
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (deletable_at IS NULL));
+CREATE INDEX retention_fact_voids ON medzen.retention_fact USING btree (tenant, patient, revision) WHERE (voids IS NOT NULL);
 CREATE INDEX review_open ON medzen.review USING btree (tenant, leaf_index, id) WHERE (signed_at IS NULL);
 CREATE INDEX review_order ON medzen.review USING btree (tenant, leaf_index, id);
 
@@ -1349,7 +1366,7 @@ BEGIN
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
       OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
     WHEN v_row.state NOT IN ('available', 'archived', 'failed')
-      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now THEN 'not_due'
+      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now OR v_row.keep_until > p_now THEN 'not_due'
   END;
   IF v_status = 'begun' THEN
     RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
@@ -1534,6 +1551,66 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.check_fact(p_tenant text, p_patient text, p_type text, p_date date, p_zone text, p_voids uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_void uuid[];
+BEGIN
+  IF NOT coalesce(medzen.is_zone(p_zone), false) THEN
+    PERFORM medzen.fail('invalid_input', 'zone must name an IANA time zone, such as America/New_York');
+  END IF;
+  IF NOT coalesce(p_date BETWEEN '1900-01-01' AND '9000-12-31', false)
+    OR p_date > (medzen.now() AT TIME ZONE p_zone)::date + 1 THEN
+    PERFORM medzen.fail('invalid_input',
+      'date must be from 1900-01-01 to one day after today; note what is still to come on the day it happens');
+  END IF;
+  IF p_type = 'void' AND p_voids IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'voids must name the fact that was a mistake');
+  END IF;
+  IF p_voids IS NOT NULL THEN
+    IF NOT EXISTS (
+      SELECT FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.id = p_voids AND f.patient = p_patient) THEN
+      PERFORM medzen.fail('invalid_input', 'voids must name a fact of this patient; explain lists them with their ids');
+    END IF;
+    IF p_voids = ANY (medzen.void_facts(p_tenant, p_patient)) THEN
+      PERFORM medzen.fail('conflict', 'voids must name a fact that stands; this one is void already');
+    END IF;
+  END IF;
+  IF p_type IN ('birth', 'death') THEN
+    v_void := medzen.void_facts(p_tenant, p_patient, p_voids);
+    IF p_type = 'birth' AND EXISTS (
+      SELECT FROM medzen.retention_fact f
+      WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.id <> ALL (v_void) AND f.date < p_date
+        AND f.type IN ('treatment', 'discharge', 'therapy_ended', 'death')) THEN
+      PERFORM medzen.fail('invalid_input',
+        'date of a birth must not be after care or a death that was noted; if that fact is the mistake, void it first');
+    END IF;
+    IF p_type = 'death' AND EXISTS (
+      SELECT FROM medzen.retention_fact f
+      WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.id <> ALL (v_void) AND f.date > p_date
+        AND f.type = 'birth') THEN
+      PERFORM medzen.fail('invalid_input',
+        'date of a death must not be before the birth that was noted; if that fact is the mistake, void it first');
+    END IF;
+  END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.check_keep(p_until timestamp with time zone, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF num_nulls(p_until, p_reason) = 1 OR p_until > medzen.now() + INTERVAL '100 years' OR p_until = '-infinity'
+    OR length(p_reason) NOT BETWEEN 1 AND 2048 THEN
+    PERFORM medzen.fail('invalid_input',
+      'keepUntil.until must be at most 100 years from now and have a reason; to keep longer, extend it later');
+  END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.check_page(p_limit integer, p_cursor text, p_shape text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1625,7 +1702,7 @@ BEGIN
       SELECT r.id, r.deletable_at AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
         AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
-        AND r.deletable_at <= p_now AND r.claim_after <= v_clock
+        AND r.deletable_at <= p_now AND r.claim_after <= v_clock AND (r.keep_until IS NULL OR r.keep_until <= p_now)
       ORDER BY r.deletable_at, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
@@ -1639,7 +1716,8 @@ BEGIN
       WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
         r.state = 'deleting'
         OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
-          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now))
+          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now
+          AND (r.keep_until IS NULL OR r.keep_until <= p_now)))
       FOR NO KEY UPDATE SKIP LOCKED) due;
   END IF;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
@@ -2267,6 +2345,51 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.extend_keep(p_tenant text, p_id uuid, p_until timestamp with time zone, p_reason text, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  PERFORM medzen.check_keep(p_until, p_reason);
+  IF p_until IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'keepUntil.until must be an instant');
+  END IF;
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  v_status := CASE
+    WHEN v_row.state IN ('deleting', 'deleted') THEN 'too_late'
+    WHEN v_row.keep_until = p_until THEN 'repeated'
+    WHEN v_row.keep_until > p_until THEN 'shorter'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status, 'recording', medzen.recording_json(v_row));
+  END IF;
+  UPDATE medzen.recording r SET
+    keep_until = p_until,
+    keep_reason = p_reason,
+    rules_version = NULL,
+    facts_revision = NULL,
+    decided_at = NULL,
+    retain_until = NULL,
+    warn_at = NULL,
+    grace_until = NULL,
+    rule_ids = NULL,
+    undated = NULL,
+    deletable_at = NULL,
+    revision = r.revision + 1
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'extended', 'recording', medzen.recording_json(v_row));
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.fail(p_code text, p_message text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2496,6 +2619,9 @@ BEGIN
     IS DISTINCT FROM (old.tenant, old.id, old.session_id, old.patient, old.started_at, old.object_prefix) THEN
     PERFORM medzen.fail('invalid_input', 'A recording keeps its id, session, patient, start and prefix');
   END IF;
+  IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
+    PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
+  END IF;
   RETURN new;
 END $function$;
 
@@ -2671,6 +2797,22 @@ CREATE OR REPLACE FUNCTION medzen.is_system_admin()
  LANGUAGE sql
  STABLE
 RETURN false;
+
+CREATE OR REPLACE FUNCTION medzen.is_zone(p_zone text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_zone ~ '^[A-Za-z][A-Za-z_-]*(/[A-Za-z][A-Za-z_-]*){1,2}$' OR p_zone ~ '^Etc/GMT[+-]?[0-9]{1,2}$' THEN
+    PERFORM medzen.now() AT TIME ZONE p_zone;
+    RETURN true;
+  END IF;
+  RETURN p_zone = 'UTC' OR EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(p_zone));
+EXCEPTION
+  WHEN invalid_parameter_value THEN RETURN false;
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.jcs(p_value jsonb, p_depth integer DEFAULT 0)
  RETURNS text
@@ -2927,7 +3069,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2945,6 +3087,8 @@ BEGIN ATOMIC
              q.jurisdiction,
              q.provider_class,
              q.zone,
+             q.keep_until,
+             q.keep_reason,
              q.failure,
              q.stop_requested_at,
              q.stop_consent,
@@ -2959,6 +3103,7 @@ BEGIN ATOMIC
              q.warn_at,
              q.grace_until,
              q.rule_ids,
+             q.undated,
              q.subject_revision,
              q.hold_count,
              q.deletable_at,
@@ -2978,7 +3123,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -2996,6 +3141,8 @@ BEGIN ATOMIC
              q.jurisdiction,
              q.provider_class,
              q.zone,
+             q.keep_until,
+             q.keep_reason,
              q.failure,
              q.stop_requested_at,
              q.stop_consent,
@@ -3010,6 +3157,7 @@ BEGIN ATOMIC
              q.warn_at,
              q.grace_until,
              q.rule_ids,
+             q.undated,
              q.subject_revision,
              q.hold_count,
              q.deletable_at,
@@ -3031,7 +3179,7 @@ CREATE OR REPLACE FUNCTION medzen.list_facts(p_tenant text, p_patient text)
 BEGIN ATOMIC
  SELECT jsonb_build_object('revision', COALESCE(( SELECT s.revision
             FROM medzen.retention_subject s
-           WHERE ((s.tenant = list_facts.p_tenant) AND (s.patient = list_facts.p_patient))), 0), 'facts', COALESCE(( SELECT jsonb_agg(jsonb_build_object('id', f.id, 'patient', f.patient, 'type', f.type, 'date', to_char((f.date)::timestamp with time zone, 'YYYY-MM-DD'::text), 'zone', f.zone) ORDER BY f.revision) AS jsonb_agg
+           WHERE ((s.tenant = list_facts.p_tenant) AND (s.patient = list_facts.p_patient))), 0), 'facts', COALESCE(( SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', f.id, 'patient', f.patient, 'type', f.type, 'date', to_char((f.date)::timestamp with time zone, 'YYYY-MM-DD'::text), 'zone', f.zone, 'voids', f.voids)) ORDER BY f.revision) AS jsonb_agg
             FROM medzen.retention_fact f
            WHERE ((f.tenant = list_facts.p_tenant) AND (f.patient = list_facts.p_patient))), '[]'::jsonb)) AS jsonb_build_object;
 END;
@@ -3149,7 +3297,7 @@ CREATE OR REPLACE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamp w
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3167,6 +3315,8 @@ BEGIN ATOMIC
              q.jurisdiction,
              q.provider_class,
              q.zone,
+             q.keep_until,
+             q.keep_reason,
              q.failure,
              q.stop_requested_at,
              q.stop_consent,
@@ -3181,6 +3331,7 @@ BEGIN ATOMIC
              q.warn_at,
              q.grace_until,
              q.rule_ids,
+             q.undated,
              q.subject_revision,
              q.hold_count,
              q.deletable_at,
@@ -3193,6 +3344,61 @@ BEGIN ATOMIC
            ORDER BY q.state_at, q.id
           LIMIT list_stuck.p_limit) r;
 END;
+
+CREATE OR REPLACE FUNCTION medzen.list_tenant_holds(p_tenant text, p_limit integer, p_active boolean DEFAULT NULL::boolean, p_patient text DEFAULT NULL::text, p_matter text DEFAULT NULL::text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_before_id text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_where text := 'h.tenant = $1';
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
+    PERFORM medzen.fail('invalid_input', 'limit must be between 1 and 1000');
+  END IF;
+  v_where := v_where
+    || CASE p_active WHEN true THEN ' AND h.released_at IS NULL' WHEN false THEN ' AND h.released_at IS NOT NULL' ELSE '' END
+    || CASE WHEN p_patient IS NULL THEN '' ELSE ' AND (h.patient = $3 OR h.recording_id = ANY (ARRAY(
+      SELECT r.id FROM medzen.recording r WHERE r.tenant = $1 AND r.patient = $3)))' END
+    || CASE WHEN p_matter IS NULL THEN '' ELSE ' AND h.matter = $4' END
+    || CASE WHEN p_before IS NULL THEN '' ELSE ' AND (h.placed_at, h.id) < ($5, $6)' END;
+  EXECUTE format(
+    $sql$
+      SELECT coalesce(jsonb_agg(medzen.legal_hold_json(page.h) ORDER BY (page.h).placed_at DESC, (page.h).id DESC), '[]')
+      FROM (SELECT h FROM medzen.legal_hold h WHERE %s ORDER BY h.placed_at DESC, h.id DESC LIMIT $2) page
+    $sql$, v_where)
+    INTO v_result
+    USING p_tenant, p_limit, p_patient, p_matter, p_before, p_before_id;
+  RETURN v_result;
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.list_undecided(p_tenant text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_count integer;
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'limit must be between 1 and 1000');
+  END IF;
+  SELECT count(*) INTO v_count FROM (
+    SELECT FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.undated IN ('unknown', 'unjudged')
+    LIMIT 10000) counted;
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.started_at, r.id), '[]') INTO v_result
+  FROM (
+    SELECT q.* FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.undated IN ('unknown', 'unjudged')
+    ORDER BY q.started_at, q.id
+    LIMIT p_limit) r;
+  RETURN jsonb_build_object('count', v_count, 'recordings', v_result);
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.lock_consent_session(p_tenant text, p_session_id text)
  RETURNS void
@@ -3327,7 +3533,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient text, p_type text, p_date date, p_zone text, p_event_id text, p_event_body bytea)
+CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient text, p_type text, p_date date, p_zone text, p_event_id text, p_event_body bytea, p_voids uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3343,16 +3549,18 @@ BEGIN
 
   SELECT * INTO v_old FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.id = p_id;
   IF found THEN
-    IF (v_old.patient, v_old.type, v_old.date, v_old.zone) IS DISTINCT FROM (p_patient, p_type, p_date, p_zone) THEN
+    IF (v_old.patient, v_old.type, v_old.date, v_old.zone, v_old.voids)
+      IS DISTINCT FROM (p_patient, p_type, p_date, p_zone, p_voids) THEN
       PERFORM medzen.fail('conflict', 'A fact with this id has other content');
     END IF;
     RETURN jsonb_build_object('status', 'repeated', 'revision', v_revision);
   END IF;
 
+  PERFORM medzen.check_fact(p_tenant, p_patient, p_type, p_date, p_zone, p_voids);
   v_revision := v_revision + 1;
   BEGIN
-    INSERT INTO medzen.retention_fact (tenant, id, patient, revision, type, date, zone)
-    VALUES (p_tenant, p_id, p_patient, v_revision, p_type, p_date, p_zone);
+    INSERT INTO medzen.retention_fact (tenant, id, patient, revision, type, date, zone, voids)
+    VALUES (p_tenant, p_id, p_patient, v_revision, p_type, p_date, p_zone, p_voids);
   EXCEPTION WHEN unique_violation THEN
     -- The same id for another patient, a moment ago: this patient is locked.
     PERFORM medzen.fail('conflict', 'A fact with this id has other content');
@@ -4186,7 +4394,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids)) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'keepUntil', CASE WHEN ((r).keep_until IS NOT NULL) THEN jsonb_build_object('until', medzen.format_instant((r).keep_until), 'reason', (r).keep_reason) ELSE NULL::jsonb END, 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids), 'undated', (r).undated) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
 
 CREATE OR REPLACE FUNCTION medzen.refuse_change()
  RETURNS trigger
@@ -4462,7 +4670,7 @@ AS $function$
   WHERE jsonb_typeof(e.item) = 'string' AND e.item <> '""'
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rules_version text, p_facts_revision integer, p_decided_at timestamp with time zone, p_rule_ids text[], p_event_id text, p_event_body bytea, p_retain_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_warn_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_grace_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rules_version text, p_facts_revision integer, p_decided_at timestamp with time zone, p_rule_ids text[], p_event_id text, p_event_body bytea, p_retain_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_warn_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_grace_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_undated text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4489,6 +4697,7 @@ BEGIN
     warn_at = p_warn_at,
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
+    undated = p_undated,
     -- A deadline that moves takes back what was said of it, and is warned of anew, even should it move back.
     deletable_at = CASE WHEN r.deletable_at IS NOT NULL AND r.grace_until = p_grace_until THEN (
       SELECT medzen.end_of_notice(max(w.at), p_warn_at, p_grace_until) FROM medzen.retention_warning w
@@ -4739,7 +4948,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea)
+CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea, p_keep_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_keep_reason text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4751,6 +4960,7 @@ DECLARE
   v_subject medzen.retention_subject;
   v_row medzen.recording;
 BEGIN
+  PERFORM medzen.check_keep(p_keep_until, p_keep_reason);
   v_taken := medzen.recording_in_the_way(p_tenant, p_id, p_session_id, p_provider, p_provider_ref);
   IF v_taken IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
@@ -4775,9 +4985,10 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, subject_revision, hold_count)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'recording', p_started_at,
-      p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, v_subject.revision, v_subject.holds)
+      p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
+      v_subject.revision, v_subject.holds)
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -5030,6 +5241,28 @@ AS $function$
       WHERE p.tenant = medzen.current_tenant() AND p.participant = medzen.current_subject())
     ELSE ARRAY(SELECT r.id FROM medzen.recording r WHERE r.tenant = medzen.admin_tenant()) END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.void_facts(p_tenant text, p_patient text, p_voiding uuid DEFAULT NULL::uuid)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_void uuid[] := array_remove(ARRAY[p_voiding], NULL);
+  v_fact record;
+BEGIN
+  FOR v_fact IN
+    SELECT f.id, f.voids FROM medzen.retention_fact f
+    WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.voids IS NOT NULL
+    ORDER BY f.revision DESC
+  LOOP
+    IF v_fact.id <> ALL (v_void) THEN
+      v_void := v_void || v_fact.voids;
+    END IF;
+  END LOOP;
+  RETURN v_void;
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea)
  RETURNS void
@@ -5376,6 +5609,8 @@ GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.erase_identity TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.erase_identity TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.extend_keep TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.extend_keep TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO service_role;
@@ -5409,6 +5644,10 @@ GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stuck TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_stuck TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.list_tenant_holds TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_tenant_holds TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.list_undecided TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_undecided TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.move_cursor TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.move_cursor TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;

@@ -77,6 +77,19 @@ export interface StoredDecision {
   /** End of the grace: nothing is deleted before it. */
   readonly graceUntil?: string;
   readonly ruleIds: readonly string[];
+  /**
+   * Why it has no dates, where it has none. `unknown`: no verified rule gives a period, or a fact that one counts from is missing.
+   * `claim`: a claim is open. `unjudged`: the row or its patient's facts could not be read as dates. Absent when there are dates.
+   */
+  readonly undated?: 'unknown' | 'claim' | 'unjudged';
+}
+
+/** A day before which one recording is kept whatever the rules say, set by a person. It may move later, never earlier. */
+export interface KeepUntil {
+  /** RFC 3339 UTC; at most 100 years after it was set. */
+  readonly until: string;
+  /** 1–2048 characters. */
+  readonly reason: string;
 }
 
 /** What is left of a deleted recording. */
@@ -118,6 +131,8 @@ export interface Recording {
   /** Everything of this recording lies under it in the object store. */
   readonly objectPrefix: string;
   readonly retentionClass: RetentionClass;
+  /** A floor of its own, under whatever the rules say. */
+  readonly keepUntil?: KeepUntil;
   readonly decision?: StoredDecision;
   /**
    * Nothing is deleted before it: `graceUntil`, or, when the warning of it went out late, as long after the warning as was meant to lie
@@ -136,17 +151,37 @@ export interface Recording {
   readonly revision: number;
 }
 
-/** Something that happened to a patient and that a retention rule counts from. */
+/**
+ * Something that happened to a patient and that a retention rule counts from. A fact is never changed or removed: a mistake is voided
+ * by a later fact of the same patient, which may itself be voided; then the first one stands again.
+ */
 export interface RetentionFact {
   /** UUID; a retry with the same id and content is the same fact. */
   readonly id: string;
   readonly patient: string;
-  readonly type: 'treatment' | 'discharge' | 'therapy_ended' | 'birth' | 'death' | 'claim_opened' | 'claim_closed';
-  /** Local calendar date, `YYYY-MM-DD`. */
+  /** `void` only takes a mistaken fact back and says nothing else; it needs `voids`. */
+  readonly type: RetentionFactType;
+  /**
+   * Local calendar date, `YYYY-MM-DD`: from 1900 on, and at most one day after the store's present day in `zone`. Of a `void`: the day on
+   * which it was corrected.
+   */
   readonly date: string;
   /** IANA zone of that date. */
   readonly zone: string;
+  /** The id of an earlier fact of the same patient that was a mistake. This fact stands in its place. */
+  readonly voids?: string;
 }
+
+/** The kinds of facts. */
+export type RetentionFactType =
+  | 'treatment'
+  | 'discharge'
+  | 'therapy_ended'
+  | 'birth'
+  | 'death'
+  | 'claim_opened'
+  | 'claim_closed'
+  | 'void';
 
 /** A duty to keep, placed by a person. Several may stand at once. */
 export interface LegalHold {

@@ -38,6 +38,9 @@ CREATE TABLE medzen.recording (
   jurisdiction text NOT NULL,
   provider_class text NOT NULL,
   zone text NOT NULL,
+  -- A floor under whatever the rules say. Moves later only.
+  keep_until timestamptz(3),
+  keep_reason text CHECK (length(keep_reason) BETWEEN 1 AND 2048),
   failure jsonb CHECK (jsonb_typeof(failure) = 'object' AND length(failure ->> 'code') BETWEEN 1 AND 128),
   -- A participant took consent back while it ran: when, and by which record.
   stop_requested_at timestamptz(3),
@@ -55,6 +58,8 @@ CREATE TABLE medzen.recording (
   warn_at timestamptz(3),
   grace_until timestamptz(3),
   rule_ids text[],
+  -- Why the decision has no dates, where it has none.
+  undated text COLLATE "C" CHECK (undated IN ('unknown', 'claim', 'unjudged')),
 
   -- Kept here as well as in retention_subject and legal_hold, so that the queues below are plain index scans.
   subject_revision integer NOT NULL DEFAULT 0,
@@ -74,6 +79,8 @@ CREATE TABLE medzen.recording (
   CHECK (state <> 'deleted' OR (media IS NULL AND object IS NULL)),
   CHECK (num_nulls(rules_version, facts_revision, decided_at, rule_ids) IN (0, 4)),
   CHECK (num_nulls(retain_until, warn_at, grace_until) = 3 OR rules_version IS NOT NULL),
+  CHECK (undated IS NULL OR rules_version IS NOT NULL AND retain_until IS NULL),
+  CHECK (num_nulls(keep_until, keep_reason) IN (0, 2)),
   CHECK (num_nulls(claim_token, claim_until) IN (0, 2)),
   CHECK (num_nulls(stop_requested_at, stop_consent) IN (0, 2))
 );
@@ -98,6 +105,8 @@ CREATE INDEX recording_rules ON medzen.recording (tenant, (coalesce(rules_versio
   WHERE state <> 'deleted';
 CREATE INDEX recording_facts ON medzen.recording (tenant, id)
   WHERE state <> 'deleted' AND facts_revision <> subject_revision;
+CREATE INDEX recording_undecided ON medzen.recording (tenant, started_at, id)
+  WHERE state NOT IN ('deleting', 'deleted') AND undated IN ('unknown', 'unjudged');
 CREATE INDEX recording_warnings ON medzen.recording (tenant, warn_at, id)
   WHERE state NOT IN ('deleting', 'deleted') AND deletable_at IS NULL;
 CREATE INDEX recording_archives ON medzen.recording (tenant, rules_version, retain_until, id)
@@ -177,6 +186,9 @@ BEGIN
     IS DISTINCT FROM (old.tenant, old.id, old.session_id, old.patient, old.started_at, old.object_prefix) THEN
     PERFORM medzen.fail('invalid_input', 'A recording keeps its id, session, patient, start and prefix');
   END IF;
+  IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
+    PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
+  END IF;
   RETURN new;
 END $$;
 CREATE TRIGGER recording_guard BEFORE UPDATE ON medzen.recording
@@ -210,6 +222,8 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'objectPrefix', r.object_prefix,
   'retentionClass', jsonb_build_object(
     'jurisdiction', r.jurisdiction, 'providerClass', r.provider_class, 'zone', r.zone),
+  'keepUntil', CASE WHEN r.keep_until IS NOT NULL THEN jsonb_build_object(
+    'until', medzen.format_instant(r.keep_until), 'reason', r.keep_reason) END,
   'decision', CASE WHEN r.rules_version IS NOT NULL THEN jsonb_build_object(
     'rulesVersion', r.rules_version,
     'factsRevision', r.facts_revision,
@@ -217,7 +231,8 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
     'retainUntil', medzen.format_instant(r.retain_until),
     'warnAt', medzen.format_instant(r.warn_at),
     'graceUntil', medzen.format_instant(r.grace_until),
-    'ruleIds', to_jsonb(r.rule_ids)) END,
+    'ruleIds', to_jsonb(r.rule_ids),
+    'undated', r.undated) END,
   'deletableAt', medzen.format_instant(r.deletable_at),
   'failure', r.failure,
   'stopRequest', CASE WHEN r.stop_consent IS NOT NULL THEN jsonb_build_object(
@@ -246,6 +261,19 @@ BEGIN ATOMIC
   LIMIT 1;
 END;
 
+-- A floor must not be a mistake for ever: it can move later, never earlier.
+CREATE FUNCTION medzen.check_keep(p_until timestamptz, p_reason text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF num_nulls(p_until, p_reason) = 1 OR p_until > medzen.now() + INTERVAL '100 years' OR p_until = '-infinity'
+    OR length(p_reason) NOT BETWEEN 1 AND 2048 THEN
+    PERFORM medzen.fail('invalid_input',
+      'keepUntil.until must be at most 100 years from now and have a reason; to keep longer, extend it later');
+  END IF;
+END $$;
+
 CREATE FUNCTION medzen.start_recording(
   p_tenant text,
   p_id uuid,
@@ -261,7 +289,9 @@ CREATE FUNCTION medzen.start_recording(
   p_zone text,
   p_consent_of text[],
   p_event_id text,
-  p_event_body bytea
+  p_event_body bytea,
+  p_keep_until timestamptz DEFAULT NULL,
+  p_keep_reason text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -272,6 +302,7 @@ DECLARE
   v_subject medzen.retention_subject;
   v_row medzen.recording;
 BEGIN
+  PERFORM medzen.check_keep(p_keep_until, p_keep_reason);
   v_taken := medzen.recording_in_the_way(p_tenant, p_id, p_session_id, p_provider, p_provider_ref);
   IF v_taken IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'already_recording', 'recording', v_taken);
@@ -296,9 +327,10 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, subject_revision, hold_count)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'recording', p_started_at,
-      p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, v_subject.revision, v_subject.holds)
+      p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
+      v_subject.revision, v_subject.holds)
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -525,4 +557,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '7aae9cd6e32f8899798b96797c67d79df514e583146fa4c929ead17ed9e6501a', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '3c010a95bf0fbb7221ffe1c6cc2ae122cab225865637c0f2175cf54059b2a2ec', false);

@@ -9,19 +9,110 @@ CREATE TABLE medzen.retention_fact (
   -- The patient's revision that this fact made.
   revision integer NOT NULL CHECK (revision >= 1),
   type text NOT NULL CHECK (type IN
-    ('treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed')),
+    ('treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed', 'void')),
   -- A calendar date in the fact's own zone, never an instant.
-  date date NOT NULL,
+  date date NOT NULL CHECK (date BETWEEN '1900-01-01' AND '9000-12-31'),
   zone text NOT NULL CHECK (length(zone) BETWEEN 1 AND 64),
+  -- The mistaken fact that this one takes back. Nothing is ever removed: a fact is void while a fact that voids it stands.
+  voids uuid,
   PRIMARY KEY (tenant, id),
   UNIQUE (tenant, patient, revision),
-  FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject (tenant, patient)
+  FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject (tenant, patient),
+  FOREIGN KEY (tenant, voids) REFERENCES medzen.retention_fact (tenant, id),
+  CHECK (type <> 'void' OR voids IS NOT NULL),
+  CHECK (voids <> id)
 );
+CREATE INDEX retention_fact_voids ON medzen.retention_fact (tenant, patient, revision) WHERE voids IS NOT NULL;
 
 ALTER TABLE medzen.retention_fact ENABLE ROW LEVEL SECURITY;
 CREATE POLICY retention_fact_admin ON medzen.retention_fact FOR SELECT USING (medzen.is_system_admin());
 CREATE TRIGGER retention_fact_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.retention_fact
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+
+-- Which facts of a patient are void. A correction stands unless a later one voids it, so the latest is looked at first.
+CREATE FUNCTION medzen.void_facts(p_tenant text, p_patient text, p_voiding uuid DEFAULT NULL) RETURNS uuid[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_void uuid[] := array_remove(ARRAY[p_voiding], NULL);
+  v_fact record;
+BEGIN
+  FOR v_fact IN
+    SELECT f.id, f.voids FROM medzen.retention_fact f
+    WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.voids IS NOT NULL
+    ORDER BY f.revision DESC
+  LOOP
+    IF v_fact.id <> ALL (v_void) THEN
+      v_void := v_void || v_fact.voids;
+    END IF;
+  END LOOP;
+  RETURN v_void;
+END $$;
+
+-- The name of a zone, not one of the abbreviations and POSIX rules that Postgres takes for zones too.
+CREATE FUNCTION medzen.is_zone(p_zone text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_zone ~ '^[A-Za-z][A-Za-z_-]*(/[A-Za-z][A-Za-z_-]*){1,2}$' OR p_zone ~ '^Etc/GMT[+-]?[0-9]{1,2}$' THEN
+    PERFORM medzen.now() AT TIME ZONE p_zone;
+    RETURN true;
+  END IF;
+  RETURN p_zone = 'UTC' OR EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(p_zone));
+EXCEPTION
+  WHEN invalid_parameter_value THEN RETURN false;
+END $$;
+
+-- What a client must have checked before it calls, checked for one that did not. The caller has locked the patient's subject.
+CREATE FUNCTION medzen.check_fact(
+  p_tenant text, p_patient text, p_type text, p_date date, p_zone text, p_voids uuid
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_void uuid[];
+BEGIN
+  IF NOT coalesce(medzen.is_zone(p_zone), false) THEN
+    PERFORM medzen.fail('invalid_input', 'zone must name an IANA time zone, such as America/New_York');
+  END IF;
+  IF NOT coalesce(p_date BETWEEN '1900-01-01' AND '9000-12-31', false)
+    OR p_date > (medzen.now() AT TIME ZONE p_zone)::date + 1 THEN
+    PERFORM medzen.fail('invalid_input',
+      'date must be from 1900-01-01 to one day after today; note what is still to come on the day it happens');
+  END IF;
+  IF p_type = 'void' AND p_voids IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'voids must name the fact that was a mistake');
+  END IF;
+  IF p_voids IS NOT NULL THEN
+    IF NOT EXISTS (
+      SELECT FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.id = p_voids AND f.patient = p_patient) THEN
+      PERFORM medzen.fail('invalid_input', 'voids must name a fact of this patient; explain lists them with their ids');
+    END IF;
+    IF p_voids = ANY (medzen.void_facts(p_tenant, p_patient)) THEN
+      PERFORM medzen.fail('conflict', 'voids must name a fact that stands; this one is void already');
+    END IF;
+  END IF;
+  IF p_type IN ('birth', 'death') THEN
+    v_void := medzen.void_facts(p_tenant, p_patient, p_voids);
+    IF p_type = 'birth' AND EXISTS (
+      SELECT FROM medzen.retention_fact f
+      WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.id <> ALL (v_void) AND f.date < p_date
+        AND f.type IN ('treatment', 'discharge', 'therapy_ended', 'death')) THEN
+      PERFORM medzen.fail('invalid_input',
+        'date of a birth must not be after care or a death that was noted; if that fact is the mistake, void it first');
+    END IF;
+    IF p_type = 'death' AND EXISTS (
+      SELECT FROM medzen.retention_fact f
+      WHERE f.tenant = p_tenant AND f.patient = p_patient AND f.id <> ALL (v_void) AND f.date > p_date
+        AND f.type = 'birth') THEN
+      PERFORM medzen.fail('invalid_input',
+        'date of a death must not be before the birth that was noted; if that fact is the mistake, void it first');
+    END IF;
+  END IF;
+END $$;
 
 CREATE FUNCTION medzen.note_fact(
   p_tenant text,
@@ -31,7 +122,8 @@ CREATE FUNCTION medzen.note_fact(
   p_date date,
   p_zone text,
   p_event_id text,
-  p_event_body bytea
+  p_event_body bytea,
+  p_voids uuid DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -46,16 +138,18 @@ BEGIN
 
   SELECT * INTO v_old FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.id = p_id;
   IF found THEN
-    IF (v_old.patient, v_old.type, v_old.date, v_old.zone) IS DISTINCT FROM (p_patient, p_type, p_date, p_zone) THEN
+    IF (v_old.patient, v_old.type, v_old.date, v_old.zone, v_old.voids)
+      IS DISTINCT FROM (p_patient, p_type, p_date, p_zone, p_voids) THEN
       PERFORM medzen.fail('conflict', 'A fact with this id has other content');
     END IF;
     RETURN jsonb_build_object('status', 'repeated', 'revision', v_revision);
   END IF;
 
+  PERFORM medzen.check_fact(p_tenant, p_patient, p_type, p_date, p_zone, p_voids);
   v_revision := v_revision + 1;
   BEGIN
-    INSERT INTO medzen.retention_fact (tenant, id, patient, revision, type, date, zone)
-    VALUES (p_tenant, p_id, p_patient, v_revision, p_type, p_date, p_zone);
+    INSERT INTO medzen.retention_fact (tenant, id, patient, revision, type, date, zone, voids)
+    VALUES (p_tenant, p_id, p_patient, v_revision, p_type, p_date, p_zone, p_voids);
   EXCEPTION WHEN unique_violation THEN
     -- The same id for another patient, a moment ago: this patient is locked.
     PERFORM medzen.fail('conflict', 'A fact with this id has other content');
@@ -81,8 +175,9 @@ BEGIN ATOMIC
     'revision', coalesce((
       SELECT s.revision FROM medzen.retention_subject s WHERE s.tenant = p_tenant AND s.patient = p_patient), 0),
     'facts', coalesce((
-      SELECT jsonb_agg(jsonb_build_object(
-        'id', f.id, 'patient', f.patient, 'type', f.type, 'date', to_char(f.date, 'YYYY-MM-DD'), 'zone', f.zone)
+      SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+        'id', f.id, 'patient', f.patient, 'type', f.type, 'date', to_char(f.date, 'YYYY-MM-DD'), 'zone', f.zone,
+        'voids', f.voids))
         ORDER BY f.revision)
       FROM medzen.retention_fact f WHERE f.tenant = p_tenant AND f.patient = p_patient), '[]'));
 END;
@@ -139,7 +234,8 @@ CREATE FUNCTION medzen.save_decision(
   p_event_body bytea,
   p_retain_until timestamptz DEFAULT NULL,
   p_warn_at timestamptz DEFAULT NULL,
-  p_grace_until timestamptz DEFAULT NULL
+  p_grace_until timestamptz DEFAULT NULL,
+  p_undated text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -165,6 +261,7 @@ BEGIN
     warn_at = p_warn_at,
     grace_until = p_grace_until,
     rule_ids = p_rule_ids,
+    undated = p_undated,
     -- A deadline that moves takes back what was said of it, and is warned of anew, even should it move back.
     deletable_at = CASE WHEN r.deletable_at IS NOT NULL AND r.grace_until = p_grace_until THEN (
       SELECT medzen.end_of_notice(max(w.at), p_warn_at, p_grace_until) FROM medzen.retention_warning w
@@ -258,9 +355,81 @@ BEGIN ATOMIC
     LIMIT p_limit) r;
 END;
 
+-- What no rule and no fact gives a date, oldest first. The count is of an index that holds only them, and stops.
+CREATE FUNCTION medzen.list_undecided(p_tenant text, p_limit integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_count integer;
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
+    PERFORM medzen.fail('invalid_input', 'limit must be between 1 and 1000');
+  END IF;
+  SELECT count(*) INTO v_count FROM (
+    SELECT FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.undated IN ('unknown', 'unjudged')
+    LIMIT 10000) counted;
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.started_at, r.id), '[]') INTO v_result
+  FROM (
+    SELECT q.* FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.undated IN ('unknown', 'unjudged')
+    ORDER BY q.started_at, q.id
+    LIMIT p_limit) r;
+  RETURN jsonb_build_object('count', v_count, 'recordings', v_result);
+END $$;
+
+-- Moves the floor of one recording later. What was decided without it is dropped, with its warning: until it is decided again nothing is
+-- due, and a deletion that was claimed but not begun finds its decision stale.
+CREATE FUNCTION medzen.extend_keep(
+  p_tenant text, p_id uuid, p_until timestamptz, p_reason text, p_event_id text, p_event_body bytea
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  PERFORM medzen.check_keep(p_until, p_reason);
+  IF p_until IS NULL THEN
+    PERFORM medzen.fail('invalid_input', 'keepUntil.until must be an instant');
+  END IF;
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  v_status := CASE
+    WHEN v_row.state IN ('deleting', 'deleted') THEN 'too_late'
+    WHEN v_row.keep_until = p_until THEN 'repeated'
+    WHEN v_row.keep_until > p_until THEN 'shorter'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status, 'recording', medzen.recording_json(v_row));
+  END IF;
+  UPDATE medzen.recording r SET
+    keep_until = p_until,
+    keep_reason = p_reason,
+    rules_version = NULL,
+    facts_revision = NULL,
+    decided_at = NULL,
+    retain_until = NULL,
+    warn_at = NULL,
+    grace_until = NULL,
+    rule_ids = NULL,
+    undated = NULL,
+    deletable_at = NULL,
+    revision = r.revision + 1
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'extended', 'recording', medzen.recording_json(v_row));
+END $$;
+
 SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisions', 'save_decision',
-  'list_due_warnings', 'record_warning', 'list_due_archives');
+  'list_due_warnings', 'record_warning', 'list_due_archives', 'list_undecided', 'extend_keep');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'b356b14a60dc719179789abaceebb329e6be0f3019a880bbfbd556c8e8f18fa3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '905a02c956cf7687fe07deadc3ae978e349cbd2dad5e37030b0430156992875d', false);

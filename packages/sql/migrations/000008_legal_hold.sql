@@ -25,6 +25,10 @@ CREATE TABLE medzen.legal_hold (
 );
 CREATE INDEX legal_hold_recording ON medzen.legal_hold (tenant, recording_id) WHERE recording_id IS NOT NULL;
 CREATE INDEX legal_hold_patient ON medzen.legal_hold (tenant, patient) WHERE patient IS NOT NULL;
+-- The tenant's list, and those that stand.
+CREATE INDEX legal_hold_by_place ON medzen.legal_hold (tenant, placed_at, id);
+CREATE INDEX legal_hold_active ON medzen.legal_hold (tenant, placed_at, id) WHERE released_at IS NULL;
+CREATE INDEX legal_hold_matter ON medzen.legal_hold (tenant, matter, placed_at, id);
 
 ALTER TABLE medzen.legal_hold ENABLE ROW LEVEL SECURITY;
 CREATE POLICY legal_hold_admin ON medzen.legal_hold FOR SELECT USING (medzen.is_system_admin());
@@ -191,8 +195,45 @@ BEGIN ATOMIC
   WHERE r.tenant = p_tenant AND r.id = p_recording_id;
 END;
 
-SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds');
+-- The latest first. The plan depends on which of the filters are given, so the text is put together from these fixed pieces; values
+-- only ever travel as parameters.
+CREATE FUNCTION medzen.list_tenant_holds(
+  p_tenant text,
+  p_limit integer,
+  p_active boolean DEFAULT NULL,
+  p_patient text DEFAULT NULL,
+  p_matter text DEFAULT NULL,
+  p_before timestamptz DEFAULT NULL,
+  p_before_id text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_where text := 'h.tenant = $1';
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
+    PERFORM medzen.fail('invalid_input', 'limit must be between 1 and 1000');
+  END IF;
+  v_where := v_where
+    || CASE p_active WHEN true THEN ' AND h.released_at IS NULL' WHEN false THEN ' AND h.released_at IS NOT NULL' ELSE '' END
+    || CASE WHEN p_patient IS NULL THEN '' ELSE ' AND (h.patient = $3 OR h.recording_id = ANY (ARRAY(
+      SELECT r.id FROM medzen.recording r WHERE r.tenant = $1 AND r.patient = $3)))' END
+    || CASE WHEN p_matter IS NULL THEN '' ELSE ' AND h.matter = $4' END
+    || CASE WHEN p_before IS NULL THEN '' ELSE ' AND (h.placed_at, h.id) < ($5, $6)' END;
+  EXECUTE format(
+    $sql$
+      SELECT coalesce(jsonb_agg(medzen.legal_hold_json(page.h) ORDER BY (page.h).placed_at DESC, (page.h).id DESC), '[]')
+      FROM (SELECT h FROM medzen.legal_hold h WHERE %s ORDER BY h.placed_at DESC, h.id DESC LIMIT $2) page
+    $sql$, v_where)
+    INTO v_result
+    USING p_tenant, p_limit, p_patient, p_matter, p_before, p_before_id;
+  RETURN v_result;
+END $$;
+
+SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds', 'list_tenant_holds');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '6171abbd568aee101c05addd7b3d5a2e0847bf2bbe6d1a788f46bc0d1a55dc81', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '462c882363f543d698d653e2d362310f47eb13a77fbffb1a68212df6c8cb1581', false);

@@ -25,7 +25,7 @@ BEGIN
       SELECT r.id, r.deletable_at AS deadline FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
         AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
-        AND r.deletable_at <= p_now AND r.claim_after <= v_clock
+        AND r.deletable_at <= p_now AND r.claim_after <= v_clock AND (r.keep_until IS NULL OR r.keep_until <= p_now)
       ORDER BY r.deletable_at, r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
@@ -39,7 +39,8 @@ BEGIN
       WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
         r.state = 'deleting'
         OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
-          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now))
+          AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now
+          AND (r.keep_until IS NULL OR r.keep_until <= p_now)))
       FOR NO KEY UPDATE SKIP LOCKED) due;
   END IF;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
@@ -73,7 +74,7 @@ BEGIN
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
       OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
     WHEN v_row.state NOT IN ('available', 'archived', 'failed')
-      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now THEN 'not_due'
+      OR v_row.deletable_at IS NULL OR v_row.deletable_at > p_now OR v_row.keep_until > p_now THEN 'not_due'
   END;
   IF v_status = 'begun' THEN
     RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
@@ -132,4 +133,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'finish_de
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', 'b24148b753d502229857ff545c8ffa3446981afa6053f6a5c2e7fc23a362615e', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '09ff6afa652f7a98517e95a354227e151ec008a93ac14d2e0b73abe5501e98dd', false);

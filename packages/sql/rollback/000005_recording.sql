@@ -8,6 +8,7 @@ DROP FUNCTION medzen.get_recording;
 DROP TRIGGER consent_stops_recording ON medzen.consent;
 DROP FUNCTION medzen.request_stops;
 DROP FUNCTION medzen.start_recording;
+DROP FUNCTION medzen.check_keep;
 DROP FUNCTION medzen.recording_in_the_way;
 DROP FUNCTION medzen.recording_json;
 DROP FUNCTION medzen.next_states;

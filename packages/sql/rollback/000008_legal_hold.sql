@@ -1,5 +1,6 @@
 SELECT medzen.begin_rollback('000008_legal_hold', 'legal_hold');
 
+DROP FUNCTION medzen.list_tenant_holds;
 DROP FUNCTION medzen.list_holds;
 DROP FUNCTION medzen.release_hold;
 DROP FUNCTION medzen.count_hold;
@@ -9,4 +10,4 @@ DROP FUNCTION medzen.legal_hold_json;
 DROP TABLE medzen.legal_hold;
 DROP FUNCTION medzen.guard_legal_hold;
 
-DELETE FROM medzen.permission WHERE function IN ('place_hold', 'release_hold', 'list_holds');
+DELETE FROM medzen.permission WHERE function IN ('place_hold', 'release_hold', 'list_holds', 'list_tenant_holds');

@@ -4,7 +4,10 @@ import { changeCases } from './recording-cases/change-cases.ts';
 import { claimCases } from './recording-cases/claim-cases.ts';
 import { deletionCases } from './recording-cases/deletion-cases.ts';
 import { everyMethodCases } from './recording-cases/every-method-cases.ts';
+import { factCases } from './recording-cases/fact-cases.ts';
 import { holdCases } from './recording-cases/hold-cases.ts';
+import { holdListCases } from './recording-cases/hold-list-cases.ts';
+import { keepCases } from './recording-cases/keep-cases.ts';
 import { retentionCases } from './recording-cases/retention-cases.ts';
 import { startCases } from './recording-cases/start-cases.ts';
 import { stopCases } from './recording-cases/stop-cases.ts';
@@ -18,7 +21,10 @@ export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[]
   ...claimCases,
   ...stopCases,
   ...retentionCases,
+  ...factCases,
+  ...keepCases,
   ...holdCases,
+  ...holdListCases,
   ...deletionCases,
   ...everyMethodCases,
 ];

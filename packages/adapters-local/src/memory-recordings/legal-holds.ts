@@ -1,8 +1,10 @@
-import { canonicalize, type LegalHold, MedzenError, type RecordingStore } from '@medzen/core';
+import { canonicalize, type LegalHold, MedzenError, type RecordingStore, type Scope } from '@medzen/core';
 import { entryOf, holdsOn, keyOf, type RecordingTables } from './table.ts';
 
 /** Duties to keep, placed by people. */
-export function legalHolds(tables: RecordingTables): Pick<RecordingStore, 'placeHold' | 'releaseHold' | 'holds'> {
+export function legalHolds(
+  tables: RecordingTables,
+): Pick<RecordingStore, 'placeHold' | 'releaseHold' | 'holds' | 'listHolds'> {
   return {
     placeHold: async (scope, hold, event) => {
       const known = tables.holds.get(keyOf(scope, hold.id));
@@ -38,5 +40,43 @@ export function legalHolds(tables: RecordingTables): Pick<RecordingStore, 'place
       const entry = entryOf(tables, scope, recordingId);
       return entry === undefined ? [] : structuredClone(holdsOn(tables, entry));
     },
+
+    listHolds: async (scope, query) => {
+      const limit = query.limit ?? 100;
+      if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+        throw new MedzenError('invalid_input', 'limit must be between 1 and 1000', { pointers: ['/limit'] });
+      const before = query.cursor === undefined ? undefined : readCursor(scope, query.cursor);
+      const patientOf = ({ target }: LegalHold): string | undefined =>
+        'patient' in target ? target.patient : entryOf(tables, scope, target.recordingId)?.row.patient;
+      const found = [...tables.holds]
+        .filter(([key]) => key.startsWith(`${scope.tenant}:`))
+        .map(([, hold]) => hold)
+        .filter(
+          (hold) =>
+            (before === undefined || place(hold) < before) &&
+            (query.active === undefined || query.active === (hold.releasedAt === undefined)) &&
+            (query.matter === undefined || query.matter === hold.matter) &&
+            (query.patient === undefined || query.patient === patientOf(hold)),
+        )
+        .sort((a, b) => (place(a) < place(b) ? 1 : -1));
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        holds: structuredClone(page),
+        ...(found.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${place(last)}` } : {}),
+      };
+    },
   };
+}
+
+/** Where a hold stands in the tenant's list. */
+function place(hold: LegalHold): string {
+  return `${hold.placedAt}/${hold.id}`;
+}
+
+function readCursor(scope: Scope, cursor: string): string {
+  const [tenant, ...rest] = cursor.split(':');
+  if (tenant !== scope.tenant || !/^\d{4}-[^/]*Z\/.{1,128}$/.test(rest.join(':')))
+    throw new MedzenError('invalid_input', 'cursor must be one that this list answered', { pointers: ['/cursor'] });
+  return rest.join(':');
 }

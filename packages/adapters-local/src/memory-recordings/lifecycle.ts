@@ -9,6 +9,7 @@ import {
 } from '@medzen/core';
 import {
   activeHolds,
+  checkKeep,
   commit,
   type Entry,
   entriesOf,
@@ -26,6 +27,7 @@ type Lifecycle = Pick<RecordingStore, 'start' | 'get' | 'findByProviderRef' | 'l
 export function lifecycle(tables: RecordingTables): Lifecycle {
   return {
     start: async (scope, row, consentOf, event) => {
+      if (row.keepUntil !== undefined) checkKeep(tables, row.keepUntil);
       const taken = entryOf(tables, scope, row.id) ?? running(tables, scope, row);
       if (taken !== undefined) return { status: 'already_recording', recording: view(tables, taken) };
       const latest = tables.consents.latest(scope, row.sessionId);

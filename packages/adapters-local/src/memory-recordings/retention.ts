@@ -1,7 +1,22 @@
 import { canonicalize, MedzenError, type RecordingStore } from '@medzen/core';
-import { commit, decisionIsFresh, entriesOf, entryOf, keyOf, type RecordingTables, revisionOf, view } from './table.ts';
+import { checkFact } from './check-fact.ts';
+import {
+  checkKeep,
+  commit,
+  decisionIsFresh,
+  type Entry,
+  entriesOf,
+  entryOf,
+  keyOf,
+  type RecordingTables,
+  revisionOf,
+  view,
+} from './table.ts';
 
-type Retention = Pick<RecordingStore, 'noteFact' | 'facts' | 'staleDecisions' | 'saveDecision'>;
+type Retention = Pick<
+  RecordingStore,
+  'noteFact' | 'facts' | 'staleDecisions' | 'saveDecision' | 'undecided' | 'extendKeep'
+>;
 
 /** Facts, and the decisions that rest on them. */
 export function retention(tables: RecordingTables): Retention {
@@ -13,6 +28,7 @@ export function retention(tables: RecordingTables): Retention {
           throw new MedzenError('conflict', 'A fact with this id and other content exists');
         return { status: 'repeated', revision: revisionOf(tables, scope, fact.patient) };
       }
+      checkFact(tables.facts.get(keyOf(scope, fact.patient))?.facts ?? [], fact, tables.now());
       const stored = structuredClone(fact);
       tables.events.plan(scope, [event])();
       const key = keyOf(scope, fact.patient);
@@ -54,5 +70,39 @@ export function retention(tables: RecordingTables): Retention {
       if (!keepsWarning) delete entry.warnedAt;
       return { status: 'saved', recording: view(tables, entry) };
     },
+
+    undecided: async (scope, limit) => {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+        throw new MedzenError('invalid_input', 'limit must be between 1 and 1000', { pointers: ['/limit'] });
+      const found = entriesOf(tables, scope, (a, b) => (age(a) < age(b) ? -1 : 1)).filter(
+        ({ row: { state, decision } }) =>
+          state !== 'deleting' &&
+          state !== 'deleted' &&
+          (decision?.undated === 'unknown' || decision?.undated === 'unjudged'),
+      );
+      return {
+        count: Math.min(found.length, 10_000),
+        recordings: found.slice(0, limit).map((entry) => view(tables, entry)),
+      };
+    },
+
+    extendKeep: async (scope, id, keep, event) => {
+      checkKeep(tables, keep);
+      const entry = entryOf(tables, scope, id);
+      if (entry === undefined) return { status: 'not_found' };
+      const answer = (status: 'too_late' | 'repeated' | 'shorter') => ({ status, recording: view(tables, entry) });
+      if (entry.row.state === 'deleting' || entry.row.state === 'deleted') return answer('too_late');
+      const now = Date.parse(entry.row.keepUntil?.until ?? '');
+      if (now === Date.parse(keep.until)) return answer('repeated');
+      if (now > Date.parse(keep.until)) return answer('shorter');
+      commit(tables, entry, event, { keepUntil: keep }, ['decision']);
+      delete entry.warnedAt;
+      return { status: 'extended', recording: view(tables, entry) };
+    },
   };
+}
+
+/** The oldest first. */
+function age({ row }: Entry): string {
+  return `${row.startedAt}/${row.id}`;
 }

@@ -8,6 +8,7 @@ import {
   type Entry,
   entriesOf,
   entryOf,
+  mayEnd,
   mayFollow,
   type RecordingTables,
   revisionOf,
@@ -64,6 +65,7 @@ export function sweep(tables: RecordingTables): Sweep {
           entry.row.state === 'deleting' ||
           (mayFollow(entry.row.state, 'deleting') &&
             hasCome(deletableAt(entry), now) &&
+            mayEnd(entry, now) &&
             activeHolds(tables, entry) === 0 &&
             decisionIsFresh(tables, entry, rulesVersion)),
         (entry) => (entry.row.state === 'deleting' ? deadline(entry) : `${deletableAt(entry)}/${entry.row.id}`),
@@ -80,7 +82,11 @@ export function sweep(tables: RecordingTables): Sweep {
         intent.factsRevision !== revisionOf(tables, scope, entry.row.patient)
       )
         return { status: 'stale' };
-      if (!hasCome(deletableAt(entry), intent.now) || !mayFollow(entry.row.state, 'deleting'))
+      if (
+        !hasCome(deletableAt(entry), intent.now) ||
+        !mayEnd(entry, intent.now) ||
+        !mayFollow(entry.row.state, 'deleting')
+      )
         return { status: 'not_due' };
       commit(tables, entry, event, { state: 'deleting', stateAt: intent.now.toISOString() });
       return { status: 'begun', recording: view(tables, entry) };

@@ -1,5 +1,7 @@
 import {
+  type KeepUntil,
   type LegalHold,
+  MedzenError,
   type Recording,
   type RecordingState,
   type RetentionFact,
@@ -125,6 +127,23 @@ export function deletableAt({ row, warnedAt: at }: Entry): string | undefined {
   const end = Date.parse(graceUntil);
   const notice = warnAt === undefined ? 0 : end - Date.parse(warnAt);
   return new Date(Math.max(end, at + notice)).toISOString();
+}
+
+/** @throws MedzenError `invalid_input` for a floor more than 100 years after the store's clock, or one without a reason */
+export function checkKeep(tables: RecordingTables, { until, reason }: KeepUntil): void {
+  const latest = new Date(tables.now());
+  latest.setUTCFullYear(latest.getUTCFullYear() + 100);
+  if (!(Date.parse(until) <= latest.getTime()) || reason.length < 1 || reason.length > 2048)
+    throw new MedzenError(
+      'invalid_input',
+      'keepUntil.until must be at most 100 years from now and have a reason; to keep longer, extend it later',
+      { pointers: ['/keepUntil'] },
+    );
+}
+
+/** Whether the recording's own floor has been reached. */
+export function mayEnd({ row }: Entry, now: Date): boolean {
+  return row.keepUntil === undefined || Date.parse(row.keepUntil.until) <= now.getTime();
 }
 
 export function mayFollow(from: RecordingState, to: RecordingState): boolean {

@@ -1,5 +1,6 @@
 import type { SealedEvent } from '../audit/audit-event.ts';
 import type {
+  KeepUntil,
   LegalHold,
   ProviderMedia,
   Recording,
@@ -23,6 +24,7 @@ export type NewRecording = Pick<
   | 'startedAt'
   | 'objectPrefix'
   | 'retentionClass'
+  | 'keepUntil'
 >;
 
 /** What `start` came to. */
@@ -103,6 +105,19 @@ export interface RecordingQuery {
   readonly cursor?: string;
 }
 
+/** Which legal holds to list. */
+export interface HoldQuery {
+  /** `true`: those that stand. `false`: those that were released. Absent: both. */
+  readonly active?: boolean;
+  /** Holds on this patient, and on recordings of this patient. */
+  readonly patient?: string;
+  /** Exactly this matter. */
+  readonly matter?: string;
+  /** 1–1000; 100 when absent. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
 /**
  * Where recordings live. Every method is one atomic intent; those that change something write their event in the same
  * transaction, and write neither when they answer anything but success. No method sees, claims or changes another tenant's rows.
@@ -173,9 +188,12 @@ export interface RecordingStore {
   // ---- retention
 
   /**
-   * Adds a fact, raises the patient's revision by one and so makes decisions based on an earlier one stale.
+   * Adds a fact, raises the patient's revision by one and so makes decisions based on an earlier one stale. The checks are the store's
+   * own, so that an older client cannot pass them by: a real date from 1900 to a day after the store's clock, a real zone, no birth after
+   * a death or after care that was noted, no death before a birth. Facts that are void do not count in them.
    *
-   * @throws MedzenError `conflict` when the id exists with other content
+   * @throws MedzenError `conflict` when the id exists with other content, or `voids` names a fact that is void already; `invalid_input`
+   * for a date or zone out of bounds, and when `voids` names no fact of this patient
    */
   noteFact(
     scope: Scope,
@@ -183,7 +201,7 @@ export interface RecordingStore {
     event: SealedEvent,
   ): Promise<{ readonly status: 'noted' | 'repeated'; readonly revision: number }>;
 
-  /** All facts of a patient, with the revision they make up (0 when there are none). */
+  /** All facts of a patient, void ones too, in the order in which they were noted, with the revision they make up (0 when there are none). */
   facts(
     scope: Scope,
     patient: string,
@@ -204,6 +222,36 @@ export interface RecordingStore {
   ): Promise<
     | { readonly status: 'saved' | 'restored'; readonly recording: Recording }
     | { readonly status: 'stale' }
+    | { readonly status: 'not_found' }
+  >;
+
+  /**
+   * Recordings whose decision has no dates because no rule or fact gives any (`undated` is `unknown` or `unjudged`): not deleted, not
+   * being deleted, oldest first. `count` is of all of them, and stops at 10 000.
+   *
+   * @throws MedzenError `invalid_input` for a limit outside 1–1000
+   */
+  undecided(
+    scope: Scope,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly recordings: readonly Recording[] }>;
+
+  /**
+   * Sets or moves the floor of one recording. It only ever moves later. The decision made without it is dropped with its warning, so that
+   * nothing is deleted until it was decided again.
+   *
+   * - `extended`: written, with the event. `repeated`: it stands at that instant already. `shorter`: it stands later than that.
+   * - `too_late`: the deletion has begun.
+   *
+   * @throws MedzenError `invalid_input` for a floor more than 100 years after the store's clock, or a reason that is empty or too long
+   */
+  extendKeep(
+    scope: Scope,
+    id: string,
+    keep: KeepUntil,
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'extended' | 'repeated' | 'shorter' | 'too_late'; readonly recording: Recording }
     | { readonly status: 'not_found' }
   >;
 
@@ -238,6 +286,16 @@ export interface RecordingStore {
   /** Holds on the recording and on its patient, released ones too. */
   holds(scope: Scope, recordingId: string): Promise<readonly LegalHold[]>;
 
+  /**
+   * Holds of the tenant, the latest placed first (by `placedAt`, then id), by keyset.
+   *
+   * @throws MedzenError `invalid_input` for a bad limit or a foreign cursor
+   */
+  listHolds(
+    scope: Scope,
+    query: HoldQuery,
+  ): Promise<{ readonly holds: readonly LegalHold[]; readonly cursor?: string }>;
+
   // ---- sweep
 
   /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of. */
@@ -258,8 +316,8 @@ export interface RecordingStore {
   dueArchives(scope: Scope, now: Date, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
 
   /**
-   * Claims recordings that may be deleted: `deletableAt` ≤ now, so warned of in time, no active hold, decision of these rules and of the
-   * present facts;
+   * Claims recordings that may be deleted: `deletableAt` ≤ now, so warned of in time, no active hold, `keepUntil` not in the future,
+   * decision of these rules and of the present facts;
    * and those already `deleting` (to be finished), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing token.
    * A row that failed before is offered again later each time (as in `claimTransfers`), so that it starves nobody.
    * States: those from which `deleting` may follow, and `deleting`.

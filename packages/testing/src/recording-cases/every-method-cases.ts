@@ -69,6 +69,15 @@ const writers: readonly Writer[] = [
     },
   },
   {
+    name: 'extendKeep',
+    success: 'extended',
+    prepare: async (tools) => {
+      const { id } = await drive(tools).inState('available');
+      const keep = { until: '2040-06-01T00:00:00.000Z', reason: 'A complaint to the board' };
+      return (event) => tools.stores.recordings.extendKeep(tools.scope, id, keep, event);
+    },
+  },
+  {
     name: 'placeHold',
     success: 'placed',
     prepare: async (tools) => {
@@ -174,6 +183,8 @@ export const everyMethodCases: readonly RecordingCase[] = [
           { status: 'not_found' },
           'placeHold',
         );
+        const keep = { until: '2040-06-01T00:00:00.000Z', reason: 'r' };
+        same(await store.extendKeep(other, id, keep, theirs.event()), { status: 'not_found' }, 'extendKeep');
         same(await store.holds(other, id), [], 'holds');
         same(
           await store.recordWarning(other, id, theirs.decision().graceUntil ?? '', theirs.event()),
@@ -202,6 +213,8 @@ export const everyMethodCases: readonly RecordingCase[] = [
       same(await store.claimExpired(other, due, rules, lease), [], 'claimExpired');
       same(await store.facts(other, 'p'), { facts: [], revision: 0 }, 'facts');
       same(await store.staleDecisions(other, 'rules-2', 10), [], 'staleDecisions');
+      same(await store.undecided(other, 10), { count: 0, recordings: [] }, 'undecided');
+      same(await store.listHolds(other, {}), { holds: [] }, 'listHolds');
       same(await store.dueWarnings(other, due, 10), [], 'dueWarnings');
       same(await store.dueArchives(other, due, rules, 10), [], 'dueArchives');
       same(await store.stuck(other, due, 10), [], 'stuck');

@@ -6,14 +6,15 @@ export const retentionCases: readonly RecordingCase[] = [
   define('fact.noted', 'keeps facts by patient and raises the revision by one each time', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     same(await stores.recordings.facts(scope, 'p'), { facts: [], revision: 0 }, 'none');
+    // In an order that could have been: a birth is on no later day than care and death.
     const types = [
+      'claim_opened',
+      'claim_closed',
+      'death',
       'treatment',
       'discharge',
       'therapy_ended',
       'birth',
-      'death',
-      'claim_opened',
-      'claim_closed',
     ] as const;
     const facts = types.map((type, i) => mine.fact({ patient: 'p', type, date: `2024-02-${29 - i}` }));
     for (const [i, fact] of facts.entries()) {
@@ -63,7 +64,8 @@ export const retentionCases: readonly RecordingCase[] = [
     const recording = await driver.inState('available');
     const before = await reader.countEvents();
     const { retainUntil: _r, warnAt: _w, graceUntil: _g, ...unknown } = mine.decision({ ruleIds: [] });
-    for (const decision of [mine.decision(), unknown, mine.decision({ ruleIds: ['a', 'b'] })]) {
+    const dateless = { ...unknown, undated: 'claim' as const };
+    for (const decision of [mine.decision(), unknown, dateless, mine.decision({ ruleIds: ['a', 'b'] })]) {
       const result = await stores.recordings.saveDecision(scope, recording.id, decision, mine.event());
       same(status(result, 'saved', 'answer').recording.decision, decision, 'answered');
       same((await driver.fresh(recording)).decision, decision, 'read back');

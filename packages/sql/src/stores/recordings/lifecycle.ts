@@ -41,6 +41,8 @@ export function lifecycle(wire: Wire): Lifecycle {
           provider_class: row.retentionClass.providerClass,
           zone: row.retentionClass.zone,
           consent_of: consentOf,
+          keep_until: row.keepUntil?.until ?? null,
+          keep_reason: row.keepUntil?.reason ?? null,
           ...eventArgs(event),
         },
         started,

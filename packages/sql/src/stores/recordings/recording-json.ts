@@ -5,7 +5,7 @@ import { integer, list, number, oneOf, type Reader, shape, text } from '../read-
 
 const decision = shape(
   { rulesVersion: text, factsRevision: integer, decidedAt: text, ruleIds: list(text) },
-  { retainUntil: text, warnAt: text, graceUntil: text },
+  { retainUntil: text, warnAt: text, graceUntil: text, undated: oneOf('unknown', 'claim', 'unjudged') },
 );
 
 const tombstone = shape(
@@ -45,6 +45,7 @@ export const recording: Reader<Recording> = shape(
     durationSeconds: number,
     media: shape({ ref: text, contentType: text }, { size: number }),
     object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
+    keepUntil: shape({ until: text, reason: text }),
     decision,
     deletableAt: text,
     failure: shape({ code: text, at: text, attempts: integer }),
@@ -59,13 +60,25 @@ export const claims: Reader<readonly Claim[]> = list(shape({ recording, token: t
 
 export const facts: Reader<{ readonly facts: readonly RetentionFact[]; readonly revision: number }> = shape({
   facts: list(
-    shape({
-      id: text,
-      patient: text,
-      type: oneOf('treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed'),
-      date: text,
-      zone: text,
-    }),
+    shape(
+      {
+        id: text,
+        patient: text,
+        type: oneOf(
+          'treatment',
+          'discharge',
+          'therapy_ended',
+          'birth',
+          'death',
+          'claim_opened',
+          'claim_closed',
+          'void',
+        ),
+        date: text,
+        zone: text,
+      },
+      { voids: text },
+    ),
   ),
   revision: integer,
 });

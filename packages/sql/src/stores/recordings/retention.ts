@@ -1,15 +1,31 @@
 import { isUuid, type RecordingStore, type Wire } from '@medzen/core';
 import { callJson, eventArgs, instantArg } from '../call-json.ts';
-import { integer, verdict } from '../read-json.ts';
+import { integer, shape, verdict } from '../read-json.ts';
 import { facts, recording, recordings } from './recording-json.ts';
 
 type Retention = Pick<
   RecordingStore,
-  'noteFact' | 'facts' | 'staleDecisions' | 'saveDecision' | 'dueWarnings' | 'recordWarning' | 'dueArchives'
+  | 'noteFact'
+  | 'facts'
+  | 'staleDecisions'
+  | 'saveDecision'
+  | 'undecided'
+  | 'extendKeep'
+  | 'dueWarnings'
+  | 'recordWarning'
+  | 'dueArchives'
 >;
 
 const noted = verdict({ noted: { revision: integer }, repeated: { revision: integer } });
 const saved = verdict({ saved: { recording }, restored: { recording }, stale: {}, not_found: {} });
+const undecided = shape({ count: integer, recordings });
+const extended = verdict({
+  extended: { recording },
+  repeated: { recording },
+  shorter: { recording },
+  too_late: { recording },
+  not_found: {},
+});
 const warned = verdict({ recorded: {}, repeated: {}, stale: {}, not_found: {} });
 
 /** Facts, the decisions that rest on them, and what falls due by those. */
@@ -26,6 +42,7 @@ export function retention(wire: Wire): Retention {
           type: fact.type,
           date: fact.date,
           zone: fact.zone,
+          voids: fact.voids ?? null,
           ...eventArgs(event),
         },
         noted,
@@ -51,10 +68,18 @@ export function retention(wire: Wire): Retention {
           retain_until: decision.retainUntil ?? null,
           warn_at: decision.warnAt ?? null,
           grace_until: decision.graceUntil ?? null,
+          undated: decision.undated ?? null,
           ...eventArgs(restoreEvent),
         },
         saved,
       );
+    },
+
+    undecided: async ({ tenant }, limit) => callJson(wire, 'list_undecided', { tenant, limit }, undecided),
+
+    extendKeep: async ({ tenant }, id, { until, reason }, event) => {
+      if (!isUuid(id)) return { status: 'not_found' };
+      return callJson(wire, 'extend_keep', { tenant, id, until, reason, ...eventArgs(event) }, extended);
     },
 
     dueWarnings: async ({ tenant }, now, limit) =>
