@@ -312,7 +312,7 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_revision_check CHECK ((revision >= 1)),
   CONSTRAINT recording_rules_version_check CHECK ((rules_version <> ''::text)),
   CONSTRAINT recording_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 256))),
-  CONSTRAINT recording_state_check CHECK ((state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'available'::text, 'archived'::text, 'deleting'::text, 'deleted'::text, 'failed'::text]))),
+  CONSTRAINT recording_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text, 'available'::text, 'archived'::text, 'deleting'::text, 'deleted'::text, 'failed'::text]))),
   CONSTRAINT recording_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
   CONSTRAINT recording_tombstone_check CHECK ((jsonb_typeof(tombstone) = 'object'::text)),
   CONSTRAINT recording_undated_check CHECK ((undated = ANY (ARRAY['unknown'::text, 'claim'::text, 'unjudged'::text]))),
@@ -462,8 +462,8 @@ CREATE INDEX recording_by_state ON medzen.recording USING btree (tenant, state, 
 CREATE INDEX recording_deleting ON medzen.recording USING btree (tenant, grace_until NULLS FIRST, id) WHERE (state = 'deleting'::text);
 CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, deletable_at, id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (facts_revision = subject_revision));
 CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE ((state <> 'deleted'::text) AND (facts_revision <> subject_revision));
-CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = 'recording'::text);
-CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = 'recording'::text);
+CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
+CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
 CREATE INDEX recording_participant_of ON medzen.recording_participant USING btree (tenant, participant, started_at, recording_id);
 CREATE INDEX recording_pending_deletion ON medzen.recording USING btree (tenant, (
 CASE
@@ -471,8 +471,8 @@ CASE
     ELSE retain_until
 END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until IS NOT NULL)));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
-CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = 'recording'::text) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
-CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text]));
+CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = ANY (ARRAY['starting'::text, 'recording'::text])) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
+CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
 CREATE INDEX recording_undecided ON medzen.recording USING btree (tenant, started_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (undated = ANY (ARRAY['unknown'::text, 'unjudged'::text])));
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (deletable_at IS NULL));
@@ -1477,16 +1477,29 @@ BEGIN
       WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.dedupe_key = p_dedupe_key) THEN 'repeated'
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
-    WHEN v_row.state = 'deleted' OR p_to = 'deleted' THEN 'invalid_transition'
+    WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
     -- Past no hold and no date: only what failed before anything was stored.
     WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
     WHEN p_to <> ALL (medzen.next_states(v_row.state)) THEN 'invalid_transition'
+    WHEN p_to = 'recording' AND EXISTS (
+      SELECT FROM medzen.recording o
+      WHERE o.tenant = p_tenant AND o.id <> p_id AND o.state IN ('starting', 'recording')
+        AND (o.session_id = v_row.session_id OR o.provider = v_row.provider AND o.provider_ref = v_row.provider_ref))
+      THEN 'invalid_transition'
   END;
   IF v_status IS NOT NULL THEN
     RETURN jsonb_build_object('status', v_status, 'recording', medzen.recording_json(v_row));
   END IF;
 
+  IF p_to = 'recording' AND v_row.state = 'failed' THEN
+    BEGIN
+      UPDATE medzen.recording r SET state = p_to WHERE r.tenant = p_tenant AND r.id = p_id;
+    EXCEPTION WHEN unique_violation THEN
+      -- Another of the session was started a moment ago, and we did not see it.
+      RETURN jsonb_build_object('status', 'invalid_transition', 'recording', medzen.recording_json(v_row));
+    END;
+  END IF;
   UPDATE medzen.recording r SET
     state = coalesce(p_to, r.state),
     state_at = CASE WHEN p_to IS NULL THEN r.state_at ELSE p_at END,
@@ -1737,7 +1750,7 @@ BEGIN
   SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
     SELECT r.id, r.stop_requested_at FROM medzen.recording r
     WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
-      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND CASE WHEN p_id IS NULL
         THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
           - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
@@ -3340,7 +3353,7 @@ BEGIN ATOMIC
              q.claim_attempts,
              q.claim_after
             FROM medzen.recording q
-           WHERE ((q.tenant = list_stuck.p_tenant) AND (q.state = ANY (ARRAY['recording'::text, 'processing'::text, 'uploading'::text])) AND (q.state_at < list_stuck.p_before))
+           WHERE ((q.tenant = list_stuck.p_tenant) AND (q.state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text])) AND (q.state_at < list_stuck.p_before))
            ORDER BY q.state_at, q.id
           LIMIT list_stuck.p_limit) r;
 END;
@@ -3485,7 +3498,7 @@ CREATE OR REPLACE FUNCTION medzen.next_states(p_state text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE
-RETURN CASE p_state WHEN 'recording'::text THEN ARRAY['processing'::text, 'uploading'::text, 'failed'::text] WHEN 'processing'::text THEN ARRAY['uploading'::text, 'failed'::text] WHEN 'uploading'::text THEN ARRAY['available'::text, 'failed'::text] WHEN 'available'::text THEN ARRAY['archived'::text, 'deleting'::text] WHEN 'archived'::text THEN ARRAY['available'::text, 'deleting'::text] WHEN 'deleting'::text THEN ARRAY['deleted'::text] WHEN 'deleted'::text THEN ARRAY[]::text[] WHEN 'failed'::text THEN ARRAY['uploading'::text, 'deleting'::text] ELSE NULL::text[] END;
+RETURN CASE p_state WHEN 'starting'::text THEN ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'failed'::text] WHEN 'recording'::text THEN ARRAY['processing'::text, 'uploading'::text, 'failed'::text] WHEN 'processing'::text THEN ARRAY['uploading'::text, 'failed'::text] WHEN 'uploading'::text THEN ARRAY['available'::text, 'failed'::text] WHEN 'available'::text THEN ARRAY['archived'::text, 'deleting'::text] WHEN 'archived'::text THEN ARRAY['available'::text, 'deleting'::text] WHEN 'deleting'::text THEN ARRAY['deleted'::text, 'available'::text, 'archived'::text, 'failed'::text] WHEN 'deleted'::text THEN ARRAY[]::text[] WHEN 'failed'::text THEN ARRAY['recording'::text, 'uploading'::text, 'deleting'::text] ELSE NULL::text[] END;
 
 CREATE OR REPLACE FUNCTION medzen.note_access(p_tenant text, p_id uuid, p_kind text, p_event_id text, p_event_body bytea)
  RETURNS jsonb
@@ -4384,7 +4397,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_in_the_way(p_tenant text, p_id uuid,
 BEGIN ATOMIC
  SELECT medzen.recording_json(r.*) AS recording_json
     FROM medzen.recording r
-   WHERE ((r.tenant = recording_in_the_way.p_tenant) AND ((r.id = recording_in_the_way.p_id) OR ((r.session_id = recording_in_the_way.p_session_id) AND (r.state = 'recording'::text)) OR ((r.provider = recording_in_the_way.p_provider) AND (r.provider_ref = recording_in_the_way.p_provider_ref) AND (r.state = 'recording'::text))))
+   WHERE ((r.tenant = recording_in_the_way.p_tenant) AND ((r.id = recording_in_the_way.p_id) OR ((r.session_id = recording_in_the_way.p_session_id) AND (r.state = ANY (ARRAY['starting'::text, 'recording'::text]))) OR ((r.provider = recording_in_the_way.p_provider) AND (r.provider_ref = recording_in_the_way.p_provider_ref) AND (r.state = ANY (ARRAY['starting'::text, 'recording'::text])))))
    ORDER BY (r.id = recording_in_the_way.p_id) DESC, (r.session_id = recording_in_the_way.p_session_id) DESC
   LIMIT 1;
 END;
@@ -4596,7 +4609,7 @@ BEGIN
   WITH running AS MATERIALIZED (
     SELECT r.id FROM medzen.recording r
     WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
-      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND (coalesce(v_given, false) OR EXISTS (
         SELECT FROM medzen.recording_participant p
         WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant))
@@ -4986,7 +4999,7 @@ BEGIN
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
       object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
-    VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'recording', p_started_at,
+    VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
       v_subject.revision, v_subject.holds)
     RETURNING * INTO v_row;
@@ -5560,7 +5573,7 @@ BEGIN
   v_saved := medzen.save_own_consent(v_new);
   RETURN v_saved || jsonb_build_object('stillRecording', (
     SELECT coalesce(jsonb_agg(r.id), '[]') FROM medzen.recording r
-    WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state = 'recording'
+    WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state IN ('starting', 'recording')
       AND (EXISTS (SELECT FROM medzen.recording_participant p
           WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)
         OR EXISTS (SELECT FROM medzen.consent c

@@ -47,6 +47,7 @@ function provider(discarded: string[]): Provider {
     name: 'local',
     verify: () => ({ ok: false, reason: 'signature_missing' }),
     start: never,
+    look: never,
     stop: never,
     media: async () => ({ body: new Blob([media]).stream(), contentType: 'video/webm', size: media.length }),
     discard: async ({ id }) => {

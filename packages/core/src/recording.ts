@@ -1,5 +1,6 @@
 /** Where a recording stands in its life. */
 export type RecordingState =
+  | 'starting'
   | 'recording'
   | 'processing'
   | 'uploading'
@@ -11,18 +12,21 @@ export type RecordingState =
 
 /**
  * Which state may follow which. SQL holds the same table and refuses anything else; a contract case compares them.
- * `archived` → `available` when new treatment or a changed rule moves the date; `failed` → `uploading` is a retry;
- * `failed` → `deleting` is its end after retention, or after review when nothing was ever stored.
+ * `starting`: the provider was asked to record and its answer is not known yet. `archived` → `available` when new treatment or a changed
+ * rule moves the date; `failed` → `uploading` is a retry; `failed` → `recording` when the provider turns out to be capturing it;
+ * `failed` → `deleting` is its end after retention, or after review when nothing was ever stored. `deleting` goes back only while nothing
+ * of the recording was removed.
  */
 export const recordingTransitions: Readonly<Record<RecordingState, readonly RecordingState[]>> = {
+  starting: ['recording', 'processing', 'uploading', 'failed'],
   recording: ['processing', 'uploading', 'failed'],
   processing: ['uploading', 'failed'],
   uploading: ['available', 'failed'],
   available: ['archived', 'deleting'],
   archived: ['available', 'deleting'],
-  deleting: ['deleted'],
+  deleting: ['deleted', 'available', 'archived', 'failed'],
   deleted: [],
-  failed: ['uploading', 'deleting'],
+  failed: ['recording', 'uploading', 'deleting'],
 };
 
 /** Someone who takes part in the recorded session. */
@@ -198,9 +202,18 @@ export interface LegalHold {
 }
 
 /**
- * Whether the provider may still be capturing it. A failed track fails the recording, but others may still be captured, until its end is
- * known or media was made of it.
+ * Whether a recording is live: of those there is at most one a session, and one a session of the provider.
+ *
+ * @see mayStillRun for what has to be stopped, which is more
+ */
+export function isLive({ state }: Pick<Recording, 'state'>): boolean {
+  return state === 'starting' || state === 'recording';
+}
+
+/**
+ * Whether the provider may still be capturing it. A failed start may have begun all the same, and a failed track leaves others that run,
+ * until its end is known or media was made of it.
  */
 export function mayStillRun({ state, endedAt, media }: Pick<Recording, 'state' | 'endedAt' | 'media'>): boolean {
-  return state === 'recording' || (state === 'failed' && endedAt === undefined && media === undefined);
+  return isLive({ state }) || (state === 'failed' && endedAt === undefined && media === undefined);
 }

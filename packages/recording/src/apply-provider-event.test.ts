@@ -75,6 +75,7 @@ function take(recording: Recording, one: ProviderEvent): Recording {
 }
 
 const rank = {
+  starting: -1,
   recording: 0,
   failed: 1,
   processing: 1,

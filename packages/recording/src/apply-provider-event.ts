@@ -1,5 +1,8 @@
-import type { Recording, RecordingChange } from '@medzen/core';
+import { isLive, type Recording, type RecordingChange } from '@medzen/core';
 import type { ProviderEvent } from './provider.ts';
+
+/** Clocks of providers and hosts differ by less. */
+const clockSkewMs = 60_000;
 
 /** What an event changes of a recording, without the housekeeping of a change. */
 export type ProviderPatch = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'>;
@@ -16,20 +19,24 @@ export function applyProviderEvent(recording: Recording, event: ProviderEvent): 
   if (state === 'deleting' || state === 'deleted') return undefined;
   switch (event.type) {
     case 'capture_started':
+      // The answer to a start that we never got; unless it tells of an earlier recording in the same session of the provider.
+      return state === 'starting' && Date.parse(event.at) >= Date.parse(recording.startedAt) - clockSkewMs
+        ? { to: 'recording' }
+        : undefined;
     case 'capture_completed':
       // One track of several: it tells nothing of the others.
       return undefined;
     case 'capture_failed':
-      if (state !== 'recording' && state !== 'processing') return undefined;
+      if (!isLive(recording) && state !== 'processing') return undefined;
       return { to: 'failed', failure: failure(event) };
     case 'session_ended': {
       const ended = earliest(recording.endedAt, event.at);
       const known = ended === recording.endedAt ? {} : { endedAt: ended };
-      if (state === 'recording') return { to: 'processing', ...known };
+      if (isLive(recording)) return { to: 'processing', ...known };
       return 'endedAt' in known ? known : undefined;
     }
     case 'processing':
-      return state === 'recording' ? { to: 'processing' } : undefined;
+      return isLive(recording) ? { to: 'processing' } : undefined;
     case 'media_failed':
       if (recording.media !== undefined) return undefined;
       if (state === 'failed')
@@ -37,7 +44,7 @@ export function applyProviderEvent(recording: Recording, event: ProviderEvent): 
       return { to: 'failed', failure: failure(event) };
     case 'media_available':
       if (event.media === undefined || recording.media !== undefined) return undefined;
-      if (state !== 'recording' && state !== 'processing' && state !== 'failed') return undefined;
+      if (!isLive(recording) && state !== 'processing' && state !== 'failed') return undefined;
       return {
         to: 'uploading',
         media: event.media,

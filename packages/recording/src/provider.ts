@@ -52,6 +52,39 @@ export interface ProviderMediaStream {
   readonly size?: number;
 }
 
+/**
+ * What a provider answers when it is asked where a capture stands. What it cannot tell is `unknown`, never a guess.
+ *
+ * - `running`: it captures, or will as soon as somebody speaks.
+ * - `ended`: it captures no more, and the media is not made yet (`compose`).
+ * - `processing`: the media is being made.
+ * - `media`: the media is there.
+ * - `none`: it says that it never captured anything.
+ * - `failed`: it captured, and there will be no media.
+ * - `expired`: it had something, and has deleted it.
+ * - `unknown`: it does not know the session, or cannot say.
+ */
+export type CaptureStatus = CaptureTimes &
+  (
+    | { readonly status: 'running' | 'processing' | 'expired' | 'unknown' }
+    | {
+        readonly status: 'ended' | 'none';
+        /** The session goes on, so that a capture may begin (again). */
+        readonly sessionOpen: boolean;
+      }
+    | { readonly status: 'media'; readonly media: ProviderMedia; readonly durationSeconds?: number }
+    /** `code`: 1–128 characters, never prose. */
+    | { readonly status: 'failed'; readonly code: string }
+  );
+
+/** By the provider's clock, RFC 3339 UTC; absent where it does not say. */
+export interface CaptureTimes {
+  /** When the session began, in which it was captured. */
+  readonly startedAt?: string;
+  /** When the session ended. */
+  readonly endedAt?: string;
+}
+
 /** What a provider must know to have media made. */
 export interface CompositionOrder {
   readonly tenant: string;
@@ -60,7 +93,8 @@ export interface CompositionOrder {
 
 /**
  * Who makes the recording. Every call may be repeated: a retry after a crash or a lost answer must come to the same.
- * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections.
+ * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections, and end early, with
+ * that error, when the signal is aborted.
  */
 export interface Provider {
   /** Stands in each recording's `provider`. 1–64 characters. */
@@ -69,11 +103,24 @@ export interface Provider {
   /** Checks the signature over the raw bytes, then reads the events. A repeated or late delivery verifies again. */
   verify(request: WebhookRequest): VerifiedWebhook;
 
-  /** Begins capture. @throws MedzenError `provider_unavailable`; `not_available` when the provider has no such session */
+  /**
+   * Begins capture.
+   *
+   * @throws MedzenError `not_available`, or any other error that is not retryable, only when it is certain that nothing was begun: the
+   * recording is `failed` then. Everything else, `provider_unavailable` included, may have begun it, and the provider is asked (`look`)
+   */
   start(recording: Recording, signal?: AbortSignal): Promise<void>;
 
   /** Ends capture; the call itself goes on. Nothing to stop is no error. @throws MedzenError `provider_unavailable` */
   stop(recording: Recording, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Asks where the capture stands, without changing anything. Called for every recording that is late, so it must be cheap: a few requests,
+   * every page of a list followed, none of them without an end.
+   *
+   * @throws MedzenError `provider_unavailable`
+   */
+  look(recording: Recording, signal?: AbortSignal): Promise<CaptureStatus>;
 
   /**
    * Has the media made from what was captured, once the session has ended. `later` while it is still going on. Absent where the

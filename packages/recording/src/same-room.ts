@@ -1,4 +1,4 @@
-import type { Recording, Scope } from '@medzen/core';
+import { isLive, type Recording, type Scope } from '@medzen/core';
 import { providerOf, type Room } from './room.ts';
 
 /**
@@ -38,10 +38,9 @@ export async function waitingInSameRoom(
  */
 export async function endCapture(room: Room, scope: Scope, recording: Recording): Promise<void> {
   const { id, provider, providerRef } = recording;
-  const latest =
-    recording.state === 'recording'
-      ? undefined
-      : await room.stores.recordings.findByProviderRef(scope, provider, providerRef);
-  if (latest?.state === 'recording' && latest.id !== id) return;
+  const latest = isLive(recording)
+    ? undefined
+    : await room.stores.recordings.findByProviderRef(scope, provider, providerRef);
+  if (latest !== undefined && isLive(latest) && latest.id !== id) return;
   await providerOf(room, recording).stop(recording);
 }

@@ -145,13 +145,27 @@ describe('start', () => {
     expect(await failure(clinic.recordings.start(asked, stranger))).toMatchObject({ code: 'conflict' });
   });
 
-  it('fails the recording when the provider cannot start it, so that nobody believes it runs', async () => {
+  it('fails the recording when the provider refuses it, so that nobody believes it runs', async () => {
+    await clinic.consent();
+    clinic.server.fail({ on: 'api', status: 404 });
+    const error = await failure(clinic.recordings.start(startInput(clinic.server.createRoom()), clinic.doctor));
+    expect(error).toMatchObject({ code: 'not_available' });
+    const { recordings } = await clinic.stores.recordings.list(clinic.scope, {});
+    expect(recordings).toMatchObject([{ state: 'failed', failure: { code: 'not_available' } }]);
+  });
+
+  it('leaves the recording starting when nobody knows whether the provider began, and says so', async () => {
     await clinic.consent();
     for (let i = 0; i < 3; i++) clinic.server.fail({ on: 'api', status: 503 });
     const error = await failure(clinic.recordings.start(startInput(clinic.server.createRoom()), clinic.doctor));
-    expect(error).toMatchObject({ code: 'provider_unavailable', retryable: true });
     const { recordings } = await clinic.stores.recordings.list(clinic.scope, {});
-    expect(recordings).toMatchObject([{ state: 'failed', failure: { code: 'provider_unavailable' } }]);
+    expect(recordings).toMatchObject([{ state: 'starting' }]);
+    expect(recordings[0]?.failure).toBeUndefined();
+    expect(error).toMatchObject({
+      code: 'provider_unavailable',
+      retryable: true,
+      detail: { recordingId: recordings[0]?.id, state: 'starting' },
+    });
   });
 
   it('survives a lost answer of the provider: the rule is set once more', async () => {

@@ -10,13 +10,11 @@ import {
 } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { hasRole, sameTenant } from './authorise.ts';
-import { codeOf } from './backoff.ts';
+import { beginCapture } from './capture/begin-capture.ts';
 import { checkText } from './check-input.ts';
 import { type RequiredConsents, requiredConsents } from './consent/required.ts';
 import type { StartInput } from './recordings.ts';
-import { revise } from './revise.ts';
-import { about, providerOf, type Room, seal, timestamp } from './room.ts';
-import { endCapture } from './same-room.ts';
+import { about, type Room, seal, timestamp } from './room.ts';
 
 const denied = { action: 'recording.start', kind: 'create' } as const;
 
@@ -52,44 +50,7 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
       { ...denied, outcome: 'failed', ...about(recording) },
       new MedzenError('conflict', 'This session is being recorded already', { detail: { recordingId: recording.id } }),
     );
-  return recording.state === 'recording' ? capture(room, ctx, recording) : recording;
-}
-
-/**
- * Tells the provider. The row comes first: a row without media is noticed and failed, media without a row would be PHI that nobody
- * knows of.
- */
-async function capture(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
-  const provider = providerOf(room, recording);
-  try {
-    await provider.start(recording);
-  } catch (error) {
-    // It may have started all the same, and only the answer was lost.
-    await provider.stop(recording).catch(() => {});
-    const at = timestamp(room);
-    const failure = { code: codeOf(error), at, attempts: 1 };
-    await revise(room, ctx.scope, recording, (row) =>
-      row.state === 'recording'
-        ? {
-            change: { to: 'failed', at, endedAt: at, failure },
-            event: seal(room, ctx, {
-              action: 'recording.failed',
-              kind: 'update',
-              outcome: 'failed',
-              ...about(row),
-              detail: { code: failure.code, step: 'start' },
-            }),
-          }
-        : undefined,
-    );
-    throw error;
-  }
-  const now = await room.stores.recordings.get(ctx.scope, recording.id);
-  // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it. The request says so
-  // before the state does.
-  if (now !== undefined && now.media === undefined && (now.state !== 'recording' || now.stopRequest !== undefined))
-    await endCapture(room, ctx.scope, now);
-  return now ?? recording;
+  return recording.state === 'starting' ? beginCapture(room, ctx, recording) : recording;
 }
 
 function newRecording(room: Room, input: StartInput, ctx: CallContext): NewRecording {

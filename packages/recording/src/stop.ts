@@ -1,4 +1,4 @@
-import { type CallContext, MedzenError, mayStillRun, type Recording } from '@medzen/core';
+import { type CallContext, isLive, MedzenError, mayStillRun, type Recording } from '@medzen/core';
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
@@ -71,7 +71,7 @@ export async function halt(
     mayStillRun(row)
       ? {
           change: {
-            ...(row.state === 'recording' ? { to: 'processing' as const } : {}),
+            ...(isLive(row) ? { to: 'processing' as const } : {}),
             at,
             endedAt: row.endedAt ?? at,
             ...(token === undefined ? {} : { token }),

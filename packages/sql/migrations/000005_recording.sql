@@ -27,7 +27,7 @@ CREATE TABLE medzen.recording (
   provider text COLLATE "C" NOT NULL CHECK (length(provider) BETWEEN 1 AND 64),
   provider_ref text COLLATE "C" NOT NULL CHECK (length(provider_ref) BETWEEN 1 AND 512),
   state text COLLATE "C" NOT NULL CHECK (state IN
-    ('recording', 'processing', 'uploading', 'available', 'archived', 'deleting', 'deleted', 'failed')),
+    ('starting', 'recording', 'processing', 'uploading', 'available', 'archived', 'deleting', 'deleted', 'failed')),
   state_at timestamptz(3) NOT NULL,
   started_at timestamptz(3) NOT NULL,
   ended_at timestamptz(3),
@@ -85,8 +85,10 @@ CREATE TABLE medzen.recording (
   CHECK (num_nulls(stop_requested_at, stop_consent) IN (0, 2))
 );
 
-CREATE UNIQUE INDEX recording_live_session ON medzen.recording (tenant, session_id) WHERE state = 'recording';
-CREATE UNIQUE INDEX recording_live_provider ON medzen.recording (tenant, provider, provider_ref) WHERE state = 'recording';
+CREATE UNIQUE INDEX recording_live_session ON medzen.recording (tenant, session_id)
+  WHERE state IN ('starting', 'recording');
+CREATE UNIQUE INDEX recording_live_provider ON medzen.recording (tenant, provider, provider_ref)
+  WHERE state IN ('starting', 'recording');
 CREATE INDEX recording_by_start ON medzen.recording (tenant, started_at, id);
 CREATE INDEX recording_by_session ON medzen.recording (tenant, session_id, started_at, id);
 CREATE INDEX recording_by_patient ON medzen.recording (tenant, patient, started_at, id);
@@ -97,10 +99,11 @@ CREATE INDEX recording_by_failure ON medzen.recording (tenant, (failure ->> 'cod
 
 -- The queues. Each holds only what waits in it.
 CREATE INDEX recording_stops ON medzen.recording (tenant, stop_requested_at, id)
-  WHERE stop_requested_at IS NOT NULL AND (state = 'recording' OR state = 'failed' AND ended_at IS NULL AND media IS NULL);
+  WHERE stop_requested_at IS NOT NULL
+    AND (state IN ('starting', 'recording') OR state = 'failed' AND ended_at IS NULL AND media IS NULL);
 CREATE INDEX recording_transfers ON medzen.recording (tenant, state_at, id) WHERE state = 'uploading';
 CREATE INDEX recording_stuck ON medzen.recording (tenant, state_at, id)
-  WHERE state IN ('recording', 'processing', 'uploading');
+  WHERE state IN ('starting', 'recording', 'processing', 'uploading');
 CREATE INDEX recording_rules ON medzen.recording (tenant, (coalesce(rules_version, '')), id)
   WHERE state <> 'deleted';
 CREATE INDEX recording_facts ON medzen.recording (tenant, id)
@@ -143,14 +146,15 @@ CREATE TABLE medzen.webhook_seen (
 CREATE FUNCTION medzen.next_states(p_state text) RETURNS text[]
 LANGUAGE sql IMMUTABLE
 RETURN CASE p_state
+  WHEN 'starting' THEN ARRAY['recording', 'processing', 'uploading', 'failed']
   WHEN 'recording' THEN ARRAY['processing', 'uploading', 'failed']
   WHEN 'processing' THEN ARRAY['uploading', 'failed']
   WHEN 'uploading' THEN ARRAY['available', 'failed']
   WHEN 'available' THEN ARRAY['archived', 'deleting']
   WHEN 'archived' THEN ARRAY['available', 'deleting']
-  WHEN 'deleting' THEN ARRAY['deleted']
+  WHEN 'deleting' THEN ARRAY['deleted', 'available', 'archived', 'failed']
   WHEN 'deleted' THEN ARRAY[]::text[]
-  WHEN 'failed' THEN ARRAY['uploading', 'deleting']
+  WHEN 'failed' THEN ARRAY['recording', 'uploading', 'deleting']
 END;
 
 ALTER TABLE medzen.retention_subject ENABLE ROW LEVEL SECURITY;
@@ -255,8 +259,8 @@ BEGIN ATOMIC
   FROM medzen.recording r
   WHERE r.tenant = p_tenant AND (
     r.id = p_id
-    OR (r.session_id = p_session_id AND r.state = 'recording')
-    OR (r.provider = p_provider AND r.provider_ref = p_provider_ref AND r.state = 'recording'))
+    OR (r.session_id = p_session_id AND r.state IN ('starting', 'recording'))
+    OR (r.provider = p_provider AND r.provider_ref = p_provider_ref AND r.state IN ('starting', 'recording')))
   ORDER BY r.id = p_id DESC, r.session_id = p_session_id DESC
   LIMIT 1;
 END;
@@ -328,7 +332,7 @@ BEGIN
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
       object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
-    VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'recording', p_started_at,
+    VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
       v_subject.revision, v_subject.holds)
     RETURNING * INTO v_row;
@@ -367,7 +371,7 @@ BEGIN
   WITH running AS MATERIALIZED (
     SELECT r.id FROM medzen.recording r
     WHERE r.tenant = new.tenant AND r.session_id = new.session_id AND r.stop_requested_at IS NULL
-      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND (coalesce(v_given, false) OR EXISTS (
         SELECT FROM medzen.recording_participant p
         WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = new.participant))
@@ -483,16 +487,29 @@ BEGIN
       WHERE w.tenant = p_tenant AND w.recording_id = p_id AND w.dedupe_key = p_dedupe_key) THEN 'repeated'
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
-    WHEN v_row.state = 'deleted' OR p_to = 'deleted' THEN 'invalid_transition'
+    WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
     -- Past no hold and no date: only what failed before anything was stored.
     WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
     WHEN p_to <> ALL (medzen.next_states(v_row.state)) THEN 'invalid_transition'
+    WHEN p_to = 'recording' AND EXISTS (
+      SELECT FROM medzen.recording o
+      WHERE o.tenant = p_tenant AND o.id <> p_id AND o.state IN ('starting', 'recording')
+        AND (o.session_id = v_row.session_id OR o.provider = v_row.provider AND o.provider_ref = v_row.provider_ref))
+      THEN 'invalid_transition'
   END;
   IF v_status IS NOT NULL THEN
     RETURN jsonb_build_object('status', v_status, 'recording', medzen.recording_json(v_row));
   END IF;
 
+  IF p_to = 'recording' AND v_row.state = 'failed' THEN
+    BEGIN
+      UPDATE medzen.recording r SET state = p_to WHERE r.tenant = p_tenant AND r.id = p_id;
+    EXCEPTION WHEN unique_violation THEN
+      -- Another of the session was started a moment ago, and we did not see it.
+      RETURN jsonb_build_object('status', 'invalid_transition', 'recording', medzen.recording_json(v_row));
+    END;
+  END IF;
   UPDATE medzen.recording r SET
     state = coalesce(p_to, r.state),
     state_at = CASE WHEN p_to IS NULL THEN r.state_at ELSE p_at END,
@@ -557,4 +574,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '3c010a95bf0fbb7221ffe1c6cc2ae122cab225865637c0f2175cf54059b2a2ec', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'a87560e3966603206ae1650cab1e04930f5ad8935446c0bf48cfb9129454dbe2', false);

@@ -98,7 +98,7 @@ BEGIN
   SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
     SELECT r.id, r.stop_requested_at FROM medzen.recording r
     WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
-      AND (r.state = 'recording' OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
+      AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND CASE WHEN p_id IS NULL
         THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
           - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
@@ -137,7 +137,7 @@ BEGIN ATOMIC
   SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.state_at, r.id), '[]')
   FROM (
     SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.state IN ('recording', 'processing', 'uploading') AND q.state_at < p_before
+    WHERE q.tenant = p_tenant AND q.state IN ('starting', 'recording', 'processing', 'uploading') AND q.state_at < p_before
     ORDER BY q.state_at, q.id
     LIMIT p_limit) r;
 END;
@@ -146,4 +146,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'b56a8708b46c80cbc97af6552a12e6e43c9f10f2a5f9a749cfcc945a5c82e04f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '8e7253c9531888ae49ff1bb602decfd9b43d0a4a874b45797fe54207265faa0b', false);

@@ -336,7 +336,7 @@ BEGIN
   v_saved := medzen.save_own_consent(v_new);
   RETURN v_saved || jsonb_build_object('stillRecording', (
     SELECT coalesce(jsonb_agg(r.id), '[]') FROM medzen.recording r
-    WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state = 'recording'
+    WHERE r.tenant = medzen.current_tenant() AND r.session_id = p_session_id AND r.state IN ('starting', 'recording')
       AND (EXISTS (SELECT FROM medzen.recording_participant p
           WHERE p.tenant = r.tenant AND p.recording_id = r.id AND p.participant = v_person)
         OR EXISTS (SELECT FROM medzen.consent c
@@ -505,4 +505,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'f3e756cddcbc403df430243b1fa1af384364422ba2ca8cecab1d961493e93c2f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'deba5832ed829d9e4212ea53fdfce5b9caff8c57398c47ac4ebc5c67bb1c23c6', false);

@@ -62,6 +62,8 @@ export interface TwilioServer {
   endRoom(roomSid: string): void;
   /** The compositions of a room that were asked for become ready, or fail. @returns their SIDs */
   finishCompositions(roomSid: string, outcome?: 'completed' | 'failed'): readonly string[];
+  /** All tracks of a room that are not deleted become unusable. */
+  failTracks(roomSid: string): void;
   /** What is left of a room: everything that was not deleted. */
   left(roomSid: string): { readonly recordings: readonly string[]; readonly compositions: readonly string[] };
   /** A signed callback of one's own making. */
@@ -140,6 +142,7 @@ export async function startTwilioServer(options: TwilioServerOptions = {}): Prom
           query: url.searchParams,
           contentType: message.headers['content-type'] ?? '',
           body,
+          origin: `http://${message.headers.host}`,
         },
         mediaLocation,
       );
@@ -191,6 +194,7 @@ export async function startTwilioServer(options: TwilioServerOptions = {}): Prom
     outbox: world.outbox,
     createRoom: () => world.createRoom().sid,
     endRoom: (sid) => world.endRoom(roomOf(sid)),
+    failTracks: (sid) => world.failTracks(roomOf(sid)),
     finishCompositions: (sid, outcome = 'completed') => {
       const waiting = [...world.compositions.values()].filter((one) => one.room === sid && one.status === 'enqueued');
       for (const composition of waiting) world.finish(composition, outcome);

@@ -1,4 +1,5 @@
 import {
+  isLive,
   MedzenError,
   type NewRecording,
   type Recording,
@@ -38,7 +39,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
       if (missing.length > 0) return { status: 'consent_required', missing };
       const stored: StoredRow = structuredClone({
         ...row,
-        state: 'recording',
+        state: 'starting',
         stateAt: row.startedAt,
         views: 0,
         downloads: 0,
@@ -94,10 +95,16 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
   };
 }
 
-function running(tables: RecordingTables, scope: Scope, row: NewRecording): Entry | undefined {
+function running(
+  tables: RecordingTables,
+  scope: Scope,
+  row: Pick<NewRecording, 'sessionId' | 'provider' | 'providerRef'>,
+  except?: Entry,
+): Entry | undefined {
   return entriesOf(tables, scope, newestFirst).find(
     (entry) =>
-      entry.row.state === 'recording' &&
+      entry !== except &&
+      isLive(entry.row) &&
       (entry.row.sessionId === row.sessionId ||
         (entry.row.provider === row.provider && entry.row.providerRef === row.providerRef)),
   );
@@ -116,6 +123,8 @@ function refusal(
   if (change.to === undefined) return undefined;
   const closed =
     change.to === 'deleted' ||
+    row.state === 'deleting' ||
+    (change.to === 'recording' && running(tables, { tenant: entry.tenant }, row, entry) !== undefined) ||
     (change.to === 'deleting' &&
       (row.state !== 'failed' || (change.object ?? row.object) !== undefined || activeHolds(tables, entry) > 0));
   return closed || !mayFollow(row.state, change.to) ? 'invalid_transition' : undefined;

@@ -1,4 +1,4 @@
-import { MedzenError, type RecordingStore } from '@medzen/core';
+import { isLive, MedzenError, type RecordingStore } from '@medzen/core';
 import { claim } from './claims.ts';
 import {
   activeHolds,
@@ -108,7 +108,7 @@ export function sweep(tables: RecordingTables): Sweep {
       entriesOf(tables, scope, (a, b) => (a.row.stateAt < b.row.stateAt ? -1 : 1))
         .filter(
           ({ row }) =>
-            (row.state === 'recording' || row.state === 'processing' || row.state === 'uploading') &&
+            (isLive(row) || row.state === 'processing' || row.state === 'uploading') &&
             Date.parse(row.stateAt) < before.getTime(),
         )
         .slice(0, limit)

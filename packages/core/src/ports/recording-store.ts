@@ -31,7 +31,7 @@ export type NewRecording = Pick<
 export type StartResult =
   | { readonly status: 'started'; readonly recording: Recording }
   /**
-   * The id is taken; or the session, or the provider reference, has a recording in state `recording`. Later ones may share both:
+   * The id is taken; or the session, or the provider reference, has a live recording (`isLive`). Later ones may share both:
    * a call is stopped and started again in the same room.
    */
   | { readonly status: 'already_recording'; readonly recording: Recording }
@@ -43,9 +43,11 @@ export interface RecordingChange {
   /** The revision the change was computed from. */
   readonly expectedRevision: number;
   /**
-   * Absent: no move, only the other members. As `recordingTransitions` allows, with two roads closed here, so that no hold is passed by:
-   * `deleted` is reached by `finishDeletion` only, and `deleting` by `beginDeletion` only, except from `failed` when `object` is
-   * absent (nothing was ever stored) and `holds` is 0. Anything else answers `invalid_transition`.
+   * Absent: no move, only the other members. As `recordingTransitions` allows, with these roads closed here, so that no hold is passed by
+   * and no deletion is taken back after it removed something: `deleted` is reached by `finishDeletion` only; `deleting` is left by
+   * `finishDeletion` and `cancelDeletion` only, and reached by `beginDeletion` only, except from `failed` when `object` is
+   * absent (nothing was ever stored) and `holds` is 0; `recording` is not reached while another recording of the session, or of the provider
+   * reference, is live. Anything else answers `invalid_transition`.
    */
   readonly to?: RecordingState;
   /** RFC 3339 instant at which it happened, for `stateAt`. */
@@ -132,7 +134,7 @@ export interface RecordingStore {
    */
   clock(): Promise<Date>;
 
-  /** Starts a recording if, at the moment of commit, every listed participant's latest consent is given in full. */
+  /** Inserts a recording as `starting` if, at the moment of commit, every listed participant's latest consent is given in full. */
   start(scope: Scope, row: NewRecording, consentOf: readonly string[], event: SealedEvent): Promise<StartResult>;
 
   get(scope: Scope, id: string): Promise<Recording | undefined>;

@@ -5,6 +5,7 @@ import type { CompositionOrder, Provider, ProviderMediaStream, VerifiedWebhook }
 import { isLoopback, mediaLocation, twilioMediaHosts } from './media-host.ts';
 import { type TwilioApi, twilioApi } from './twilio-api.ts';
 import { isSid, readTwilioCallback } from './twilio-events.ts';
+import { lookAtRoom } from './twilio-look.ts';
 
 /** What the Twilio Video provider needs. */
 export interface TwilioOptions {
@@ -93,6 +94,11 @@ export function twilio(options: TwilioOptions): Provider {
     },
     start: (recording, signal) => startCapture(parts, recording, signal),
     stop: (recording, signal) => stopCapture(parts, recording, signal),
+    look: async (recording, signal) =>
+      // An id that Twilio cannot have given is none that it knows.
+      isSid(recording.providerRef)
+        ? lookAtRoom(api, recording.providerRef, recording, (format) => formatOf(parts, format), signal)
+        : { status: 'unknown' },
     compose: (recording, order, signal) => compose(parts, recording, order, signal),
     media: (recording, signal) => openMedia(parts, recording, signal),
     discard: (recording, signal) => discard(parts, recording, signal),
@@ -112,6 +118,10 @@ function sid(text: string): string {
   throw new MedzenError('not_available', 'Not an id of Twilio');
 }
 
+function formatOf({ options }: Twilio, format: unknown): string {
+  return contentType(typeof format === 'string' ? format : (options.format ?? 'mp4'));
+}
+
 function contentType(format: string): string {
   return format === 'webm' ? 'video/webm' : 'video/mp4';
 }
@@ -122,8 +132,12 @@ function rules(type: 'include' | 'exclude'): Readonly<Record<string, string>> {
 
 async function startCapture({ api }: Twilio, recording: Recording, signal?: AbortSignal): Promise<void> {
   const path = `/v1/Rooms/${sid(recording.providerRef)}/RecordingRules`;
-  const { status } = await api.request({ method: 'POST', path, form: rules('include'), signal });
-  if (status >= 300) throw new MedzenError('not_available', 'Twilio has no such room in progress');
+  const { status, uncertain } = await api.request({ method: 'POST', path, form: rules('include'), signal });
+  if (status < 300) return;
+  // Refused now; but an attempt before may have begun it, and the room have ended since.
+  if (uncertain)
+    throw new MedzenError('provider_unavailable', `Twilio answered ${status} to a start that may have begun`);
+  throw new MedzenError('not_available', 'Twilio has no such room in progress');
 }
 
 async function stopCapture(parts: Twilio, recording: Recording, signal?: AbortSignal): Promise<void> {
@@ -136,14 +150,8 @@ async function stopCapture(parts: Twilio, recording: Recording, signal?: AbortSi
 }
 
 async function roomStatus({ api }: Twilio, recording: Recording, signal?: AbortSignal): Promise<string> {
-  const { status, body } = await api.request({
-    method: 'GET',
-    path: `/v1/Rooms/${sid(recording.providerRef)}`,
-    signal,
-  });
-  if (status === 404) return 'absent';
-  if (status !== 200) throw new MedzenError('provider_unavailable', `Twilio answered ${status}`);
-  return typeof body.status === 'string' ? body.status : 'absent';
+  const room = await api.read(`/v1/Rooms/${sid(recording.providerRef)}`, signal);
+  return typeof room?.status === 'string' ? room.status : 'absent';
 }
 
 /** A room is composed as a whole and only once it has ended. One composition a room: asking again finds the one that was begun. */
@@ -208,7 +216,7 @@ async function openMedia(parts: Twilio, recording: Recording, signal?: AbortSign
   return {
     body: response.body,
     // What was composed, not what its store says: S3 answers `binary/octet-stream` for anything.
-    contentType: contentType(typeof format === 'string' ? format : (options.format ?? 'mp4')),
+    contentType: formatOf(parts, format),
     ...(bytes === undefined ? {} : { size: bytes }),
   };
 }

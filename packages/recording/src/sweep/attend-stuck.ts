@@ -1,4 +1,4 @@
-import type { Recording } from '@medzen/core';
+import { isLive, type Recording } from '@medzen/core';
 import { compose } from '../compose.ts';
 import { revise } from '../revise.ts';
 import { about, providerOf, seal, timestamp } from '../room.ts';
@@ -40,7 +40,7 @@ export async function failStuck(run: SweepRun): Promise<void> {
   for (const recording of await olderThan(run, stuckAfterMs)) {
     if (aborted(run)) return;
     await forRow(run, recording.id, 'fail_stuck', async () => {
-      if (recording.state === 'recording') await providerOf(room, recording).stop(recording);
+      if (isLive(recording)) await providerOf(room, recording).stop(recording);
       const result = await revise(room, scope, recording, (row) => {
         if (row.state !== recording.state) return undefined;
         const at = timestamp(room);

@@ -283,7 +283,7 @@ describe('a start', () => {
       (inside) => inside.recordings.start(scope, row, ['patient-1'], samples.event()),
       async () => {
         await stores.consents.record(scope, withdrawn, samples.event());
-        return recordings.list(scope, { sessionId: 'session-1', state: 'recording' });
+        return recordings.list(scope, { sessionId: 'session-1', state: 'starting' });
       },
     );
     expect(found.recordings.map(({ id }) => id)).toEqual([row.id]);

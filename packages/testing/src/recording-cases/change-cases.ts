@@ -2,15 +2,15 @@ import { type RecordingChange, type RecordingState, recordingTransitions } from 
 import { holds, same, status } from '../assertions.ts';
 import { define, drive, lease, type RecordingCase, states } from './recording-driver.ts';
 
-/** What `change` allows: the table, but for the two roads that only deletion may take. */
+/** What `change` allows: the table, but for the roads that only a deletion, its end or its cancellation may take. */
 function changeable(from: RecordingState, to: RecordingState): boolean {
-  if (to === 'deleted' || (to === 'deleting' && from !== 'failed')) return false;
+  if (from === 'deleting' || to === 'deleted' || (to === 'deleting' && from !== 'failed')) return false;
   return recordingTransitions[from].includes(to);
 }
 
 /** `change`: the table of transitions, compare and swap, notifications told twice. */
 export const changeCases: readonly RecordingCase[] = [
-  define('change.table', 'moves exactly as the table of transitions says, for all 64 pairs', async (tools) => {
+  define('change.table', 'moves exactly as the table of transitions says, for all 81 pairs', async (tools) => {
     const { stores, scope, mine, clock } = tools;
     const driver = drive(tools);
     for (const from of states) {
@@ -29,6 +29,35 @@ export const changeCases: readonly RecordingCase[] = [
       }
     }
   }),
+
+  define(
+    'change.one_live',
+    'brings no failed recording back while another of its session or reference is live',
+    async (tools) => {
+      const { stores, scope, mine, clock } = tools;
+      const driver = drive(tools);
+      const failed = await driver.inState('failed', { sessionId: 'session-1', providerRef: 'RM1' });
+      const back = (): RecordingChange => ({
+        expectedRevision: failed.revision,
+        to: 'recording',
+        at: clock.now().toISOString(),
+      });
+      for (const given of [
+        { sessionId: 'session-1', providerRef: 'RM2' },
+        { sessionId: 'session-2', providerRef: 'RM1' },
+      ]) {
+        let other = await driver.started(given);
+        for (const to of ['recording', 'failed'] as const) {
+          const event = mine.event();
+          const result = await stores.recordings.change(scope, failed.id, back(), event);
+          same(status(result, 'invalid_transition', `another is ${other.state}`).recording, failed, 'the recording');
+          await driver.untouched(failed, event, `another is ${other.state}`);
+          other = await driver.moved(other, { to });
+        }
+      }
+      holds((await driver.moved(failed, back())).state === 'recording', 'none is live any more');
+    },
+  ),
 
   define('change.members', 'sets what is given and leaves the rest', async (tools) => {
     const { reader, stores, scope, mine, clock, advance } = tools;

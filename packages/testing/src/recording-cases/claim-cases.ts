@@ -219,7 +219,7 @@ export const claimCases: readonly RecordingCase[] = [
     await advance(1000);
     const late = await driver.inState('uploading', { patient: 'late' });
     const found = await stores.recordings.stuck(scope, new Date(limit.getTime() + 1), 10);
-    same(found.map(({ state }) => state).toSorted(), ['processing', 'recording', 'uploading'], 'states');
+    same(found.map(({ state }) => state).toSorted(), ['processing', 'recording', 'starting', 'uploading'], 'states');
     holds(!found.some(({ id }) => id === late.id), 'one that moved since');
     holds((await stores.recordings.stuck(scope, new Date(limit.getTime() + 1), 2)).length === 2, 'the limit');
     const moved = await driver.moved(

@@ -257,7 +257,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
     status(await store.placeHold(scope, hold, mine.event()), 'placed', 'the same hold id');
     same(await store.noteFact(scope, fact, mine.event()), { status: 'noted', revision: 1 }, 'the same fact id');
     same(idsOf((await store.list(otherScope, {})).recordings), [recording.id], 'their list');
-    holds((await store.get(otherScope, own.id))?.state === 'recording', 'their recording');
+    holds((await store.get(otherScope, own.id))?.state === 'starting', 'their recording');
   }),
 
   define(

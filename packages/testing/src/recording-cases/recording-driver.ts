@@ -30,6 +30,7 @@ export const minute = 60_000;
 
 /** Every state. */
 export const states: readonly RecordingState[] = [
+  'starting',
   'recording',
   'processing',
   'uploading',
@@ -151,7 +152,8 @@ export function drive(tools: RecordingTools): Driver {
 }
 
 const roads: Readonly<Record<Exclude<RecordingState, 'deleting' | 'deleted'>, readonly RecordingState[]>> = {
-  recording: [],
+  starting: [],
+  recording: ['recording'],
   processing: ['processing'],
   uploading: ['uploading'],
   available: ['uploading', 'available'],

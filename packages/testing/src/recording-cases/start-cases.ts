@@ -9,7 +9,7 @@ async function consents(tools: RecordingTools, ...given: readonly Partial<Consen
 
 /** `start`: consent at the moment of commit, one running recording a session. */
 export const startCases: readonly RecordingCase[] = [
-  define('start', 'keeps every member of the row and begins in state recording', async (tools) => {
+  define('start', 'keeps every member of the row and begins in state starting', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     const row = mine.newRecording({
       participants: [
@@ -20,7 +20,7 @@ export const startCases: readonly RecordingCase[] = [
     const event = mine.event({ action: 'recording.start', kind: 'create' });
     const { recording } = status(await stores.recordings.start(scope, row, [], event), 'started', 'start');
     const { revision, ...rest } = recording;
-    same(rest, { ...row, state: 'recording', stateAt: row.startedAt, holds: 0, views: 0, downloads: 0 }, 'recording');
+    same(rest, { ...row, state: 'starting', stateAt: row.startedAt, holds: 0, views: 0, downloads: 0 }, 'recording');
     holds(Number.isInteger(revision), 'the revision is no whole number');
     same(await stores.recordings.get(scope, row.id), recording, 'read back');
     same(await reader.eventsFor(event.id), [event.body], 'event');
@@ -97,7 +97,7 @@ export const startCases: readonly RecordingCase[] = [
 
   define('start.id_taken', 'answers with the recording of the same id, whatever its state', async (tools) => {
     const { stores, scope, mine } = tools;
-    for (const state of ['recording', 'failed', 'deleted'] as const) {
+    for (const state of ['starting', 'recording', 'failed', 'deleted'] as const) {
       const first = await drive(tools).inState(state);
       const result = await stores.recordings.start(scope, mine.newRecording({ id: first.id }), [], mine.event());
       same(status(result, 'already_recording', `id of one ${state}`).recording, first, 'the stored one');

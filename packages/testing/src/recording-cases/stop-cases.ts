@@ -77,9 +77,9 @@ export const stopCases: readonly RecordingCase[] = [
     const running: string[] = [];
     for (const state of states) {
       const recording = await driver.inState(state, { sessionId: 'session-1' });
-      if (state === 'recording') {
+      if (state === 'starting' || state === 'recording') {
         running.push((await driver.moved(recording, { to: 'failed' })).id);
-        await driver.started({ sessionId: 'session-2' });
+        await driver.started({ sessionId: `other-${state}` });
       }
       if (state === 'failed') running.push(recording.id);
     }
@@ -94,7 +94,7 @@ export const stopCases: readonly RecordingCase[] = [
     const claims = await stops(tools);
     same(claimedIds(claims).toSorted(), running.toSorted(), 'a consent given since takes nothing back');
     for (const { recording, token } of claims) {
-      const to = recording.state === 'recording' ? ({ to: 'processing' } as const) : {};
+      const to = recording.state === 'starting' ? ({ to: 'processing' } as const) : {};
       await driver.moved(recording, { ...to, endedAt: tools.clock.now().toISOString(), token });
     }
     await tools.advance(60 * minute);
@@ -136,7 +136,7 @@ export const stopCases: readonly RecordingCase[] = [
     same(claimedIds(await claim(2)), asked.slice(0, 2), 'the oldest two');
     const rest = (await Promise.all([claim(2), claim(2), claim(2)])).flatMap(claimedIds);
     same(rest.toSorted(), asked.slice(2).toSorted(), 'the others once');
-    same(idsOf((await tools.stores.recordings.list(tools.scope, { state: 'recording' })).recordings).length, 4, 'rows');
+    same(idsOf((await tools.stores.recordings.list(tools.scope, { state: 'starting' })).recordings).length, 4, 'rows');
   }),
 
   define('stop.back_off', 'offers what failed again after five minutes at most', async (tools) => {

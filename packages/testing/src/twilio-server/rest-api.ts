@@ -7,6 +7,8 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   readonly contentType: string;
   readonly body: string;
+  /** Of the API itself, for addresses of further pages. */
+  readonly origin: string;
 }
 
 /** An answer. */
@@ -53,22 +55,18 @@ export function answerApi(
         world.endRoom(room);
         return { status: 200, body: roomJson(room) };
       });
+    case 'GET Rooms/:sid/RecordingRules':
+      return withRoom(world, sid, (room) => ({ status: 200, body: rulesJson(room) }));
     case 'POST Rooms/:sid/RecordingRules':
       return withRoom(world, sid, (room) => setRules(world, room, form));
     case 'GET Recordings':
-      return list(
-        'recordings',
-        [...world.recordings.values()].filter(({ room }) => room === query.get('GroupingSid')).map(trackJson),
-      );
+      return list(request, 'recordings', ['GroupingSid'], world.recordings.values(), trackJson);
     case 'DELETE Recordings/:sid':
       return remove(world.recordings.get(sid ?? ''));
     case 'POST Compositions':
       return compose(world, form);
     case 'GET Compositions':
-      return list(
-        'compositions',
-        [...world.compositions.values()].filter(({ room }) => room === query.get('RoomSid')).map(compositionJson),
-      );
+      return list(request, 'compositions', ['RoomSid'], world.compositions.values(), compositionJson);
     case 'GET Compositions/:sid': {
       const composition = world.compositions.get(sid ?? '');
       return composition === undefined ? notFound : { status: 200, body: compositionJson(composition) };
@@ -110,7 +108,7 @@ function setRules(world: TwilioWorld, room: TwilioRoom, form: URLSearchParams): 
     types.add(type);
   }
   world.setRecording(room, types.has('include') && !types.has('exclude'));
-  return { status: 202, body: { room_sid: room.sid, rules } };
+  return { status: 202, body: rulesJson(room) };
 }
 
 const composeFields: ReadonlySet<string> = new Set([
@@ -149,18 +147,78 @@ function remove(resource: TwilioTrackRecording | TwilioComposition | undefined):
   return { status: 204 };
 }
 
-function list(key: string, items: readonly unknown[]): ApiAnswer {
-  return { status: 200, body: { [key]: items, meta: { key, page: 0, page_size: 100, next_page_url: null } } };
+/**
+ * One page of a list, newest first. Only the filters that are named are known: Twilio ignores a misspelled one and lists everything, which
+ * a test would not notice.
+ */
+function list<T extends { readonly room: string }>(
+  { query, origin, path }: ApiRequest,
+  key: string,
+  filters: readonly string[],
+  all: Iterable<T>,
+  json: (item: T) => unknown,
+): ApiAnswer {
+  for (const name of query.keys())
+    if (!['PageSize', 'Page', 'PageToken', ...filters].includes(name)) return bad(`Unknown filter ${name}`);
+  const size = Number(query.get('PageSize') ?? '50');
+  const page = Number(query.get('Page') ?? '0');
+  if (!Number.isInteger(size) || size < 1 || size > 100 || !Number.isInteger(page) || page < 0)
+    return bad('PageSize is out of range');
+  const room = query.get(filters[0] ?? '');
+  const found = [...all].filter((item) => room === null || item.room === room).toReversed();
+  const rest = found.slice(page * size);
+  const next = new URLSearchParams(query);
+  next.set('PageSize', String(size));
+  next.set('Page', String(page + 1));
+  next.set('PageToken', `PA${page + 1}`);
+  return {
+    status: 200,
+    body: {
+      [key]: rest.slice(0, size).map(json),
+      meta: { key, page, page_size: size, next_page_url: rest.length > size ? `${origin}${path}?${next}` : null },
+    },
+  };
 }
 
-function roomJson({ sid, status }: TwilioRoom): unknown {
-  return { sid, status, type: 'group' };
+/** As Twilio writes them: whole seconds. */
+function instant(at: Date | undefined): string | null {
+  return at === undefined ? null : `${at.toISOString().slice(0, 19)}Z`;
 }
 
-function trackJson({ sid, room, status, kind }: TwilioTrackRecording): unknown {
-  return { sid, status, type: kind, grouping_sids: { room_sid: room } };
+function roomJson({ sid, status, createdAt, endedAt }: TwilioRoom): unknown {
+  const duration = endedAt === undefined ? null : Math.round((endedAt.getTime() - createdAt.getTime()) / 1000);
+  return { sid, status, type: 'group', date_created: instant(createdAt), end_time: instant(endedAt), duration };
 }
 
-function compositionJson({ sid, room, status, format }: TwilioComposition): unknown {
-  return { sid, room_sid: room, status, format };
+function rulesJson({ sid, recording, createdAt }: TwilioRoom): unknown {
+  const rules = [{ type: recording ? 'include' : 'exclude', all: true }];
+  return { room_sid: sid, rules, date_created: instant(createdAt), date_updated: instant(createdAt) };
+}
+
+function trackJson({ sid, room, status, kind, createdAt, endedAt }: TwilioTrackRecording): unknown {
+  const duration = endedAt === undefined ? null : Math.round((endedAt.getTime() - createdAt.getTime()) / 1000);
+  return {
+    sid,
+    status,
+    type: kind,
+    grouping_sids: { room_sid: room },
+    date_created: instant(createdAt),
+    // Milliseconds since some moment that all tracks of a room share.
+    offset: createdAt.getTime(),
+    duration,
+    size: status === 'completed' ? 1024 : null,
+    container_format: kind === 'audio' ? 'mka' : 'mkv',
+  };
+}
+
+function compositionJson({ sid, room, status, format, createdAt, size, duration }: TwilioComposition): unknown {
+  return {
+    sid,
+    room_sid: room,
+    status,
+    format,
+    date_created: instant(createdAt),
+    size: size ?? 0,
+    duration: duration ?? 0,
+  };
 }

@@ -8,6 +8,7 @@ export interface TwilioRoom {
   status: 'in-progress' | 'completed';
   recording: boolean;
   readonly createdAt: Date;
+  endedAt?: Date;
 }
 
 /** One track's recording. */
@@ -15,7 +16,9 @@ export interface TwilioTrackRecording {
   readonly sid: string;
   readonly room: string;
   readonly kind: 'audio' | 'video';
-  status: 'processing' | 'completed' | 'deleted';
+  readonly createdAt: Date;
+  endedAt?: Date;
+  status: 'processing' | 'completed' | 'failed' | 'deleted';
 }
 
 /** A composition. */
@@ -24,6 +27,11 @@ export interface TwilioComposition {
   readonly room: string;
   readonly format: string;
   readonly callback: string | undefined;
+  readonly createdAt: Date;
+  /** Bytes of its media, once it is completed. */
+  size?: number;
+  /** Seconds its media plays, once it is completed. */
+  duration?: number;
   status: 'enqueued' | 'processing' | 'completed' | 'failed' | 'deleted';
 }
 
@@ -36,6 +44,8 @@ export interface TwilioWorld {
   createRoom(): TwilioRoom;
   setRecording(room: TwilioRoom, on: boolean): void;
   endRoom(room: TwilioRoom): void;
+  /** Its tracks cannot be used. */
+  failTracks(room: TwilioRoom): void;
   compose(room: TwilioRoom, format: string, callback: string | undefined): TwilioComposition;
   finish(composition: TwilioComposition, outcome: 'completed' | 'failed'): void;
   callback(event: string, fields: Readonly<Record<string, string>>, url?: string): TwilioCallback;
@@ -82,17 +92,24 @@ export function twilioWorld(options: {
       room.recording = on;
       if (on)
         for (const kind of ['audio', 'video'] as const) {
-          const track: TwilioTrackRecording = { sid: sid('RT'), room: room.sid, kind, status: 'processing' };
+          const track: TwilioTrackRecording = {
+            sid: sid('RT'),
+            room: room.sid,
+            kind,
+            createdAt: clock.now(),
+            status: 'processing',
+          };
           world.recordings.set(track.sid, track);
           world.outbox.push(callback('recording-started', trackFields(room, track)));
         }
-      else endTracks(world, room);
+      else endTracks(world, room, clock.now());
     },
     endRoom: (room) => {
       if (room.status === 'completed') return;
-      if (room.recording) endTracks(world, room);
+      if (room.recording) endTracks(world, room, clock.now());
       room.recording = false;
       room.status = 'completed';
+      room.endedAt = clock.now();
       const seconds = Math.round((clock.now().getTime() - room.createdAt.getTime()) / 1000);
       world.outbox.push(
         callback('room-ended', {
@@ -103,12 +120,22 @@ export function twilioWorld(options: {
         }),
       );
     },
+    failTracks: (room) => {
+      for (const track of world.recordings.values()) {
+        if (track.room !== room.sid || track.status === 'deleted') continue;
+        track.status = 'failed';
+        world.outbox.push(
+          callback('recording-failed', { ...trackFields(room, track), FailedOperation: 'trackEncoding' }),
+        );
+      }
+    },
     compose: (room, format, url) => {
       const composition: TwilioComposition = {
         sid: sid('CJ'),
         room: room.sid,
         format,
         callback: url,
+        createdAt: clock.now(),
         status: 'enqueued',
       };
       world.compositions.set(composition.sid, composition);
@@ -117,6 +144,10 @@ export function twilioWorld(options: {
     finish: (composition, outcome) => {
       const { room, sid: CompositionSid, callback: url } = composition;
       composition.status = outcome;
+      if (outcome === 'completed') {
+        composition.size = media.length;
+        composition.duration = 5;
+      }
       // Without an address of its own a composition tells nobody.
       if (url === undefined) return;
       const fields = { RoomSid: room, CompositionSid };
@@ -135,10 +166,11 @@ export function twilioWorld(options: {
   return world;
 }
 
-function endTracks(world: TwilioWorld, room: TwilioRoom): void {
+function endTracks(world: TwilioWorld, room: TwilioRoom, now: Date): void {
   for (const track of world.recordings.values()) {
     if (track.room !== room.sid || track.status !== 'processing') continue;
     track.status = 'completed';
+    track.endedAt = now;
     const done = { MediaUri: `/v1/Recordings/${track.sid}/Media`, Duration: '5', Size: '1024' };
     world.outbox.push(world.callback('recording-completed', { ...trackFields(room, track), ...done }));
   }

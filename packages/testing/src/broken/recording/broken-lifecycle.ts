@@ -120,6 +120,15 @@ export const brokenLifecycles: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('two_live', 'brings a failed recording back beside a live one', 'change.one_live', ({ good }) => ({
+    change: async (scope, id, change, event) => {
+      const result = await good.change(scope, id, change, event);
+      if (result.status !== 'invalid_transition' || change.to !== 'recording' || result.recording.state !== 'failed')
+        return result;
+      return { status: 'changed', recording: { ...result.recording, state: 'recording' } };
+    },
+  })),
+
   brokenRecording('transition_first', 'looks at the transition before the revision', 'change.order', ({ good }) => ({
     change: async (scope, id, change, event) => {
       const recording = await good.get(scope, id);

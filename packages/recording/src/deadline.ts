@@ -1,0 +1,42 @@
+import { MedzenError } from '@medzen/core';
+
+/** How long one call to a provider may take, its own retries included: milliseconds. */
+export const providerDeadlineMs = 30_000;
+/** How long one call to an object store may take that moves no media: milliseconds. */
+export const objectsDeadlineMs = 30_000;
+
+/**
+ * Gives a call to something outside the process a deadline. The call is told by its signal; one that does not listen is left behind, and
+ * what it comes to later changes nothing.
+ *
+ * @param limit.ms - milliseconds
+ * @param limit.code - of the error past the deadline, or after an abort
+ * @param limit.signal - ends it earlier
+ * @throws MedzenError `limit.code`, retryable; or what the call throws
+ */
+export async function withDeadline<T>(
+  limit: {
+    readonly ms: number;
+    readonly code: 'provider_unavailable' | 'store_unavailable';
+    readonly signal?: AbortSignal | undefined;
+  },
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { ms, code, signal: outer } = limit;
+  const timer = new AbortController();
+  const signal = outer === undefined ? timer.signal : AbortSignal.any([timer.signal, outer]);
+  let stop: (() => void) | undefined;
+  const ended = new Promise<never>((_, reject) => {
+    stop = () => reject(new MedzenError(code, outer?.aborted ? 'The call was aborted' : `No answer within ${ms} ms`));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  const alarm = setTimeout(() => timer.abort(), ms);
+  try {
+    // The call begins also when the signal is aborted already: it may have to put something away.
+    return await Promise.race([call(signal), ended]);
+  } finally {
+    clearTimeout(alarm);
+    if (stop !== undefined) signal.removeEventListener('abort', stop);
+  }
+}
