@@ -5,7 +5,9 @@ export interface SeverableProxy {
   readonly port: number;
   /** Drops every connection and refuses new ones. */
   sever(): void;
-  /** Lets new connections through again. */
+  /** Keeps every connection and accepts new ones, but carries nothing, as a firewall that drops packets or a server that is stopped. */
+  freeze(): void;
+  /** Lets new connections through again, and what was held up. */
   mend(): void;
   close(): Promise<void>;
 }
@@ -17,14 +19,18 @@ export async function severableProxy(target: {
 }): Promise<SeverableProxy> {
   const sockets = new Set<Socket>();
   let severed = false;
+  let frozen = false;
+  const thaw = new Set<() => void>();
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
   };
   const server = createServer((inner) => {
     if (severed) return void inner.resetAndDestroy(); // as one that refuses: to close it politely would be an answer
+    track(inner);
+    if (frozen) return void thaw.add(() => inner.destroy()); // it was made to nobody: whoever waits on it tries again
     const outer = track(connect(target.port, target.host));
-    track(inner).pipe(outer).pipe(inner);
+    inner.pipe(outer).pipe(inner);
     inner.once('close', () => outer.destroy());
     outer.once('close', () => inner.destroy());
   });
@@ -40,8 +46,18 @@ export async function severableProxy(target: {
       severed = true;
       drop();
     },
+    freeze() {
+      frozen = true;
+      for (const socket of sockets) {
+        socket.pause();
+        thaw.add(() => void socket.resume());
+      }
+    },
     mend() {
       severed = false;
+      frozen = false;
+      for (const flow of thaw) flow();
+      thaw.clear();
     },
     close: () =>
       new Promise((resolve) => {

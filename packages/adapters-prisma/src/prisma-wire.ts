@@ -1,5 +1,5 @@
 import { MedzenError, type Wire, type WireCell, type WireRow } from '@medzen/core';
-import { type SqlFunction, textStatements } from '@medzen/sql';
+import { callDeadline, type SqlFunction, textStatements } from '@medzen/sql';
 import { fromPrismaError } from './prisma-error.ts';
 
 /** What the wire asks of Prisma: a `PrismaClient`, one with extensions, or the client inside an interactive transaction. */
@@ -17,15 +17,23 @@ export interface PrismaWireOptions {
   readonly root?: Wire;
   /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may take, waiting for a connection included, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
+  /**
+   * A second `PrismaClient` with a small pool of its own (2 connections), for the calls of the root. Without it they wait for a connection of
+   * `prisma`: when as many interactive transactions as it has connections each wait for such a call, all of them run into a time-out.
+   */
+  readonly rootClient?: PrismaLike;
 }
 
 /**
  * The wire over Prisma 7 or 6 on Postgres, with any driver adapter. Nothing has to be in the Prisma schema for it.
  *
  * Given the client inside an interactive transaction, calls take part in it. What must be durable whatever becomes of the
- * transaction (events of reads and denials) goes by `root`, on another connection of Prisma's pool: without a `root` such a call
- * throws `invalid_configuration`. A pool of one connection cannot serve both: there the call waits until Prisma's own time-out (5 s
- * unless the host sets another) has rolled the transaction back.
+ * transaction (events of reads and denials) goes by `root`, on another connection: without a `root` such a call throws
+ * `invalid_configuration`. Give that root a `rootClient`, so that it never waits for transactions that wait for it.
+ *
+ * Prisma cannot cancel a call: a late one throws `store_unavailable`, and may still run when a connection is free.
  *
  * @param prisma - the client, or the one inside an interactive transaction (with `root`)
  * @throws MedzenError `invalid_configuration` when the schema's name is not a plain one
@@ -45,19 +53,22 @@ export interface PrismaWireOptions {
  */
 export function prismaWire(prisma: PrismaLike, options: PrismaWireOptions = {}): Wire {
   const write = textStatements(options);
+  const within = callDeadline(options.deadlineMs);
   const inTransaction = prisma.$connect === undefined;
+  const { root, rootClient, ...others } = options;
+  const reserve = rootClient === undefined ? undefined : prismaWire(rootClient, others);
   const wire: Wire = {
-    async call(name, args) {
+    async call(name, args, call) {
       const { text, values } = write(name, args);
       try {
-        const rows = await prisma.$queryRawUnsafe(text, ...values);
+        const rows = await within(call, async () => prisma.$queryRawUnsafe(text, ...values));
         return (rows as readonly Readonly<Record<string, unknown>>[]).map(toRow); // a query answers with rows
       } catch (error) {
         throw fromPrismaError(error, name);
       }
     },
     get root() {
-      return inTransaction ? (options.root ?? rootless) : wire;
+      return inTransaction ? (root?.root ?? rootless) : (reserve ?? wire);
     },
     inTransaction,
   };

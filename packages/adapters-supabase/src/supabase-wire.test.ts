@@ -45,10 +45,14 @@ describe('supabaseWire, through supabase-js and a stand-in for PostgREST', {
   const options = {
     test,
     skip: test.skip,
-    capabilities: [],
+    capabilities: ['deadline'],
     async createContext(): Promise<WireContext> {
       await db.pool.query('TRUNCATE medzen.contract_note');
-      return { wire: supabaseWire(service, { functions }), sqlstateOf: (code) => sqlstates[code] };
+      return {
+        wire: supabaseWire(service, { functions }),
+        sqlstateOf: (code) => sqlstates[code],
+        impatient: () => supabaseWire(service, { functions, deadlineMs: 100 }),
+      };
     },
   };
   const { skipped } = registerCases(wireCases, options);
@@ -60,10 +64,21 @@ describe('supabaseWire, through supabase-js and a stand-in for PostgREST', {
       'wire.transaction.rollback',
       'wire.transaction.root',
       'wire.transaction.busy',
+      'wire.deadline.cancel',
+      'wire.root.reserve',
     ]);
-    expect(skipped.every(({ missing }) => missing.includes('host-transaction'))).toBe(true);
+    const missing = skipped.flatMap((one) => one.missing);
+    expect(new Set(missing)).toEqual(
+      new Set(['host-transaction', 'concurrency', 'one-connection', 'cancel', 'reserve']),
+    );
     // Faults of wires inside such a transaction; every other broken wire is noticed.
-    expect(unseen).toEqual(['wire.root_inside', 'wire.hides_transaction', 'wire.escapes']);
+    expect(unseen).toEqual([
+      'wire.root_inside',
+      'wire.hides_transaction',
+      'wire.escapes',
+      'wire.late_goes_on',
+      'wire.waits_for_pool',
+    ]);
   });
 
   test('refuses an answer that PostgREST cut short', async () => {

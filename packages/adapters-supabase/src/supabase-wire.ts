@@ -1,5 +1,14 @@
-import { fromHex, MedzenError, toHex, type Wire, type WireCell, type WireRow, type WireValue } from '@medzen/core';
-import { checkedSchema, manifest, type SqlFunction } from '@medzen/sql';
+import {
+  fromHex,
+  isMedzenError,
+  MedzenError,
+  toHex,
+  type Wire,
+  type WireCell,
+  type WireRow,
+  type WireValue,
+} from '@medzen/core';
+import { callDeadline, checkedSchema, manifest, type SqlFunction } from '@medzen/sql';
 import type { SupabaseAnswer, SupabaseClientLike } from './supabase-client.ts';
 import { fromPostgrest } from './supabase-error.ts';
 
@@ -9,11 +18,16 @@ export interface SupabaseWireOptions {
   readonly schema?: string;
   /** Functions of the schema besides the library's own, with what they give: a host's, or a contract suite's. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may take, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
 }
 
 /**
  * The wire over supabase-js 2. Each call is one request to PostgREST, which runs it in a transaction of its own: there is no
  * transaction of the host to take part in, so an event never waits for a commit.
+ *
+ * A call that is late has its request aborted; PostgREST goes on with the statement, so that it may still commit. Calls share PostgREST's pool
+ * (`db-pool`), and hold no connection between them.
  *
  * Answers that PostgREST cut short (`db-max-rows`, on Supabase "Max rows") are refused, because a part of the log looks like all of it.
  *
@@ -32,17 +46,22 @@ export interface SupabaseWireOptions {
  */
 export function supabaseWire(client: SupabaseClientLike, options: SupabaseWireOptions = {}): Wire {
   const schema = checkedSchema(options.schema ?? 'medzen');
+  const within = callDeadline(options.deadlineMs);
   const untyped = client as UntypedClient; // its types may know the host's schemas only; the names here are of the manifest
   const wire: Wire = {
-    async call(name, args) {
+    async call(name, args, call) {
       const known = knownFunction(name, options.functions);
       const body = bodyOf(name, known, args);
       // The rows that were cut off are noticed by their number; a single value is never cut.
       const counted = typeof known.returns === 'string' ? {} : { count: 'exact' as const };
       let answer: SupabaseAnswer;
       try {
-        answer = await untyped.schema(schema).rpc(name, body, counted);
+        answer = await within(call, async (signal) => {
+          const request = untyped.schema(schema).rpc(name, body, counted);
+          return request.abortSignal === undefined ? request : request.abortSignal(signal);
+        });
       } catch (error) {
+        if (isMedzenError(error)) throw error;
         throw fromPostgrest({ error, status: 0 }, name); // a client that was told to throw
       }
       if (answer.error !== null && answer.error !== undefined) throw fromPostgrest(answer, name);
@@ -58,8 +77,13 @@ export function supabaseWire(client: SupabaseClientLike, options: SupabaseWireOp
 
 interface UntypedClient {
   schema(name: string): {
-    rpc(fn: string, args: Record<string, unknown>, options: { count?: 'exact' }): PromiseLike<SupabaseAnswer>;
+    rpc(fn: string, args: Record<string, unknown>, options: { count?: 'exact' }): SupabaseRequest;
   };
+}
+
+/** Not sent before it is awaited. */
+interface SupabaseRequest extends PromiseLike<SupabaseAnswer> {
+  abortSignal?(signal: AbortSignal): PromiseLike<SupabaseAnswer>;
 }
 
 interface KnownFunction {

@@ -36,30 +36,33 @@ export async function checkSql(wire: Wire): Promise<LedgerReport> {
  * its migration.
  */
 export function checkedWire(wire: Wire): Wire {
-  let checked: Promise<unknown> | undefined;
-  const checkedCall =
-    (target: Wire): Wire['call'] =>
-    async (name, args) => {
-      if (!wire.inTransaction) {
-        checked ??= checkSql(wire);
+  let well = false;
+  const checkedCall = (target: () => Wire): Wire['call'] => {
+    // The root has a check of its own: it must not wait for one that waits for a connection of a pool full of transactions.
+    let checking: Promise<unknown> | undefined;
+    return async (name, args, options) => {
+      if (!wire.inTransaction && !well) {
+        checking ??= checkSql(target());
         try {
-          await checked;
+          await checking;
+          well = true;
         } catch (error) {
-          checked = undefined; // the next call looks again: somebody may have migrated, or the database be back
+          checking = undefined; // the next call looks again: somebody may have migrated, or the database be back
           throw error;
         }
       }
-      return target.call(name, args);
+      return target().call(name, args, options);
     };
+  };
   const root: Wire = {
-    call: async (name, args) => checkedCall(wire.root)(name, args),
+    call: checkedCall(() => wire.root),
     get root() {
       return root;
     },
     inTransaction: false,
   };
   return {
-    call: checkedCall(wire),
+    call: checkedCall(() => wire),
     root,
     get inTransaction() {
       return wire.inTransaction;

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { Wire } from '@medzen/core';
 import { brokenWires, registerBroken, registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
 import { neon, neonConfig } from '@neondatabase/serverless';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -35,10 +36,12 @@ describe.each([
     const options = {
       test,
       skip: test.skip,
-      capabilities: ['concurrency'],
+      capabilities: ['concurrency', 'deadline'],
       async createContext(): Promise<WireContext> {
         await db.pool.query('TRUNCATE medzen.contract_note');
-        return { wire: neonWire(neon(db.url, settings), { functions }), sqlstateOf };
+        const client = neon(db.url, settings);
+        const impatient = (): Wire => neonWire(client, { functions, deadlineMs: 100 });
+        return { wire: neonWire(client, { functions }), sqlstateOf, impatient };
       },
     };
     registerCases(wireCases, options);

@@ -1,8 +1,9 @@
-import { MedzenError, type Wire, type WireRow } from '@medzen/core';
+import { isMedzenError, MedzenError, type Wire, type WireRow } from '@medzen/core';
 import { columnParser } from './column-parsers.ts';
 import type { SqlFunction } from './migration.ts';
 import { fromSqlError, sqlstateOf } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
+import { callDeadline } from './wires/call-deadline.ts';
 
 /** What the wire asks of `@neondatabase/serverless` over HTTP: what `neon(url)` returns, since its version 1. */
 export interface NeonClient {
@@ -12,6 +13,7 @@ export interface NeonClient {
     options: {
       arrayMode: false;
       fullResults: false;
+      fetchOptions: { signal: AbortSignal };
       // The driver types the number as one of the built-in types'; the answer is whatever the parser makes of the text.
       types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };
     },
@@ -24,11 +26,16 @@ export interface NeonWireOptions {
   readonly schema?: string;
   /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may take, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
 }
 
 /**
  * The wire over Neon's HTTP driver. Each call is a request and a transaction of its own, so it never takes part in one of the
  * host's: where a write and its event must commit together, let the schema's triggers write the event, or use a connection.
+ *
+ * A call that is late has its request aborted; whether Neon then ends the statement is not known, so that it may still commit. Calls share no
+ * connections, so that none waits for a transaction of the host.
  *
  * Tested with the real driver, but against a stand-in of Neon's endpoint over a plain Postgres, not against Neon.
  *
@@ -44,17 +51,22 @@ export interface NeonWireOptions {
  */
 export function neonWire(client: NeonClient, options: NeonWireOptions = {}): Wire {
   const write = textStatements(options);
+  const within = callDeadline(options.deadlineMs);
   const wire: Wire = {
-    async call(name, args) {
+    async call(name, args, call) {
       const { text, values } = write(name, args);
       try {
-        const rows = await client.query(text, values, {
-          arrayMode: false,
-          fullResults: false,
-          types: { getTypeParser: columnParser },
-        });
+        const rows = await within(call, async (signal) =>
+          client.query(text, values, {
+            arrayMode: false,
+            fullResults: false,
+            fetchOptions: { signal },
+            types: { getTypeParser: columnParser },
+          }),
+        );
         return rows as readonly WireRow[]; // what columnParser made of the columns
       } catch (error) {
+        if (isMedzenError(error)) throw error;
         throw sqlstateOf(error) === undefined ? unreachable(error) : fromSqlError(error, name);
       }
     },

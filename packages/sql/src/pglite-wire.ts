@@ -3,6 +3,7 @@ import { columnParsers } from './column-parsers.ts';
 import type { SqlFunction } from './migration.ts';
 import { fromSqlError } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
+import { callDeadline } from './wires/call-deadline.ts';
 
 /** What the wire asks of PGlite: the database, or the transaction that it hands to a callback. */
 export interface PgliteClient {
@@ -29,11 +30,16 @@ export interface PgliteWireOptions {
   readonly root?: PgliteWire;
   /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may wait for its turn, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
 }
 
 /**
  * The wire over PGlite, which has one connection: while a wire made from a transaction is open, calls on the root throw
  * `wire_busy`, where waiting would wait for ever.
+ *
+ * A call that waits for its turn past its deadline throws `store_unavailable`. It cannot be taken back, and runs when its turn comes. A statement
+ * that runs holds up the whole process, the deadline with it.
  *
  * @param client - the database, or (with `root`) a transaction
  * @example
@@ -49,10 +55,11 @@ export interface PgliteWireOptions {
  */
 export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}): PgliteWire {
   const write = textStatements(options);
+  const within = callDeadline(options.deadlineMs);
   const transactions = new Set<PgliteClient>();
   options.root?.transactions.add(client);
   const wire: PgliteWire = {
-    async call(name, args) {
+    async call(name, args, call) {
       for (const transaction of transactions) {
         if (!transaction.closed)
           throw new MedzenError('wire_busy', 'The only connection is in a transaction of the host');
@@ -60,7 +67,7 @@ export function pgliteWire(client: PgliteClient, options: PgliteWireOptions = {}
       }
       const { text, values } = write(name, args);
       try {
-        const { rows } = await client.query(text, values, { parsers: { ...columnParsers } });
+        const { rows } = await within(call, () => client.query(text, values, { parsers: { ...columnParsers } }));
         return rows as readonly WireRow[]; // what the parsers made of the columns
       } catch (error) {
         throw fromSqlError(error, name);

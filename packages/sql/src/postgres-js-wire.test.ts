@@ -1,6 +1,14 @@
 import { inspect } from 'node:util';
 import type { Wire } from '@medzen/core';
-import { brokenWires, registerBroken, registerCases, type WireContext, wireCases, wireEchoSql } from '@medzen/testing';
+import {
+  brokenWires,
+  registerBroken,
+  registerCases,
+  type WireContext,
+  type WireTransaction,
+  wireCases,
+  wireEchoSql,
+} from '@medzen/testing';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -44,11 +52,11 @@ const hostile = {
 };
 
 describe.each([
-  ['as it comes', {}, ['host-transaction', 'concurrency']],
-  ['that prepares nothing', { prepare: false }, ['host-transaction', 'concurrency']],
-  ["with a host's own types and transforms", hostile, ['host-transaction', 'concurrency']],
+  ['as it comes', {}, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],
+  ['that prepares nothing', { prepare: false }, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],
+  ["with a host's own types and transforms", hostile, ['host-transaction', 'concurrency', 'deadline', 'cancel']],
   // Whether its transaction is over cannot be seen, so nothing more is asked of one connection here: see below.
-  ['with one connection', { max: 1 }, ['host-transaction']],
+  ['with one connection', { max: 1 }, ['host-transaction', 'deadline', 'cancel']],
 ] as const)(
   'postgresJsWire over a pool %s',
   {
@@ -62,14 +70,18 @@ describe.each([
       async createContext(): Promise<WireContext> {
         await db.pool.query('TRUNCATE medzen.contract_note');
         const sql = open(settings);
-        const wire = postgresJsWire(sql, { functions });
+        const reserve = capabilities.some((one) => one === 'reserve') && { rootPool: open({ max: 2 }) };
+        const wire = postgresJsWire(sql, { functions, ...reserve });
+        const transaction = async (): Promise<WireTransaction> => {
+          const { tx, commit, rollback } = await openPostgresJs(sql);
+          return { wire: postgresJsWire(tx, { root: wire, functions }), commit, rollback };
+        };
         return {
           wire,
           sqlstateOf,
-          async transaction() {
-            const { tx, commit, rollback } = await openPostgresJs(sql);
-            return { wire: postgresJsWire(tx, { root: wire, functions }), commit, rollback };
-          },
+          transaction,
+          impatient: () => postgresJsWire(sql, { functions, deadlineMs: 100 }),
+          crowd: () => Promise.all(Array.from({ length: sql.options.max }, transaction)),
         };
       },
     };

@@ -1,22 +1,27 @@
-import { MedzenError, type Wire, type WireCell, type WireRow } from '@medzen/core';
+import { isMedzenError, MedzenError, type Wire, type WireCell, type WireRow } from '@medzen/core';
 import { columnParser } from './column-parsers.ts';
 import type { SqlFunction } from './migration.ts';
 import { fromSqlError, sqlstateOf } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
+import { callDeadline } from './wires/call-deadline.ts';
 
 /** What the wire asks of postgres.js: the `sql` of a pool, of `sql.begin`, of `savepoint`, or of `sql.reserve()`. */
 export interface PostgresJsClient {
-  unsafe(
-    text: string,
-    parameters: (string | null)[],
-    options: { prepare: boolean },
-  ): { raw(): Promise<PostgresJsRows> };
+  unsafe(text: string, parameters: (string | null)[], options: { prepare: boolean }): { raw(): PostgresJsQuery };
   /** A pool's. */
   readonly options?: { readonly max: number };
   /** A transaction's. */
   readonly savepoint?: unknown;
   /** A reserved connection's. */
   readonly release?: unknown;
+}
+
+/** A statement under way. */
+export interface PostgresJsQuery extends Promise<PostgresJsRows> {
+  /** Asks the server, on another connection, to end it. */
+  cancel(): unknown;
+  /** Set once it was sent. */
+  readonly state?: unknown;
 }
 
 /** Rows as the server wrote them: each a list of columns in text form. */
@@ -26,7 +31,7 @@ export interface PostgresJsRows extends Iterable<readonly (Uint8Array | null)[]>
 
 /** The wire of a postgres.js pool, or of a connection of it. */
 export interface PostgresJsWire extends Wire {
-  /** Whether the pool has one connection only (`max: 1`), so that nothing goes past a transaction. */
+  /** Whether the pool has one connection only (`max: 1`) and no reserve, so that nothing goes past a transaction. */
   readonly single: boolean;
 }
 
@@ -38,6 +43,13 @@ export interface PostgresJsWireOptions {
   readonly root?: PostgresJsWire;
   /** Functions of the schema besides the library's own: a host's, or a contract suite's. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may take, waiting for a connection included, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
+  /**
+   * A second `postgres(url, { max: 2 })`, for the calls of the root. Without it they wait for a connection of `sql`: when as many
+   * transactions as it has connections each wait for such a call, all of them fail with `store_unavailable` at the deadline.
+   */
+  readonly rootPool?: PostgresJsClient;
 }
 
 /**
@@ -52,8 +64,8 @@ export interface PostgresJsWireOptions {
  * rows (`transform.row`), with which it does not work. Statements are prepared unless `prepare: false` was given there, as behind
  * a pooler that changes the server's connection between transactions.
  *
- * Where something accepts connections and closes them at once (a proxy without its server), postgres.js 3 tries for ever, and calls
- * wait as long; where connections are refused or cut, the call throws `store_unavailable`. A transaction whose connection was lost
+ * A call that is late is canceled by the driver. Where something accepts connections and closes them at once (a proxy without its server),
+ * postgres.js 3 tries for ever, and calls wait until their deadline; where connections are refused or cut, the call throws at once. A transaction whose connection was lost
  * must not be asked again, which in postgres.js 3.4 ends the process; the wire does not, once a call of its own has met the loss.
  *
  * @param sql - pool, transaction, savepoint or reserved connection (the last three with `root`)
@@ -72,17 +84,24 @@ export interface PostgresJsWireOptions {
  */
 export function postgresJsWire(sql: PostgresJsClient, options: PostgresJsWireOptions = {}): PostgresJsWire {
   const write = textStatements(options);
-  const pool = options.root;
+  const within = callDeadline(options.deadlineMs);
+  const { root: pool, rootPool } = options;
   const inTransaction = pool !== undefined || 'savepoint' in sql || 'release' in sql;
-  const single = pool?.single ?? sql.options?.max === 1;
+  const single = pool?.single ?? (sql.options?.max === 1 && rootPool === undefined);
+  const reserve = rootPool === undefined ? undefined : postgresJsWire(rootPool, withoutReserve(options));
   let lost: MedzenError | undefined; // postgres.js 3 ends the whole process when a lost transaction is asked again
   const wire: PostgresJsWire = {
-    async call(name, args) {
+    async call(name, args, call) {
       if (lost !== undefined) throw lost;
       const { text, values } = write(name, args);
       try {
-        return rowsOf(await sql.unsafe(text, values, { prepare: true }).raw());
+        return await within(call, async (signal) => {
+          const query = sql.unsafe(text, values, { prepare: true }).raw();
+          signal.addEventListener('abort', () => stop(query, values), { once: true });
+          return rowsOf(await query);
+        });
       } catch (error) {
+        if (isMedzenError(error)) throw error;
         const state = sqlstateOf(error);
         const failure = fromSqlError(state === undefined ? withoutParameters(error) : error, name);
         if (inTransaction && (state === undefined || state.startsWith('57P'))) lost = failure;
@@ -90,8 +109,8 @@ export function postgresJsWire(sql: PostgresJsClient, options: PostgresJsWireOpt
       }
     },
     get root() {
-      if (!inTransaction) return wire;
-      return pool === undefined || single ? busy : pool;
+      if (!inTransaction) return reserve ?? wire;
+      return pool === undefined || single ? busy : pool.root;
     },
     inTransaction,
     single,
@@ -109,6 +128,19 @@ const busy: Wire = {
   },
   inTransaction: false,
 };
+
+/**
+ * Ends a statement. One that was not sent is not canceled, because postgres.js 3.4 then loses the connection that it was to be sent on: it
+ * is left without its values, which the driver refuses when its turn comes.
+ */
+function stop(query: PostgresJsQuery, values: unknown[]): void {
+  if (query.state === undefined || query.state === null) values.fill(undefined);
+  else Promise.resolve(query.cancel()).catch(() => undefined); // the cancel found no server: the call was answered before it
+}
+
+function withoutReserve({ rootPool: _, root: __, ...others }: PostgresJsWireOptions): PostgresJsWireOptions {
+  return others;
+}
 
 function rowsOf(result: PostgresJsRows): readonly WireRow[] {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -9,11 +9,19 @@ import { rateLimitStore } from './stores/limits.ts';
 import { logStore } from './stores/log.ts';
 import { recordingStore } from './stores/recordings.ts';
 import { reviewStore } from './stores/reviews.ts';
+import { signaledWire } from './wires/signaled-wire.ts';
+
+/** How the stores call. */
+export interface SqlStoresOptions {
+  /** Ends every call of these stores when it is aborted, with `store_unavailable`: a request's, for example. */
+  readonly signal?: AbortSignal;
+}
 
 /**
- * Every store, over one wire. The ledger is checked once, before the first call.
+ * Every store, over one wire. The ledger is checked once, before the first call. Each call has the wire's deadline.
  *
  * @param wire - of a pool; or of a transaction of the host, and then its changes and their events commit with the host's
+ * @param options - a signal that ends the calls
  * @example
  * ```ts
  * import { pgWire, sqlStores } from '@medzen/sql';
@@ -22,8 +30,8 @@ import { reviewStore } from './stores/reviews.ts';
  * const { events } = await stores.audit.search({ tenant: 'default' }, { patient: 'p1' });
  * ```
  */
-export function sqlStores(wire: Wire): Stores {
-  const checked = checkedWire(wire);
+export function sqlStores(wire: Wire, options: SqlStoresOptions = {}): Stores {
+  const checked = signaledWire(checkedWire(wire), options.signal);
   return {
     audit: auditStore(checked),
     log: logStore(checked),

@@ -58,7 +58,7 @@ describe.each([{ prepare: false }, { prepare: true }])(
   { meta: { carrier: 'pg' } },
   ({ prepare }) => {
     putWire({
-      capabilities: ['host-transaction', 'concurrency'],
+      capabilities: ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve'],
       async createContext(): Promise<WireContext> {
         await emptyNotes();
         const wire = pgWire(db.pool, { functions, prepare });
@@ -66,6 +66,15 @@ describe.each([{ prepare: false }, { prepare: true }])(
         return {
           wire,
           sqlstateOf,
+          impatient: () => pgWire(db.pool, { functions, prepare, deadlineMs: 100 }),
+          crowd: () =>
+            Promise.all(
+              Array.from({ length: db.pool.options.max }, async () => {
+                const lent = await db.pool.connect();
+                const open = await hostTransaction(lent, pgWire(lent, { root: wire, functions, prepare }));
+                return { ...open, commit: () => open.commit().finally(() => lent.release()) };
+              }),
+            ),
           async transaction() {
             client = await db.connect();
             return hostTransaction(client, pgWire(client, { root: wire, functions, prepare }));
@@ -79,7 +88,7 @@ describe.each([{ prepare: false }, { prepare: true }])(
 
 describe('pgWire over one Client', { meta: { carrier: 'pg' } }, () => {
   putWire({
-    capabilities: ['host-transaction', 'one-connection'],
+    capabilities: ['host-transaction', 'one-connection', 'deadline', 'cancel'],
     async createContext(): Promise<WireContext> {
       await emptyNotes();
       const client = await db.connect();
@@ -87,6 +96,7 @@ describe('pgWire over one Client', { meta: { carrier: 'pg' } }, () => {
       return {
         wire,
         sqlstateOf,
+        impatient: () => pgWire(client, { functions, deadlineMs: 100 }),
         transaction: () => hostTransaction(client, wire),
         dispose: () => client.end(),
       };

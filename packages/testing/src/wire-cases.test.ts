@@ -61,6 +61,8 @@ function answer(
       return rows([String(value)]);
     case 'contract_notes':
       return rows(world.notes);
+    case 'contract_late_writers':
+      return rows([0]);
     default:
       return rows([value as WireCell]); // the scalar functions give back what they got
   }
@@ -68,18 +70,31 @@ function answer(
 
 function createContext(oneConnection: boolean): WireContext {
   const world: World = { notes: [], open: false };
-  const root: Wire = {
-    call: async (name, args) => {
-      if (oneConnection && world.open) throw new MedzenError('wire_busy', 'In a transaction');
-      return answer(world, name, args);
-    },
-    get root() {
-      return root;
-    },
-    inTransaction: false,
+  const late = (): MedzenError => new MedzenError('store_unavailable', 'Late');
+  const outside = (patient: boolean): Wire => {
+    const wire: Wire = {
+      call: async (name, args, { signal } = {}) => {
+        if (oneConnection && world.open) throw new MedzenError('wire_busy', 'In a transaction');
+        if (signal?.aborted === true) throw late();
+        if (name === 'contract_sleep' || name === 'contract_late_write') {
+          if (patient && signal !== undefined)
+            await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          if (!patient || signal !== undefined) throw late();
+        }
+        return answer(world, name, args);
+      },
+      get root() {
+        return wire;
+      },
+      inTransaction: false,
+    };
+    return wire;
   };
-  return {
+  const root = outside(true);
+  const context: WireContext = {
     wire: root,
+    impatient: () => outside(false),
+    crowd: async () => Promise.all([1, 2].map(() => (context.transaction ?? never)())),
     sqlstateOf: (code) => Object.entries(codes).find(([, one]) => one === code)?.[0],
     transaction: async () => {
       const before = world.notes.length;
@@ -97,10 +112,15 @@ function createContext(oneConnection: boolean): WireContext {
       };
     },
   };
+  return context;
+}
+
+function never(): never {
+  throw new Error('it has transactions');
 }
 
 describe('the wire suite over a model with many connections', () => {
-  const capabilities = ['host-transaction', 'concurrency'];
+  const capabilities = ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve'];
   const options = { test, capabilities, createContext: () => createContext(false) };
   const { skipped } = registerCases(wireCases, options);
   const unseen = registerBroken(wireCases, brokenWires, options);
@@ -111,7 +131,7 @@ describe('the wire suite over a model with many connections', () => {
 });
 
 describe('the wire suite over a model with one connection', () => {
-  const capabilities = ['host-transaction', 'one-connection'];
+  const capabilities = ['host-transaction', 'one-connection', 'deadline', 'cancel'];
   registerCases(wireCases, { test, capabilities, createContext: () => createContext(true) });
 });
 

@@ -255,8 +255,7 @@ const errors: readonly Case[] = [
   }),
 ];
 
-const notes = async (wire: Wire): Promise<readonly WireCell[]> =>
-  (await wire.call('contract_notes', {})).map((row) => row.value ?? null);
+const notes = (wire: Wire): Promise<readonly WireCell[]> => column0(wire, 'contract_notes');
 
 const transactions: readonly Case[] = [
   define('root', 'is its own root outside a transaction', async ({ wire }) => {
@@ -326,5 +325,88 @@ const transactions: readonly Case[] = [
   ),
 ];
 
+/** Longer than any deadline here; a wire that has none answers after it, and fails. */
+const seconds = 3;
+
+const deadlines: readonly Case[] = [
+  define(
+    'deadline.late',
+    'answers store_unavailable when the server takes longer than the deadline, and works on',
+    async ({ wire, impatient }) => {
+      const late = present(impatient, 'impatient')();
+      const errors = await Promise.all(
+        [late.call('contract_sleep', { seconds }), late.root.call('contract_sleep', { seconds })].map((call) =>
+          rejects(call, 'store_unavailable', 'a late call'),
+        ),
+      );
+      holds(
+        errors.every(({ retryable }) => retryable),
+        'a late call is not marked as retryable',
+      );
+      for (let i = 0; i < 20; i++) await unchanged(wire, 'text', [`call ${i} after`]);
+    },
+    ['deadline'],
+  ),
+
+  define(
+    'deadline.cancel',
+    'ends on the server what was late, so that nothing of it comes later',
+    async ({ wire, impatient }) => {
+      const late = present(impatient, 'impatient')();
+      await rejects(late.call('contract_late_write', { seconds }), 'store_unavailable', 'a late call');
+      const working = async (): Promise<WireCell> => at(await column0(wire, 'contract_late_writers'), 0, 'count');
+      while ((await working()) !== 0);
+      same(await notes(wire), [], 'notes');
+    },
+    ['cancel'],
+  ),
+
+  define(
+    'deadline.signal',
+    'ends a call whose signal is aborted, and does not begin one whose signal is',
+    async ({ wire }) => {
+      const controller = new AbortController();
+      const call = wire.call('contract_sleep', { seconds }, { signal: controller.signal });
+      controller.abort(new Error('the client went away'));
+      const error = await rejects(call, 'store_unavailable', 'an aborted call');
+      holds(error.retryable, 'an aborted call is not marked as retryable');
+      for (const one of [wire, wire.root]) {
+        const never = one.call('contract_write', { value: 'written' }, { signal: AbortSignal.abort() });
+        await rejects(never, 'store_unavailable', 'a call with an aborted signal');
+      }
+      same(await notes(wire), [], 'notes');
+    },
+    ['deadline'],
+  ),
+
+  define(
+    'root.reserve',
+    'does not wait, by its root, for a pool that is full of transactions',
+    async ({ wire, crowd }) => {
+      const open = await present(crowd, 'crowd')();
+      try {
+        holds(open.length >= 2, 'hardly a transaction is open');
+        const calls = open.map((one, i) => one.wire.root.call('contract_write', { value: `root ${i}` }));
+        await Promise.all(calls);
+        await wire.root.call('contract_write', { value: 'root' });
+      } finally {
+        await Promise.all(open.map(({ commit }) => commit()));
+      }
+      same((await notes(wire)).length, open.length + 1, 'notes');
+    },
+    ['reserve'],
+  ),
+];
+
+async function column0(wire: Wire, name: string): Promise<readonly WireCell[]> {
+  return (await wire.call(name, {})).map((row) => row.value ?? null);
+}
+
 /** What every `Wire` must do. */
-export const wireCases: readonly ContractCase<WireContext>[] = [...values, ...calls, ...errors, ...transactions];
+export const wireCases: readonly ContractCase<WireContext>[] = [
+  ...values,
+  ...calls,
+  ...errors,
+  ...transactions,
+  ...deadlines,
+];

@@ -12,7 +12,9 @@ export interface WireTransaction {
  * and which knows their argument types from {@link wireEchoFunctions}.
  *
  * Capabilities: `host-transaction` (then `transaction` is given), and with it one of `concurrency` (the root wire has a connection of
- * its own while a transaction is open) and `one-connection` (its `call` must throw `wire_busy` then).
+ * its own while a transaction is open) and `one-connection` (its `call` must throw `wire_busy` then). `deadline` (then `impatient` is given): a call that the server does not answer in time ends
+ * by itself; `cancel`: the server then stops what it does. `reserve` (then `crowd` is given): the root never waits for a pool that is full of
+ * transactions.
  */
 export interface WireContext {
   /** Outside any transaction. */
@@ -20,6 +22,10 @@ export interface WireContext {
   /** The SQLSTATE of class `MZ` that stands for a code; undefined for codes that SQL never raises. */
   sqlstateOf(code: ErrorCode): string | undefined;
   transaction?(): Promise<WireTransaction>;
+  /** A wire beside `wire` whose calls have a deadline of 50 to 200 ms. */
+  impatient?(): Wire;
+  /** Opens transactions until the pool of `wire` has no connection left. At least two. */
+  crowd?(): Promise<readonly WireTransaction[]>;
   /** Called by the runner after the case. */
   dispose?(): Promise<void>;
 }
@@ -69,6 +75,9 @@ export const wireEchoFunctions: readonly WireEchoFunction[] = [
   { name: 'contract_raise', args: [{ name: 'p_sqlstate', type: 'text' }], returns: value('text') },
   { name: 'contract_write', args: one('text'), returns: value('text') },
   { name: 'contract_notes', args: [], returns: value('text') },
+  { name: 'contract_sleep', args: [{ name: 'p_seconds', type: 'int4' }], returns: value('text') },
+  { name: 'contract_late_write', args: [{ name: 'p_seconds', type: 'int4' }], returns: value('text') },
+  { name: 'contract_late_writers', args: [], returns: value('int4') },
 ];
 
 /**
@@ -102,5 +111,12 @@ create function ${s}.contract_write(p_value text) returns table (value text) lan
   'insert into ${s}.contract_note (value) values (p_value) returning value';
 create function ${s}.contract_notes() returns table (value text) language sql as
   'select value from ${s}.contract_note order by n';
+create function ${s}.contract_sleep(p_seconds int4) returns table (value text) language plpgsql as
+  $$begin perform pg_sleep(p_seconds); return query select 'slept'; end$$;
+create function ${s}.contract_late_write(p_seconds int4) returns table (value text) language plpgsql as
+  $$begin perform pg_sleep(p_seconds); return query insert into ${s}.contract_note (value) values ('late') returning contract_note.value; end$$;
+create function ${s}.contract_late_writers() returns table (value int4) language sql as
+  $$select count(*)::int4 from pg_stat_activity a
+    where a.datname = current_database() and a.state = 'active' and a.query like '%contract_late_write(%'$$;
 `;
 }

@@ -20,10 +20,20 @@ export type WireCell = null | string | number | boolean | Uint8Array | Json;
 /** One row. A function that returns a single `jsonb` gives one row with the one column `result`. */
 export type WireRow = Readonly<Record<string, WireCell>>;
 
+/** How one call is made. */
+export interface WireCallOptions {
+  /** Ends the call early: the statement is canceled where the driver can, and the call throws `store_unavailable`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * How a call reaches Postgres. A wire knows nothing of stores: it names a function of the schema and its arguments, and gives rows back.
  * Errors of SQLSTATE class `MZ` become `MedzenError`s of the code they stand for; a lost connection, a time-out and a
  * serialisation failure become `store_unavailable` (retryable).
+ *
+ * Each call has a deadline, 10 s unless the wire was told otherwise. A call that is late, or whose signal was aborted, throws
+ * `store_unavailable`, and its outcome is unknown: what it was to write may be there, or may yet come. Called again with the same ids it
+ * changes nothing twice. Its connection never serves another call in the middle of the late one.
  */
 export interface Wire {
   /**
@@ -31,12 +41,14 @@ export interface Wire {
    *
    * @param name - a function of the manifest, without the schema
    * @param args - by argument name, without the `p_` prefix; an argument left out takes its SQL default
+   * @param options - a signal that ends the call
    * @throws MedzenError as above
    */
-  call(name: string, args: Readonly<Record<string, WireValue>>): Promise<readonly WireRow[]>;
+  call(name: string, args: Readonly<Record<string, WireValue>>, options?: WireCallOptions): Promise<readonly WireRow[]>;
 
   /**
-   * The wire outside any transaction: itself, unless this one was made from a transaction of the host.
+   * The wire outside any transaction. Where the driver allows, its calls never wait for a pool whose connections are all in transactions
+   * of the host: it has connections of its own.
    * On a driver with one connection its `call` throws `wire_busy` while that transaction is open, instead of hanging.
    */
   readonly root: Wire;

@@ -10,7 +10,7 @@ function broken(
 ): BrokenStore<WireContext> {
   const over = (good: Wire): Wire => {
     const wire: Wire = {
-      call: (name, args) => good.call(name, args),
+      call: (name, args, options) => good.call(name, args, options),
       get root() {
         return good.root === good ? wire : over(good.root);
       },
@@ -27,6 +27,13 @@ function broken(
     wrap: (context) => ({
       ...context,
       wire: over(context.wire),
+      ...(context.impatient === undefined ? {} : { impatient: () => over((context.impatient ?? fail)()) }),
+      ...(context.crowd === undefined
+        ? {}
+        : {
+            crowd: async (): Promise<readonly WireTransaction[]> =>
+              (await (context.crowd ?? fail)()).map((open) => ({ ...open, wire: over(open.wire) })),
+          }),
       ...(context.transaction === undefined
         ? {}
         : {
@@ -38,6 +45,10 @@ function broken(
           }),
     }),
   };
+}
+
+function fail(): never {
+  throw new Error('not offered'); // looked at just before
 }
 
 /** Changes what goes in. */
@@ -195,6 +206,46 @@ export const brokenWires: readonly BrokenStore<WireContext>[] = [
     inTransaction: false,
   })),
   broken('escapes', 'makes its calls outside the transaction', 'transaction.rollback', (good) => ({
-    call: (name, args) => (good.inTransaction ? good.root.call(name, args) : good.call(name, args)),
+    call: (name, args, options) =>
+      good.inTransaction ? good.root.call(name, args, options) : good.call(name, args, options),
+  })),
+  broken('late_is_final', 'does not mark as retryable what was late', 'deadline.late', (good) => ({
+    call: async (name, args, options) => {
+      try {
+        return await good.call(name, args, options);
+      } catch (cause) {
+        if (name !== 'contract_sleep') throw cause;
+        throw new MedzenError('store_unavailable', 'Late', { cause, retryable: false });
+      }
+    },
+  })),
+  broken('late_is_nothing', 'takes no answer for an answer without rows', 'deadline.late', (good) => ({
+    call: async (name, args, options) => {
+      try {
+        return await good.call(name, args, options);
+      } catch (cause) {
+        if (name !== 'contract_sleep') throw cause;
+        return [];
+      }
+    },
+  })),
+  broken('late_goes_on', 'leaves late work to the server', 'deadline.cancel', (good) => ({
+    call: async (name, args, options) => {
+      if (name !== 'contract_late_write') return good.call(name, args, options);
+      const error: unknown = await good.call(name, args, options).catch((cause: unknown) => cause);
+      // What the server would have done: this wire's own deadline may cut it short, and then it is tried again.
+      const write = (): Promise<unknown> => good.call('contract_write', { value: 'late' }).catch(() => undefined);
+      while ((await write()) === undefined);
+      throw error;
+    },
+  })),
+  broken('deaf', 'does not look at the signal', 'deadline.signal', (good) => ({
+    call: (name, args) => good.call(name, args),
+  })),
+  broken('waits_for_pool', 'has no connection for its root while the pool has none', 'root.reserve', (good) => ({
+    call: async (name, args, options) => {
+      if (good.inTransaction || name !== 'contract_write') return good.call(name, args, options);
+      throw new MedzenError('store_unavailable', 'The pool has no connection');
+    },
   })),
 ];
