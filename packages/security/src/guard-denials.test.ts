@@ -2,7 +2,7 @@ import { memoryStores } from '@medzen/adapters-local';
 import { type AuditEvent, type AuditStore, type Ids, MedzenError, type RateLimitStore } from '@medzen/core';
 import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { ask, auth } from '../test/ask.ts';
+import { ask, auth, patiently } from '../test/ask.ts';
 import { eventsOf } from '../test/events.ts';
 import { createGuard, type Guard } from './guard.ts';
 import type { GuardDeps } from './guard-deps.ts';
@@ -110,7 +110,7 @@ describe('denials', () => {
     expect(await eventsOf(stores.audit)).toHaveLength(2);
     clock.advance(60_000);
     await ask(route(), '/v1/patients/1', { as: 'ok:provider' });
-    await vi.waitFor(async () => expect(await eventsOf(stores.audit)).toHaveLength(3));
+    await vi.waitFor(async () => expect(await eventsOf(stores.audit)).toHaveLength(3), patiently);
     expect((await lastEvent())?.detail).toMatchObject({
       count: 99,
       from: '2026-01-15T09:00:00.100Z',

@@ -2,7 +2,7 @@ import { memoryStores } from '@medzen/adapters-local';
 import type { AuditEvent, Ids, RateLimitStore } from '@medzen/core';
 import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { ask, auth } from '../test/ask.ts';
+import { ask, auth, patiently } from '../test/ask.ts';
 import { eventsOf } from '../test/events.ts';
 import { createGuard, type Guard } from './guard.ts';
 import type { GuardDeps } from './guard-deps.ts';
@@ -128,11 +128,8 @@ describe('limits', () => {
     clock.advance(1000);
     await ask(handler, '/x', { as: 'u:provider' });
     expect(consume).toHaveBeenCalledTimes(2);
-    await vi.waitFor(async () =>
-      expect((await eventsOf(stores.audit)).filter(({ action }) => action === 'rate_limit.unavailable')).toHaveLength(
-        1,
-      ),
-    );
+    const told = async () => (await eventsOf(stores.audit)).filter(({ action }) => action === 'rate_limit.unavailable');
+    await vi.waitFor(async () => expect(await told()).toHaveLength(1), patiently);
   });
 
   test('keep addresses and names out of a shared store', async () => {

@@ -12,6 +12,9 @@ export const auth: IdentityAuth = {
   },
 };
 
+/** For `vi.waitFor`, whose own patience ends after a second: a busy machine is no failure. */
+export const patiently = { timeout: 30_000 };
+
 /** One request, as a test asks it. */
 export interface Asked {
   readonly method?: string;

@@ -206,7 +206,7 @@ describe('a wire', () => {
 
   test('says that a time-out and a cut connection pass', async () => {
     const slow = db.open({ statement_timeout: 50, max: 1 });
-    await slow.query(
+    await db.pool.query(
       'CREATE FUNCTION medzen.contract_sleep() RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb(pg_sleep(20)::text) $$',
     );
     const sleep = { contract_sleep: { migration: 'this test', args: {} } };
@@ -216,7 +216,11 @@ describe('a wire', () => {
     const client = await db.connect();
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     const cut = pgWire(client, { functions: sleep }).call('contract_sleep', {});
-    const [failed] = await Promise.allSettled([cut, db.pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])]);
+    const ending = async (): Promise<void> => {
+      const asleep = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'";
+      while ((await db.pool.query(asleep, [rows[0]?.pid])).rowCount === 0); // the call is on its way to the server
+    };
+    const [failed] = await Promise.allSettled([cut, ending()]);
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
   });
 
