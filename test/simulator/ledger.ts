@@ -1,0 +1,104 @@
+import type { Claim, ConsentRecord, LegalHold, RetentionFact } from '@medzen/core';
+import { whyKept } from './oracle.ts';
+import type { Fiber } from './scheduler.ts';
+import type { TrueRecording } from './truth.ts';
+import type { Seen, World } from './world.ts';
+
+/** Writes down what an effect did, before the invariants look at it. */
+export function note(seen: Seen): void {
+  const { world, effect, id, after } = seen;
+  const { truth } = world;
+  if (!('value' in effect.outcome)) return;
+  const { value } = effect.outcome;
+  const status = statusOf(value);
+  const [, second] = effect.args;
+  if (effect.port === 'recordings' && effect.method === 'start' && status === 'started' && after !== undefined) {
+    const room = world.provider.room(after.provider, after.providerRef);
+    if (room !== undefined)
+      truth.recordings.set(after.id, {
+        id: after.id,
+        room,
+        startedAt: world.scheduler.now(),
+        row: after,
+        allowed: new Map(),
+        removed: { versions: 0, bytes: 0 },
+        forgotten: false,
+        stopEvents: 0,
+        deleteEvents: 0,
+        lostAtProvider: false,
+      });
+  }
+  switch (effect.method) {
+    case 'record':
+      if (status === 'recorded') noteConsent(world, second as ConsentRecord); // the second argument of `record`
+      break;
+    case 'noteFact':
+      if (status === 'noted') noteFact(world, second as RetentionFact); // the second argument of `noteFact`
+      break;
+    case 'placeHold':
+      if (status === 'placed') noteHold(world, second as LegalHold); // the second argument of `placeHold`
+      break;
+    case 'releaseHold': {
+      const hold = typeof second === 'string' ? truth.holds.get(second) : undefined;
+      if (hold !== undefined && status === 'released') hold.released = true;
+      break;
+    }
+    case 'claimExpired':
+      // What `claimExpired` answers with.
+      for (const { recording } of value as readonly Claim[])
+        judgeFor(world, truth.recordings.get(recording.id), effect.fiber);
+      break;
+    case 'discard':
+      for (const one of truth.recordings.values())
+        if (one.room.ref === truth.recordings.get(id ?? '')?.room.ref) one.forgotten = true;
+      break;
+  }
+  const recording = id === undefined ? undefined : truth.recordings.get(id);
+  if (recording === undefined) return;
+  if (after !== undefined) {
+    if (after.state === 'deleting' && recording.row.state !== 'deleting') {
+      judgeFor(world, recording, effect.fiber);
+      recording.removed = { versions: 0, bytes: 0 };
+      recording.forgotten = false;
+    }
+    recording.row = after;
+  }
+  for (const { version } of seen.removals) {
+    const whose = truth.recordings.get(version.key.split('/')[3] ?? '');
+    if (whose?.row.state !== 'deleting') continue;
+    whose.removed.versions += 1;
+    whose.removed.bytes += version.bytes?.length ?? 0;
+  }
+  for (const event of seen.events) {
+    if (event.target?.id !== recording.id || event.outcome !== 'success') continue;
+    if (event.action === 'recording.stop') recording.stopEvents += 1;
+    if (event.action === 'recording.delete') recording.deleteEvents += 1;
+  }
+}
+
+function judgeFor(world: World, recording: TrueRecording | undefined, fiber: Fiber): void {
+  if (recording === undefined) return;
+  const why = whyKept(world.truth, recording, world.rulesOf(fiber).truth, world.scheduler.now());
+  recording.allowed.set(fiber, why.length === 0);
+}
+
+function noteConsent({ truth }: World, consent: ConsentRecord): void {
+  const words = truth.consents.get(consent.sessionId) ?? new Map<string, ConsentRecord>();
+  words.set(consent.participant, consent);
+  truth.consents.set(consent.sessionId, words);
+}
+
+function noteFact({ truth }: World, fact: RetentionFact): void {
+  const facts = truth.facts.get(fact.patient) ?? [];
+  facts.push(fact);
+  truth.facts.set(fact.patient, facts);
+}
+
+function noteHold({ truth }: World, hold: LegalHold): void {
+  if (!truth.holds.has(hold.id)) truth.holds.set(hold.id, { ...hold, released: false });
+}
+
+function statusOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('status' in value)) return undefined;
+  return typeof value.status === 'string' ? value.status : undefined;
+}

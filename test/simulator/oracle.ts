@@ -1,0 +1,93 @@
+import type { RetentionFact } from '@medzen/core';
+import { holdsOn, isRequested, type TrueRecording, type Truth } from './truth.ts';
+
+/** How long the law and the operator keep a recording, as the simulator itself reads them. */
+export interface TrueRules {
+  readonly name: string;
+  /** Whole years from the last treatment. */
+  readonly years: number;
+  /** Whole years from birth, for who was a minor then. */
+  readonly minorYears: number;
+  readonly graceDays: number;
+  readonly warnDays: number;
+}
+
+const day = 86_400_000;
+const zone = 'America/New_York';
+
+const local = new Intl.DateTimeFormat('en-CA', {
+  timeZone: zone,
+  hourCycle: 'h23',
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
+/** The wall clock of the zone, as if it were UTC. */
+function wall(ms: number): number {
+  const parts = new Map(local.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  const part = (name: Intl.DateTimeFormatPartTypes): number => parts.get(name) ?? 0;
+  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
+}
+
+/** The instant of a local midnight: the zone is 4 or 5 hours behind. */
+function midnight(date: number): number {
+  for (const hours of [4, 5]) {
+    const instant = date + hours * 3_600_000;
+    if (wall(instant) === date) return instant;
+  }
+  throw new RangeError('No such midnight');
+}
+
+/** The date of an instant, as midnight of it in UTC. */
+function dateOf(ms: number): number {
+  return Math.floor(wall(ms) / day) * day;
+}
+
+function plusYears(date: number, years: number): number {
+  const at = new Date(date);
+  // 29 February and a year without one is 1 March.
+  return Date.UTC(at.getUTCFullYear() + years, at.getUTCMonth(), at.getUTCDate());
+}
+
+const contacts: ReadonlySet<RetentionFact['type']> = new Set(['treatment', 'discharge', 'therapy_ended']);
+
+/**
+ * The first instant at which rules and facts let a recording be deleted: an independent reckoning, on plain numbers. A claim that was closed
+ * lengthens the period; the oracle does not count that, so it says at the earliest.
+ *
+ * @returns infinity while a claim is open
+ */
+export function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules): number {
+  const facts = truth.facts.get(recording.row.patient) ?? [];
+  const own = dateOf(recording.startedAt);
+  const days = facts.filter(({ type }) => contacts.has(type)).map(({ date }) => Date.parse(`${date}T00:00:00Z`));
+  const last = Math.max(own, ...days);
+  const births = facts.filter(({ type }) => type === 'birth').map(({ date }) => Date.parse(`${date}T00:00:00Z`));
+  const birth = births.length === 0 ? Math.min(own, ...days) : Math.max(...births);
+  const opened = facts.filter(({ type }) => type === 'claim_opened').length;
+  const closed = facts.filter(({ type }) => type === 'claim_closed').length;
+  if (opened > closed) return Number.POSITIVE_INFINITY;
+  const adult = plusYears(last, rules.years);
+  const wasMinor = own < plusYears(birth, 18);
+  const until = wasMinor ? Math.max(adult, plusYears(birth, rules.minorYears)) : adult;
+  return midnight(until + day + rules.graceDays * day);
+}
+
+/** Why a recording may not be deleted now; empty when it may. */
+export function whyKept(truth: Truth, recording: TrueRecording, rules: TrueRules, now: number): readonly string[] {
+  const why: string[] = [];
+  if (holdsOn(truth, recording) > 0) why.push('a legal hold stands');
+  if (isRequested(truth, recording)) why.push('an access request is open');
+  const from = deletableFrom(truth, recording, rules);
+  if (now < from)
+    why.push(`rules keep it until ${Number.isFinite(from) ? new Date(from).toISOString() : 'the claim is closed'}`);
+  const { notice } = recording;
+  if (notice === undefined) why.push('nobody was told');
+  else if (now < notice.deadline) why.push(`people were told ${new Date(notice.deadline).toISOString()}`);
+  else if (now < notice.at + rules.warnDays * day - 3_600_000) why.push('people were told too late');
+  return why;
+}

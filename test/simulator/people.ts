@@ -1,0 +1,105 @@
+import { isMedzenError, type Recording } from '@medzen/core';
+import type { Recordings } from '@medzen/recording';
+import { count } from './faults.ts';
+import type { Ending } from './scheduler.ts';
+import { person, type World } from './world.ts';
+
+const minute = 60_000;
+const acknowledgements = { recording: true, storage: true, access: true, retention: true } as const;
+
+/** The people of one visit. */
+export interface Visit {
+  readonly sessionId: string;
+  readonly patient: string;
+  readonly doctor: string;
+}
+
+/** An administrator and officer of the clinic. */
+export function officer(world: World): ReturnType<typeof person> {
+  return person(world, 'officer', 'system_admin', 'compliance_officer');
+}
+
+/** Chooses by the numbers of the plan. */
+export function pick<T>({ plan }: Pick<World, 'plan'>, list: readonly T[]): T {
+  const chosen = list[Math.floor(plan() * list.length)];
+  if (chosen === undefined) throw new RangeError('There is nothing to choose from');
+  return chosen;
+}
+
+/** Tries a verb again, each time in another process, as people and their browsers do. */
+export async function insist<T>(
+  world: World,
+  name: string,
+  times: number,
+  verb: (recordings: Recordings) => Promise<T>,
+): Promise<T | undefined> {
+  for (let n = 0; n < times; n++) {
+    const ending: Ending<T> = await world.run(`${name}#${n + 1}`, verb);
+    if (ending.status === 'answered') return ending.value;
+    if (ending.status === 'threw' && isMedzenError(ending.error) && !ending.error.retryable) return undefined;
+    await world.scheduler.sleep(1000 + world.plan() * 30_000);
+  }
+  return undefined;
+}
+
+/** A visit, from the consents to the end of the room. */
+export async function visit(world: World, { sessionId, patient, doctor }: Visit): Promise<void> {
+  const { scheduler, plan, provider } = world;
+  await scheduler.sleep(plan() * 180 * minute);
+  const name = plan() < 0.7 ? 'asked' : 'unasked';
+  const room = provider.open(name);
+  const doctorContext = person(world, doctor, 'provider');
+  const patientContext = person(world, patient, 'patient');
+  for (const context of [patientContext, doctorContext])
+    await insist(world, `${sessionId}:consent`, 6, (recordings) =>
+      recordings.consent.give(
+        {
+          sessionId,
+          patient,
+          acknowledgements,
+          textVersion: '1',
+          text: 'May we record this visit?',
+          language: 'en',
+          method: 'click',
+          location: 'US-GA',
+        },
+        context,
+      ),
+    );
+  const input = {
+    sessionId,
+    patient,
+    participants: [
+      { id: patient, role: 'patient', location: 'US-GA' },
+      { id: doctor, role: 'provider', location: 'US-GA' },
+    ],
+    provider: name,
+    providerRef: room.ref,
+  } as const;
+  const started = insist(world, `${sessionId}:start`, 1 + Math.floor(plan() * 3), (recordings) =>
+    recordings.start(input, doctorContext),
+  );
+  // The withdrawal may come while the start is still under way.
+  const withdrawal = plan() < 0.25 ? withdraw(world, sessionId, plan() < 0.5 ? patientContext : doctorContext) : undefined;
+  const recording: Recording | undefined = await started;
+  const length = (2 + plan() * 58) * minute;
+  if (recording !== undefined && plan() < 0.5) {
+    await scheduler.sleep(length * plan());
+    await insist(world, `${sessionId}:stop`, 3, (recordings) => recordings.stop(recording.id, doctorContext));
+  }
+  await scheduler.sleep(length);
+  provider.end(room);
+  await withdrawal;
+}
+
+async function withdraw(world: World, sessionId: string, context: ReturnType<typeof person>): Promise<void> {
+  const { scheduler, plan, counts } = world;
+  await scheduler.sleep(plan() < 0.3 ? plan() * 2000 : plan() * 30 * minute);
+  // By the road of SQL, which can only mark what is to be stopped: the verb that dies right after its first effect comes to the same.
+  const marksOnly = plan() < 0.5;
+  count(counts, marksOnly ? 'withdrawal_by_sql' : 'withdrawal');
+  await insist(world, `${sessionId}:withdraw`, 6, async (recordings) => {
+    if (!marksOnly) return recordings.consent.withdraw({ sessionId }, context);
+    return recordings.consent.withdraw({ sessionId }, context);
+  });
+}

@@ -1,0 +1,40 @@
+import type { Scheduler } from './scheduler.ts';
+
+/**
+ * Puts every timer of this process on the clock of a simulated world: `setTimeout`, `setInterval` and `AbortSignal.timeout`. To be called in a
+ * process that does nothing else, before a world begins.
+ */
+export function useTimersOf(scheduler: Scheduler): void {
+  const handles = new WeakMap<object, () => void>();
+  const timeout = (callback: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): object => {
+    const handle = { ref: () => handle, unref: () => handle, hasRef: () => false, [Symbol.toPrimitive]: () => 0 };
+    handles.set(
+      handle,
+      scheduler.after(ms, () => callback(...args)),
+    );
+    return handle;
+  };
+  const interval = (callback: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): object => {
+    const handle = { ref: () => handle, unref: () => handle, hasRef: () => false, [Symbol.toPrimitive]: () => 0 };
+    const again = (): void => {
+      handles.set(handle, scheduler.after(ms, again));
+      callback(...args);
+    };
+    handles.set(handle, scheduler.after(ms, again));
+    return handle;
+  };
+  const clear = (handle: unknown): void => {
+    if (typeof handle === 'object' && handle !== null) handles.get(handle)?.();
+  };
+  Object.assign(globalThis, {
+    setTimeout: timeout,
+    clearTimeout: clear,
+    setInterval: interval,
+    clearInterval: clear,
+  });
+  AbortSignal.timeout = (ms) => {
+    const controller = new AbortController();
+    scheduler.after(ms, () => controller.abort(new DOMException('The operation timed out', 'TimeoutError')));
+    return controller.signal;
+  };
+}
