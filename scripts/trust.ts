@@ -6,12 +6,12 @@
  *   node scripts/trust.ts --seed 17 [--on-postgres]    plays one world again and tells every step
  */
 import { parseArgs } from 'node:util';
-import { createSupabaseRoles } from '../test/supabase-roles.ts';
 import { invariants } from '../test/simulator/invariants.ts';
 import { postgresStores } from '../test/simulator/postgres-stores.ts';
 import { type RunReport, runSimulations } from '../test/simulator/run-simulations.ts';
 import { simulate } from '../test/simulator/simulate.ts';
 import { startPostgres } from '../test/start-postgres.ts';
+import { createSupabaseRoles } from '../test/supabase-roles.ts';
 
 const { values } = parseArgs({
   options: {
@@ -72,7 +72,9 @@ function tell(where: string, report: RunReport, seed: number): void {
   console.log('  invariants');
   for (const { id, sentence } of invariants) {
     const stories = report.violations.get(id) ?? [];
-    console.log(`    ${stories.length === 0 ? 'ok  ' : 'FAIL'} ${id} (${report.checks.get(id) ?? 0} checks): ${sentence}`);
+    console.log(
+      `    ${stories.length === 0 ? 'ok  ' : 'FAIL'} ${id} (${report.checks.get(id) ?? 0} checks): ${sentence}`,
+    );
   }
   for (const [id, stories] of report.violations)
     for (const story of stories.slice(0, 5)) console.log(`    ${id}: seed ${story.seed}, ${story.at}: ${story.story}`);

@@ -59,7 +59,8 @@ export const invariants: readonly Invariant[] = [
       if (effect.port !== 'recordings' || after === undefined) return;
       const moved = before?.state !== after.state;
       if (moved && events.length === 0) yield `${after.id} became ${after.state} by ${effect.method} without an event`;
-      const changes = effect.method === 'change' || effect.method === 'beginDeletion' || effect.method === 'finishDeletion';
+      const changes =
+        effect.method === 'change' || effect.method === 'beginDeletion' || effect.method === 'finishDeletion';
       if (changes && before !== undefined && (before.revision !== after.revision) !== events.length > 0)
         yield `${after.id}: ${effect.method} wrote ${events.length} events for revision ${before.revision} → ${after.revision}`;
     },
@@ -105,14 +106,16 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'tombstone-proved',
-    sentence: 'A tombstone is written only when every version in every bucket is gone and the provider was asked to forget.',
+    sentence:
+      'A tombstone is written only when every version in every bucket is gone and the provider was asked to forget.',
     *always({ world, before, after }) {
       if (after?.state !== 'deleted' || before?.state === 'deleted') return;
       const recording = world.truth.recordings.get(after.id);
       if (recording === undefined) return;
       for (const { bucket, version } of world.objects.versionsUnder(after.objectPrefix))
         yield `${after.id}: ${version.key} is still in ${bucket}`;
-      if (holdsMedia(recording.room) && !sharesRoom(world, recording)) yield `${after.id}: the provider still has its media`;
+      if (holdsMedia(recording.room) && !sharesRoom(world, recording))
+        yield `${after.id}: the provider still has its media`;
     },
   },
   {
@@ -133,12 +136,14 @@ export const invariants: readonly Invariant[] = [
     sentence: 'A deletion is written down once.',
     *always({ world, id }) {
       const recording = world.truth.recordings.get(id ?? '');
-      if (recording !== undefined && recording.deleteEvents > 1) yield `${recording.id}: ${recording.deleteEvents} times`;
+      if (recording !== undefined && recording.deleteEvents > 1)
+        yield `${recording.id}: ${recording.deleteEvents} times`;
     },
   },
   {
     id: 'home-is-whole',
-    sentence: 'What becomes available is in the object store, and is what was captured: not empty, not a page, not cut short.',
+    sentence:
+      'What becomes available is in the object store, and is what was captured: not empty, not a page, not cut short.',
     *always({ world, before, after }) {
       if (after?.state !== 'available' || before?.state !== 'uploading') return;
       const recording = world.truth.recordings.get(after.id);

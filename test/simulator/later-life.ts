@@ -10,7 +10,7 @@ const day = 86_400_000;
 const zone = 'America/New_York';
 
 /** Something that happens to recordings in the years after the visit. */
-export type Happening = readonly [name: string, happen: (world: World, recording: TrueRecording) => Promise<unknown>];
+type Happening = readonly [name: string, happen: (world: World, recording: TrueRecording) => Promise<unknown>];
 
 /** What the world remembers of its own doings, to undo them later. */
 const undo = new WeakMap<World, (() => unknown)[]>();
@@ -56,10 +56,7 @@ async function treat(world: World, { row }: TrueRecording): Promise<void> {
 async function claim(world: World, { row }: TrueRecording): Promise<void> {
   const note = (type: 'claim_opened' | 'claim_closed'): Promise<unknown> =>
     insist(world, type, 9, (recordings) =>
-      recordings.noteFact(
-        { patient: row.patient, type, date: localDate(world.scheduler.now()), zone },
-        officer(world),
-      ),
+      recordings.noteFact({ patient: row.patient, type, date: localDate(world.scheduler.now()), zone }, officer(world)),
     );
   if ((await note('claim_opened')) !== undefined) later(world, () => note('claim_closed'));
 }

@@ -8,7 +8,7 @@ import {
 } from '@medzen/core';
 
 /** One version in a bucket. */
-export interface SimVersion {
+interface SimVersion {
   readonly key: string;
   readonly versionId: string;
   /** Absent for a delete marker. */
@@ -19,13 +19,13 @@ export interface SimVersion {
 }
 
 /** An upload that was begun and never finished. */
-export interface SimUpload {
+interface SimUpload {
   readonly key: string;
   readonly bytes: number;
 }
 
 /** A bucket as it really is. */
-export interface SimBucket {
+interface SimBucket {
   readonly name: string;
   readonly versions: SimVersion[];
   readonly uploads: SimUpload[];
@@ -38,14 +38,17 @@ export interface Removal {
 }
 
 /** What may go wrong with a part of a call: decided version by version. */
-export type PartialFault = () => 'none' | 'SlowDown' | 'InternalError' | 'AccessDenied';
+type PartialFault = () => 'none' | 'SlowDown' | 'InternalError' | 'AccessDenied';
 
 /** The object store's side of the world. */
 export interface ObjectWorld {
   bucket(name: string): SimBucket;
   readonly buckets: ReadonlyMap<string, SimBucket>;
   /** The store as a process sees it. */
-  store(name: string, faults: { readonly partial: PartialFault; readonly onRemove: (removal: Removal) => void }): ObjectStore;
+  store(
+    name: string,
+    faults: { readonly partial: PartialFault; readonly onRemove: (removal: Removal) => void },
+  ): ObjectStore;
   versionsUnder(prefix: string): readonly { readonly bucket: string; readonly version: SimVersion }[];
   uploadsUnder(prefix: string): readonly SimUpload[];
   /** A person, or a replication rule, puts something beside the media. */

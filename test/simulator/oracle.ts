@@ -53,6 +53,18 @@ function plusYears(date: number, years: number): number {
   return Date.UTC(at.getUTCFullYear() + years, at.getUTCMonth(), at.getUTCDate());
 }
 
+/** Facts that no later fact takes back, unless that one was taken back itself. */
+function standing(facts: readonly RetentionFact[]): readonly RetentionFact[] {
+  const taken = new Set<string>();
+  const kept: RetentionFact[] = [];
+  for (const fact of facts.toReversed()) {
+    if (taken.has(fact.id)) continue;
+    if (fact.voids !== undefined) taken.add(fact.voids);
+    kept.push(fact);
+  }
+  return kept;
+}
+
 const contacts: ReadonlySet<RetentionFact['type']> = new Set(['treatment', 'discharge', 'therapy_ended']);
 
 /**
@@ -61,8 +73,8 @@ const contacts: ReadonlySet<RetentionFact['type']> = new Set(['treatment', 'disc
  *
  * @returns infinity while a claim is open
  */
-export function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules): number {
-  const facts = truth.facts.get(recording.row.patient) ?? [];
+function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules): number {
+  const facts = standing(truth.facts.get(recording.row.patient) ?? []);
   const own = dateOf(recording.startedAt);
   const days = facts.filter(({ type }) => contacts.has(type)).map(({ date }) => Date.parse(`${date}T00:00:00Z`));
   const last = Math.max(own, ...days);

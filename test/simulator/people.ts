@@ -80,7 +80,8 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
     recordings.start(input, doctorContext),
   );
   // The withdrawal may come while the start is still under way.
-  const withdrawal = plan() < 0.25 ? withdraw(world, sessionId, plan() < 0.5 ? patientContext : doctorContext) : undefined;
+  const withdrawal =
+    plan() < 0.25 ? withdraw(world, sessionId, plan() < 0.5 ? patientContext : doctorContext) : undefined;
   const recording: Recording | undefined = await started;
   const length = (2 + plan() * 58) * minute;
   if (recording !== undefined && plan() < 0.5) {

@@ -2,7 +2,7 @@ import type { ProviderEvent } from '@medzen/recording';
 import type { Scheduler } from './scheduler.ts';
 
 /** What was captured in a room without a break. */
-export interface Segment {
+interface Segment {
   readonly from: number;
   to?: number;
 }
@@ -72,7 +72,7 @@ const signature = Uint8Array.of(0x1a, 0x45, 0xdf, 0xa3);
 const page = new TextEncoder().encode('<!DOCTYPE html><html><body>Service Unavailable</body></html>');
 
 /** Bytes a second of what a room captures. */
-export const bytesPerSecond = 1;
+const bytesPerSecond = 1;
 
 /** Whether something is being captured at this moment. */
 export function capturing(room: ProviderRoom): boolean {
@@ -113,10 +113,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     send({ provider: room.provider, providerRef: room.ref, type, key: `${room.ref}:${serial}`, at, ...more });
   };
   const seconds = (room: ProviderRoom): number =>
-    Math.max(
-      1,
-      Math.round(room.segments.reduce((sum, { from, to = scheduler.now() }) => sum + (to - from), 0) / 1000),
-    );
+    Math.max(1, Math.round(room.segments.reduce((sum, { from, to = scheduler.now() }) => sum + (to - from), 0) / 1000));
   const closeSegment = (room: ProviderRoom): void => {
     const open = room.segments.find(({ to }) => to === undefined);
     if (open === undefined) return;

@@ -30,7 +30,10 @@ export interface RunReport {
   readonly checks: ReadonlyMap<string, number>;
   readonly ends: ReadonlyMap<string, number>;
   /** Stories by invariant, each with its seed. */
-  readonly violations: ReadonlyMap<string, readonly { readonly seed: number; readonly at: string; readonly story: string }[]>;
+  readonly violations: ReadonlyMap<
+    string,
+    readonly { readonly seed: number; readonly at: string; readonly story: string }[]
+  >;
 }
 
 /** What a playing process is told. */
@@ -63,7 +66,9 @@ export async function runSimulations(options: RunOptions): Promise<RunReport> {
   };
   const player = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const child = fork(fileURLToPath(new URL('player.ts', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(fileURLToPath(new URL('player.ts', import.meta.url)), {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
       const order = (): void => {
         if (enough()) {
           child.disconnect();

@@ -64,6 +64,7 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
   let steps = 0;
   let order = 0;
   let realCalls = 0;
+  let answered: () => void = () => undefined;
   const parked: { readonly fiber: Fiber; readonly resume: () => void }[] = [];
   const timers: Timer[] = [];
   const alive = new Set<Fiber>();
@@ -94,8 +95,13 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
     const hurried = next !== undefined && !due && parked.length > 0 && numbers() < haste(next.at - now);
     if (parked.length === 0 || hurried || (due && numbers() * (parked.length + 1) < 1)) fireNext();
     else parked.splice(Math.floor(numbers() * parked.length), 1)[0]?.resume();
-    do await turn();
-    while (realCalls > 0);
+    await turn();
+    while (realCalls > 0) {
+      await new Promise<void>((resolve) => {
+        answered = resolve;
+      });
+      await turn();
+    }
     return true;
   };
 
@@ -114,10 +120,13 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
           resolve(ending);
         };
         crashes.set(fiber, () => end({ status: 'crashed' }));
-        scheduler.park(fiber).then(() => body(fiber)).then(
-          (value) => end({ status: 'answered', value }),
-          (error: unknown) => end({ status: 'threw', error }),
-        );
+        scheduler
+          .park(fiber)
+          .then(() => body(fiber))
+          .then(
+            (value) => end({ status: 'answered', value }),
+            (error: unknown) => end({ status: 'threw', error }),
+          );
       });
     },
     park: (fiber) =>
@@ -148,6 +157,7 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
         return await call();
       } finally {
         realCalls -= 1;
+        if (realCalls === 0) answered();
       }
     },
     until: async (work, deadline = Number.POSITIVE_INFINITY) => {

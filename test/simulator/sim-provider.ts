@@ -11,7 +11,7 @@ import {
 import type { Scheduler } from './scheduler.ts';
 
 /** What the provider says when it is asked about a recording. */
-export type SimAnswer = { readonly startedAt?: string; readonly endedAt?: string } & (
+type SimAnswer = { readonly startedAt?: string; readonly endedAt?: string } & (
   | { readonly status: 'running' | 'processing' | 'expired' | 'unknown' }
   | { readonly status: 'ended' | 'none'; readonly sessionOpen: boolean }
   | { readonly status: 'media'; readonly media: ProviderMedia; readonly durationSeconds?: number }
@@ -98,7 +98,11 @@ function openMedia(room: ProviderRoom | undefined, recording: Recording, habits:
   const composition = room?.compositions.find(({ ref }) => ref === recording.media?.ref);
   if (room === undefined || composition?.status !== 'ready')
     throw new MedzenError('not_available', 'The provider no longer has this media');
-  return { body: streamOf(room, composition, habits), contentType: 'video/webm', size: handedOut(room, composition).length };
+  return {
+    body: streamOf(room, composition, habits),
+    contentType: 'video/webm',
+    size: handedOut(room, composition).length,
+  };
 }
 
 function streamOf(room: ProviderRoom, composition: Composition, habits: StreamHabits): ReadableStream<Uint8Array> {

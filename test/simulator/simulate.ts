@@ -84,7 +84,11 @@ async function visits(world: World, recordings: number): Promise<void> {
   weather.slowMedia = weather.rate;
   let open = recordings;
   const everyVisit = Array.from({ length: recordings }, async (_, n) => {
-    await visit(world, { sessionId: `s-${n}`, patient: `patient-${Math.floor(plan() * 4)}`, doctor: `doctor-${n % 3}` });
+    await visit(world, {
+      sessionId: `s-${n}`,
+      patient: `patient-${Math.floor(plan() * 4)}`,
+      doctor: `doctor-${n % 3}`,
+    });
     open -= 1;
   });
   const workers = [1, 2, 3].map((n) => work(world, `worker-${n}`, () => open > 0));
@@ -135,15 +139,32 @@ async function rest(world: World): Promise<void> {
 async function mend(world: World): Promise<void> {
   await refresh(world);
   for (const { id, row } of world.truth.recordings.values())
-    if (row.state === 'failed') await alone(world, 'mend', (recordings) => recordings.retryTransfer(id, officer(world)));
+    if (row.state === 'failed')
+      await alone(world, 'mend', (recordings) => recordings.retryTransfer(id, officer(world)));
 }
 
 async function refresh(world: World): Promise<void> {
-  for (const recording of world.truth.recordings.values()) recording.row = (await world.read(recording.id)) ?? recording.row;
+  for (const recording of world.truth.recordings.values())
+    recording.row = (await world.read(recording.id)) ?? recording.row;
 }
 
 /** Spans between which something is due: the duty ends, people are told, the grace ends; and once more, for what was kept longer. */
-const spans: readonly number[] = [3 * 365, 4 * 365 + 2, 61, 29, 2, 35, 3 * 365, 4 * 365 + 2, 61, 32, 40, 7 * 365, 100, 40];
+const spans: readonly number[] = [
+  3 * 365,
+  4 * 365 + 2,
+  61,
+  29,
+  2,
+  35,
+  3 * 365,
+  4 * 365 + 2,
+  61,
+  32,
+  40,
+  7 * 365,
+  100,
+  40,
+];
 
 async function years(world: World): Promise<void> {
   const { scheduler, weather, plan } = world;

@@ -34,7 +34,7 @@ test('simulated recordings keep every promise, in memory', async () => {
 
 test('simulated recordings keep every promise, on Postgres', async () => {
   const postgres = inject('postgresUrl');
-  const report = await runSimulations({ recordings: 16, perWorld: 8, seed: 1, processes: 2, postgres });
+  const report = await runSimulations({ recordings: 8, perWorld: 6, seed: 1, processes: 2, postgres });
   expect(broken(report)).toEqual([]);
 }, 240_000);
 

@@ -3,7 +3,7 @@ import type { ProviderRoom } from './provider-world.ts';
 import type { Fiber } from './scheduler.ts';
 
 /** What people were told of a coming deletion. */
-export interface Notice {
+interface Notice {
   /** Milliseconds: nothing is deleted before it. */
   readonly deadline: number;
   readonly at: number;
@@ -33,7 +33,7 @@ export interface TrueRecording {
 }
 
 /** An access request as the world knows it. */
-export interface TrueRequest {
+interface TrueRequest {
   readonly id: string;
   readonly recordingId?: string;
   readonly patient?: string;

@@ -3,12 +3,12 @@ import type { AuditEvent, CallContext, Clock, Recording, Scope, Stores } from '@
 import { openEvent } from '@medzen/core';
 import { createRecordings, type Provider, type ProviderEvent, type Recordings } from '@medzen/recording';
 import { fakeIds, fakeNumbers, fakeRandom } from '@medzen/testing';
-import { calm, count, type FaultCounts, type Weather } from './faults.ts';
 import type { Broken } from './broken.ts';
+import { calm, count, type FaultCounts, type Weather } from './faults.ts';
 import { createObjectWorld, type ObjectWorld, type Removal } from './object-world.ts';
 import { type Effect, type Passage, throughPassage } from './ports.ts';
 import { createProviderWorld, type MediaFault, type ProviderWorld } from './provider-world.ts';
-import { retentionClass, type RuleSet, ruleSets } from './rules.ts';
+import { type RuleSet, retentionClass, ruleSets } from './rules.ts';
 import { createScheduler, type Ending, type Fiber, type Scheduler } from './scheduler.ts';
 import { simProvider } from './sim-provider.ts';
 import { createTruth, type Truth } from './truth.ts';
@@ -23,7 +23,7 @@ export interface Violation {
 }
 
 /** How the processes that start from now on are set up. */
-export interface Deployment {
+interface Deployment {
   /** Where new media goes. */
   bucket: string;
   /** Every bucket that is configured, the one for new media among them. */
@@ -72,7 +72,7 @@ export interface World {
 }
 
 /** What is peculiar to a world, from its seed. */
-export interface Habits {
+interface Habits {
   lostCallbacks: number;
   failingMedia: number;
   badMedia: number;
@@ -346,7 +346,8 @@ function sealedIn(arg: unknown): readonly { readonly id: string; readonly body: 
 }
 
 function startedIn(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || !('status' in value) || value.status !== 'started') return undefined;
+  if (typeof value !== 'object' || value === null || !('status' in value) || value.status !== 'started')
+    return undefined;
   if (!('recording' in value) || typeof value.recording !== 'object' || value.recording === null) return undefined;
   return 'id' in value.recording && typeof value.recording.id === 'string' ? value.recording.id : undefined;
 }
