@@ -1,5 +1,6 @@
 import { type AuditActor, type AuditEvent, type AuditQuery, type Clock, type Scope, systemClock } from '@medzen/core';
 import type { EventPage } from './event-page.ts';
+import { pagesUntil } from './verify/until-aborted.ts';
 
 /** What a report reads: the pages of an audit log. */
 export interface EventPages {
@@ -17,6 +18,8 @@ export interface AccessReportOptions {
   readonly events?: number;
   /** Gives `generatedAt`; the machine's own when absent. */
   readonly clock?: Clock;
+  /** Ends the report with its reason, while the store does not answer too. */
+  readonly signal?: AbortSignal;
 }
 
 /** One party that touched, or tried to touch, the record. */
@@ -83,9 +86,9 @@ export async function accessReport(
   const events: AuditEvent[] = [];
   const damaged: string[] = [];
   let total = 0;
-  const { from, to, clock = systemClock } = options;
+  const { from, to, clock = systemClock, signal } = options;
   const query = { patient, limit: 1000, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-  for await (const page of log.pages(scope, query)) {
+  for await (const page of pagesUntil(signal, log.pages(scope, query))) {
     for (const event of page.events) {
       total++;
       if (events.length < keep) events.push(event);

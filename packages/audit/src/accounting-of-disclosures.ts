@@ -5,6 +5,7 @@ import { standingOf } from './disclosure-standing.ts';
 import type { ExemptBasis } from './exempt-disclosure.ts';
 import { type CalendarDate, checkDay, dayIn } from './local-day.ts';
 import { suspendedAt } from './suspended-recipients.ts';
+import { pagesUntil } from './verify/until-aborted.ts';
 
 /** What {@link accountingOfDisclosures} is asked. */
 export interface AccountingRequest {
@@ -25,6 +26,8 @@ export interface AccountingRequest {
   readonly mayBeSeries?: (basis: string) => boolean;
   /** Gives `generatedAt`, and tells which suspensions hold; the machine's own when absent. */
   readonly clock?: Clock;
+  /** Ends the report with its reason, while the store does not answer too. */
+  readonly signal?: AbortSignal;
 }
 
 /** One disclosure, or a series of them. */
@@ -114,7 +117,8 @@ export async function accountingOfDisclosures(
   // A day more on either side: no zone is further from UTC.
   const from = new Date(Date.parse(period.from) - dayMs);
   const to = new Date(Date.parse(period.to) + 2 * dayMs);
-  for await (const page of log.pages(scope, { patient, from, to, limit: 1000 })) {
+  const pages = log.pages(scope, { patient, from, to, limit: 1000 });
+  for await (const page of pagesUntil(request.signal, pages)) {
     damaged.push(...page.damaged.slice(0, most - damaged.length));
     for (const event of page.events) {
       if (event.disclosure === undefined || event.disclosure === null) continue;

@@ -1,3 +1,11 @@
+/**
+ * Why a purge is not believed, so that its events count as missing. `not_sealed`: the database says that it purged them, and no sealed
+ * `audit.purge` event says so of exactly these leaves. `too_young`: what was sealed around them, a cosignature or the archive shows that their years were not over.
+ * `dated_ahead`: its event is dated later than what was sealed after it, or than the verifier's clock. `overlapping`: another purge, sealed earlier, is
+ * of the same leaves. `not_in_archive`: the archive does not hold the range, or under another manifest.
+ */
+export type PurgeDoubt = 'not_sealed' | 'too_young' | 'dated_ahead' | 'overlapping' | 'not_in_archive';
+
 /** One thing that is wrong. */
 export type LogFinding =
   /** The stored event is not the one that was sealed: its bytes, or its id, were changed. */
@@ -7,7 +15,18 @@ export type LogFinding =
   /** Events that were committed and not yet in the tree are gone: somebody removed them before they were tamper-evident. */
   | { readonly kind: 'pending_lost'; readonly count: number }
   /** The leaf is in the tree; its event is not in the database. `count` leaves from `index` on; the id when it is still known. */
-  | { readonly kind: 'event_missing'; readonly index: number; readonly count: number; readonly eventId?: string }
+  | {
+      readonly kind: 'event_missing';
+      readonly index: number;
+      readonly count: number;
+      readonly eventId?: string;
+      /** Present when something claims that they were purged. */
+      readonly purge?: PurgeDoubt;
+      /** The `audit.purge` event that claims so, where one was sealed. */
+      readonly purgeEventId?: string;
+    }
+  /** The events were purged, with proof; what the database itself notes of that purge is missing or says something else. */
+  | { readonly kind: 'purge_altered'; readonly index: number; readonly count: number; readonly eventId: string }
   /** Events and the hashes over them were changed together: one or more of `count` events from `index` on. */
   | { readonly kind: 'range_altered'; readonly index: number; readonly count: number }
   /** A stored tile (or one hash of it, at `position`) is missing or altered; the events under it may be sound. */

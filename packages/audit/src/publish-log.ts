@@ -6,6 +6,7 @@ import { checkpointPath, tilePath } from './tile-path.ts';
 import { createTileReader, type TileReader } from './tile-reader.ts';
 import type { TileTarget } from './tile-storage.ts';
 import { createTreeHasher, hashBytes, tileWidth } from './tree-hasher.ts';
+import { endedBy } from './verify/until-aborted.ts';
 
 /** What is published, and where. */
 export interface PublishLogOptions {
@@ -19,6 +20,7 @@ export interface PublishLogOptions {
   readonly entries?: boolean;
   /** The newest checkpoint to publish, with its cosignatures; the head's when absent. */
   readonly checkpoint?: string;
+  /** Ends it with its reason, while the store or the target does not answer too. */
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +51,8 @@ export interface Published {
  * ```
  */
 export async function publishLog(options: PublishLogOptions): Promise<Published> {
-  const { store, target, signal } = options;
+  const { signal } = options;
+  const [store, target] = [endedBy(signal, options.store), endedBy(signal, options.target)];
   // Before the head, which is at least as far then, whoever else publishes.
   const present = await target.read(checkpointPath);
   const checkpoint = options.checkpoint ?? (await store.head()).checkpoint;

@@ -30,6 +30,7 @@ import { type LogEvent, openLeaves } from './open-leaves.ts';
 import { type RecentEvents, recentEvents } from './recent-events.ts';
 import { revealLeaves } from './reveal-leaves.ts';
 import type { ReviewRule } from './review-rule.ts';
+import { untilAborted } from './verify/until-aborted.ts';
 
 /** What a review is made of. */
 export interface ReviewDeps {
@@ -169,7 +170,10 @@ export function createReview(deps: ReviewDeps): AuditReview {
       const sum = { scanned: 0, queued: 0, purged: 0, damaged: 0 };
       let from = await cursors.read(name);
       while (signal?.aborted !== true) {
-        const leaves = await log.readLeaves(from, batch);
+        const leaves = await untilAborted(signal, log.readLeaves(from, batch)).catch((error: unknown) => {
+          if (signal?.aborted !== true) throw error;
+          return []; // told to end while the store does not answer
+        });
         if (leaves.length === 0) break;
         const recent = memory?.at === from ? memory.recent : await recall(from);
         memory = undefined; // whatever goes wrong from here on, it is not what the cursor says

@@ -2,6 +2,7 @@ import { type CursorStore, type IdentityStore, type LogStore, MedzenError } from
 import { type OpenedLeaves, openLeaves } from './open-leaves.ts';
 import { revealLeaves } from './reveal-leaves.ts';
 import { sleepUntil } from './sleep-until.ts';
+import { untilAborted } from './verify/until-aborted.ts';
 
 /** Where a tail reads, and where it notes how far it has come. */
 export interface TailDeps {
@@ -58,7 +59,10 @@ export async function* tail({ log, cursors }: TailDeps, options: TailOptions): A
     throw new MedzenError('invalid_configuration', 'A batch has 1 to 10000 leaves, and a wait 0 to 3600000 ms');
   let from = await cursors.read(name);
   while (!signal.aborted) {
-    const leaves = await log.readLeaves(from, batch);
+    const leaves = await untilAborted(signal, log.readLeaves(from, batch)).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return []; // told to end while the store does not answer
+    });
     if (leaves.length === 0) {
       await sleepUntil(pollMs, signal);
       continue;

@@ -12,7 +12,10 @@ export interface TileLogOptions {
 }
 
 /** The part of a log's store that its verification reads. */
-export type ReadableLog = Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'lag'>;
+export interface ReadableLog extends Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'lag'> {
+  /** Set by a log of static files: whether its entries are among them. `absent`: only hashes are verified, by design. */
+  readonly entries?: 'present' | 'absent';
+}
 
 /**
  * Reads a log's static files as a log, for `verifyLog`. The size is that of the checkpoint it found first, so that a log which grows meanwhile
@@ -51,10 +54,13 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
     return undefined;
   };
 
+  const hashesOf = recent((level: number, index: number) => items(level, index, parseHashes));
+
+  /** Leaves of a tile, as far as its hashes or its entries are there; none where neither is. */
   const leavesOf = async (tile: number): Promise<readonly LogLeaf[]> => {
     const first = tile * tileWidth;
-    const count = Math.min(tileWidth, (await size()) - first);
     const bodies = options.entries === 'present' ? await items('entries', tile, parseEntryBundle) : undefined;
+    const count = bodies?.length || (await hashesOf(0, tile))?.length || 0;
     return Array.from({ length: count }, (_, at) => {
       const body = bodies?.[at];
       const index = first + at;
@@ -68,7 +74,22 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
     });
   };
 
+  /**
+   * The tile to go on with where one is not there: the next one, as long as the tile over it is there; else the first one under the next tile of
+   * the lowest level that may be. However many were signed, this takes a few steps.
+   */
+  const after = async (tile: number): Promise<number> => {
+    for (let level = 1, index = tile; ; level++) {
+      const above = Math.floor(index / tileWidth);
+      if (tileWidth ** (level + 1) >= (await size()))
+        return level === 1 ? tile + 1 : (index + 1) * tileWidth ** (level - 1);
+      if (((await hashesOf(level, above))?.length ?? 0) > 0) return (index + 1) * tileWidth ** (level - 1);
+      index = above;
+    }
+  };
+
   return {
+    entries: options.entries,
     head: async () => {
       const checkpoint = await found;
       if (checkpoint === undefined) throw new MedzenError('not_found', 'There is no checkpoint among the files');
@@ -76,19 +97,40 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
       return { size, root, checkpoint };
     },
     readTile: async (level, index) => {
-      const hashes = await items(level, index, parseHashes);
+      const hashes = await hashesOf(level, index);
       return hashes && { level, index, hashes: joined(hashes) };
     },
     readLeaves: async (from, limit) => {
       const leaves: LogLeaf[] = [];
-      const end = Math.min(from + limit, await size());
-      for (let tile = Math.floor(from / tileWidth); tile * tileWidth < end; tile++)
-        leaves.push(...(await leavesOf(tile)));
-      return leaves.filter(({ index }) => index >= from && index < end);
+      const end = await size();
+      for (let tile = Math.floor(from / tileWidth); tile * tileWidth < end && leaves.length < limit; ) {
+        const found = (await leavesOf(tile)).filter(({ index }) => index >= from && index < end);
+        leaves.push(...found.slice(0, limit - leaves.length));
+        tile = found.length > 0 ? tile + 1 : await after(tile);
+      }
+      return leaves;
     },
     lag: async () => ({ pending: 0, lost: 0, oldestMs: 0 }),
   };
 }
+
+/** Keeps the last few answers: a tile is asked for as hashes and as leaves, and by whoever looks above a gap. */
+function recent<T>(read: (level: number, index: number) => Promise<T>): (level: number, index: number) => Promise<T> {
+  const answers = new Map<string, Promise<T>>();
+  return (level, index) => {
+    const key = `${level}/${index}`;
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const answer = read(level, index);
+    answer.catch(() => answers.delete(key)); // asked again; whoever asked now is told
+    answers.set(key, answer);
+    const [oldest] = answers.size > mostRecent ? answers.keys() : [];
+    if (oldest !== undefined) answers.delete(oldest);
+    return answer;
+  };
+}
+
+const mostRecent = 16;
 
 type Parser<T> = (bytes: Uint8Array) => readonly T[] | undefined;
 

@@ -1,12 +1,15 @@
-import { equalBytes, type LogHead, sha256 } from '@medzen/core';
+import { type Clock, equalBytes, type LogHead, sha256 } from '@medzen/core';
 import { isSignedByLog, type LogOrigin, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { createEarlierRoot } from './earlier-root.ts';
 import { isHash } from './is-hash.ts';
 import type { LogFinding } from './log-finding.ts';
-import { walkLog } from './log-walk.ts';
 import { isSize } from './proof-ranges.ts';
 import type { ReadableLog } from './tile-log.ts';
 import { createTreeHasher } from './tree-hasher.ts';
+import { createFindings } from './verify/findings.ts';
+import { walkLog } from './verify/log-walk.ts';
+import { createPurgeProofs } from './verify/purge-proofs.ts';
+import { untilAborted } from './verify/until-aborted.ts';
 
 /** What is verified, against what. */
 export interface VerifyLogOptions extends LogOrigin {
@@ -19,6 +22,9 @@ export interface VerifyLogOptions extends LogOrigin {
    * can cut the log back to it unseen; with one, neither that nor a rewritten past goes unnoticed.
    */
   readonly checkpoint?: string;
+  /** No purge is believed that is dated later than it shows; not compared when absent. */
+  readonly clock?: Clock;
+  /** Ends the verification with its reason, while the store does not answer too. */
   readonly signal?: AbortSignal;
   /** Told after each page. */
   readonly onProgress?: (progress: { readonly verified: number; readonly size: number }) => void;
@@ -73,15 +79,11 @@ export type LogVerdict =
 export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> {
   const { store, maxFindings = 100, signal } = options;
   const hasher = createTreeHasher();
-  const findings: LogFinding[] = [];
-  let total = 0;
-  const report = (finding: LogFinding): void => {
-    total++;
-    if (findings.length < maxFindings) findings.push(finding);
-  };
+  const found = createFindings(maxFindings);
+  const { report } = found;
 
   signal?.throwIfAborted();
-  const head = await store.head();
+  const head = await untilAborted(signal, store.head());
   const trusted = options.checkpoint === undefined ? undefined : await open(options.checkpoint, 'trusted');
   const signed = await openStored(head);
   const size = signed?.size ?? (isSize(head.size) ? head.size : 0);
@@ -90,21 +92,33 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
       ? createEarlierRoot(hasher, trusted.size)
       : undefined;
 
-  let purged = 0;
+  const hashesOnly = store.entries === 'absent';
+  const purges = createPurgeProofs({
+    notes: store.entries === undefined,
+    now: options.clock?.now().getTime(),
+    cosigned: cosignedTimes(trusted),
+    idAt: async (index) => {
+      const [leaf] = await untilAborted(signal, store.readLeaves(index, 1));
+      return leaf?.index === index ? leaf.eventId : undefined;
+    },
+  });
   const proved = await walkLog({
     store,
     hasher,
     size,
     sizeIsSigned: signed !== undefined,
     root: signed?.root ?? (isHash(head.root) ? head.root : undefined),
+    hashesOnly,
     report,
+    reserve: found.reserve,
+    purges,
     signal,
-    ...(earlier === undefined ? {} : { onRow: earlier.take }),
-    onPurged: () => {
-      purged++;
-    },
+    onRow: earlier?.take,
     onPage: (verified) => options.onProgress?.({ verified, size }),
   });
+  const absences = await purges.judge();
+  for (const [slot, said] of absences.findings) found.fill(slot, said);
+  const purged = hashesOnly ? size : absences.purged;
   if (!proved) report({ kind: 'root_mismatch', size });
 
   if (trusted !== undefined && trusted.size > size) report({ kind: 'size_regressed', size, trustedSize: trusted.size });
@@ -116,8 +130,9 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   if (signed !== undefined && trusted !== undefined && signed.origin !== trusted.origin)
     report({ kind: 'wrong_key', which: 'stored' });
 
-  const { pending: unsequenced, lost } = await store.lag();
+  const { pending: unsequenced, lost } = await untilAborted(signal, store.lag());
   if (lost > 0) report({ kind: 'pending_lost', count: lost });
+  const { findings, total } = found.all();
   if (total > 0) return { ok: false, size, findings, total, unsequenced };
   const { checkpoint } = head;
   return {
@@ -151,4 +166,11 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
       report({ kind: 'head_altered', size: opened.size });
     return opened;
   }
+}
+
+/** When a witness saw a tree as the largest of the log: the checkpoint's own size, and its cosignatures' times. */
+function cosignedTimes(opened: OpenCheckpoint | undefined): readonly { readonly size: number; readonly at: number }[] {
+  return (opened?.signatures ?? []).flatMap(({ cosignedAt }) =>
+    cosignedAt === undefined ? [] : [{ size: opened?.size ?? 0, at: cosignedAt.getTime() }],
+  );
 }

@@ -22,6 +22,7 @@ import {
 import { objectTiles } from '../object-tiles.ts';
 import { publishLog } from '../publish-log.ts';
 import { checkpointPath } from '../tile-path.ts';
+import { endedBy, pagesUntil, untilAborted } from '../verify/until-aborted.ts';
 import { archivePaths, formatManifest } from './archive-manifest.ts';
 import { type ArchiveContents, archiveLines } from './archive-source.ts';
 import { verifyArchive } from './verify-archive.ts';
@@ -123,7 +124,7 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
     let contents: ArchiveContents | undefined;
     const lines = () =>
       archiveLines(
-        store.log,
+        endedBy(signal, store.log),
         span,
         (found) => {
           contents = found;
@@ -131,8 +132,8 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
         signal,
       );
     const key = prefix + archivePaths(span).events;
-    if ((await objects.head(key)) === undefined)
-      await objects
+    if ((await untilAborted(signal, objects.head(key))) === undefined)
+      await endedBy(signal, objects)
         .put(key, streamOf(lines()), {
           contentType: 'application/x-ndjson',
           ifExists: 'refuse',
@@ -161,15 +162,15 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
 
   const archive: Archiver['archive'] = async (signal) => {
     signal?.throwIfAborted();
-    const span = await store.archive.begin(maxLeaves);
+    const span = await untilAborted(signal, store.archive.begin(maxLeaves));
     if (span === undefined) return { status: 'idle' };
     const { first, end } = span;
     const contents = await writeEvents(span, signal);
     await publish(signal);
-    const checkpoint = new TextDecoder().decode(await target.read(checkpointPath));
+    const checkpoint = new TextDecoder().decode(await untilAborted(signal, target.read(checkpointPath)));
     const manifest = formatManifest({ format: 'medzen-audit-archive/1', first, end, ...contents, checkpoint });
     signal?.throwIfAborted();
-    await objects
+    await endedBy(signal, objects)
       .put(prefix + archivePaths(span).manifest, manifest, {
         contentType: 'application/json',
         contentLength: manifest.length,
@@ -179,7 +180,7 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
         // Of another archiver, under another checkpoint perhaps: it is verified like our own.
         if (!isMedzenError(error) || error.code !== 'conflict') throw error;
       });
-    const { status } = await store.archive.finish(span, await verified(span, signal));
+    const { status } = await untilAborted(signal, store.archive.finish(span, await verified(span, signal)));
     if (status === 'conflict')
       throw new MedzenError('checkpoint_inconsistent', 'The range was archived with another manifest', {
         detail: { first, end },
@@ -192,7 +193,7 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
     if (!Number.isInteger(years) || years < 6 || years > 100)
       throw new MedzenError('invalid_input', 'Audit events are kept for 6 to 100 years', { pointers: ['/years'] });
     const [purged, held]: [LeafSpan[], LeafSpan[]] = [[], []];
-    for await (const row of rows()) {
+    for await (const row of pagesUntil(signal, rows())) {
       signal?.throwIfAborted();
       if (row.status !== 'archived' || row.manifestSha256 === undefined || !isPast(row.newestAt, years)) continue;
       const { first, end, manifestSha256 } = row;

@@ -1,3 +1,5 @@
+import { untilAborted } from '../verify/until-aborted.ts';
+
 /** The longest line that anybody of ours has written: an event, and nothing is kept of what is longer. */
 const longest = 65_536;
 
@@ -6,13 +8,15 @@ const longest = 65_536;
  * caller counts. In flat memory: a line past 65 536 bytes ends the reading, as a line that is too long.
  *
  * @param hasher - is given every byte that was read
+ * @param signal - ends the reading with its reason, while nothing comes too
  */
 export async function* readLines(
   body: ReadableStream<Uint8Array>,
   hasher: { update(bytes: Uint8Array): void },
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   let rest = new Uint8Array();
-  for await (const chunk of body) {
+  for await (const chunk of chunksOf(body, signal)) {
     hasher.update(chunk);
     let from = 0;
     for (let to = chunk.indexOf(0x0a); to >= 0; to = chunk.indexOf(0x0a, from)) {
@@ -24,6 +28,24 @@ export async function* readLines(
     if (rest.length > longest) break;
   }
   if (rest.length > 0) yield rest;
+}
+
+async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  let whole = false;
+  try {
+    for (;;) {
+      const { done, value } = await untilAborted(signal, reader.read());
+      whole = done;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    if (!whole) reader.cancel().catch(() => {}); // nobody waits for what a hung stream does with it
+  }
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -7,6 +7,8 @@ import { tileLog } from '../tile-log.ts';
 import { checkpointPath, tilePath } from '../tile-path.ts';
 import { createTileReader } from '../tile-reader.ts';
 import { createTreeHasher, hashBytes, tileWidth } from '../tree-hasher.ts';
+import { instantIn } from '../verify/purge-claim.ts';
+import { endedBy } from '../verify/until-aborted.ts';
 import { type ArchiveManifest, archivePaths, parseManifest } from './archive-manifest.ts';
 import { readLines } from './read-lines.ts';
 
@@ -27,6 +29,8 @@ export type ArchiveVerdict =
       readonly manifest: ArchiveManifest;
       /** Of the manifest's bytes, 32 bytes. */
       readonly manifestSha256: Uint8Array;
+      /** The latest instant that an event of the range says of itself, RFC 3339; absent when one of them says none. */
+      readonly newestAt?: string;
     }
   | {
       readonly ok: false;
@@ -53,7 +57,8 @@ export type ArchiveVerdict =
  * ```
  */
 export async function verifyArchive(options: VerifyArchiveOptions): Promise<ArchiveVerdict> {
-  const { objects, prefix, first, end, verifierKeys, signal } = options;
+  const { prefix, first, end, verifierKeys, signal } = options;
+  const objects = endedBy(signal, options.objects);
   const files = objectTiles(objects, prefix);
   const bytes = await files.read(archivePaths(options).manifest);
   if (bytes === undefined) return { ok: false, reason: 'missing' };
@@ -100,7 +105,8 @@ export async function verifyArchive(options: VerifyArchiveOptions): Promise<Arch
   let hashes: Uint8Array | undefined;
   let at = first;
   let whole = true;
-  for await (const line of readLines(stored.body, file)) {
+  let newest = Number.NEGATIVE_INFINITY;
+  for await (const line of readLines(stored.body, file, signal)) {
     signal?.throwIfAborted();
     if (at >= end || line.length > 65_535) return { ok: false, reason: 'events' };
     if (at === first || at % tileWidth === 0) hashes = await proved(Math.floor(at / tileWidth));
@@ -111,11 +117,17 @@ export async function verifyArchive(options: VerifyArchiveOptions): Promise<Arch
     if (at === first) whole &&= holdsId(line, ids.first);
     if (at === end - 1) whole &&= holdsId(line, ids.last);
     if (!whole) return { ok: false, reason: 'events' };
+    newest = Math.max(newest, instantIn(line) ?? Number.POSITIVE_INFINITY);
     at++;
   }
   if (at !== end || toHex(file.digest()) !== events.sha256 || stored.head.size !== events.bytes)
     return { ok: false, reason: 'events' };
-  return { ok: true, manifest, manifestSha256: sha256(bytes) };
+  return {
+    ok: true,
+    manifest,
+    manifestSha256: sha256(bytes),
+    ...(Number.isFinite(newest) && { newestAt: new Date(newest).toISOString() }),
+  };
 }
 
 function isInconsistent(error: unknown): boolean {

@@ -12,4 +12,6 @@ export interface VerifyIo {
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
   readonly version: string;
+  /** Ends the command, which then could not look; what interrupts it, while a server does not answer too. */
+  readonly signal?: AbortSignal;
 }

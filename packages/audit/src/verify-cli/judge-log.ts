@@ -1,8 +1,10 @@
+import { systemClock } from '@medzen/core';
 import { openCheckpoint, readTreeHead } from '../checkpoint.ts';
 import type { LogFinding } from '../log-finding.ts';
 import { tileLog } from '../tile-log.ts';
 import { checkpointPath, tilePath } from '../tile-path.ts';
 import type { TileSource } from '../tile-storage.ts';
+import { untilAborted } from '../verify/until-aborted.ts';
 import { verifyLog } from '../verify-log.ts';
 import { ofSigners, witnessesAmong } from './signers.ts';
 import type { Statement } from './statement.ts';
@@ -15,12 +17,16 @@ export async function judgeLog(
     readonly witnesses: number | undefined;
     readonly origin: string | undefined;
     readonly since: string | undefined;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<readonly Statement[]> {
-  const entries = (await hasEntries(source)) ? 'present' : 'absent';
+  const { signal } = options;
+  const entries = (await untilAborted(signal, hasEntries(source))) ? 'present' : 'absent';
   const verdict = await verifyLog({
     store: tileLog(source, { entries }),
     verifierKeys: keys,
+    clock: systemClock,
+    ...(signal && { signal }),
     ...(options.origin !== undefined && { origin: options.origin }),
     ...(options.since !== undefined && { checkpoint: options.since }),
   });
@@ -72,9 +78,13 @@ function wordsFor(finding: LogFinding): string {
     case 'event_misfiled':
       return `entry ${finding.index} (${finding.eventId}) is filed as another`;
     case 'event_missing':
-      return finding.count === 1
-        ? `entry ${finding.index} is missing`
-        : `${finding.count} entries from ${finding.index} on are missing`;
+      return `${
+        finding.count === 1
+          ? `entry ${finding.index} is missing`
+          : `${finding.count} entries from ${finding.index} on are missing`
+      }${finding.purge === undefined ? '' : `; a purge of them is not proved: ${finding.purge}`}`;
+    case 'purge_altered':
+      return `${finding.count} entries from ${finding.index} on were purged, and the database notes that purge otherwise`;
     case 'range_altered':
       return `one or more of the ${finding.count} entries from ${finding.index} on were altered, and the hashes over them`;
     case 'tile_altered':

@@ -61,7 +61,7 @@ async function judge(
   }
   if (asked.event !== undefined) throw new MedzenError('invalid_input', '--event is for evidence, not for a log');
   const since = asked.since === undefined ? undefined : await textOf(asked.since, io);
-  return { statements: await judgeLog(source, keys, { ...policy, since }), couldLook: true };
+  return { statements: await judgeLog(source, keys, { ...policy, since, signal: io.signal }), couldLook: true };
 }
 
 /** Where the files of a log are; undefined for evidence, which is one file. */
