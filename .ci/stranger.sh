@@ -1,10 +1,9 @@
 # Sourced by .ci/run. A stranger: an unprivileged user with an own home and an empty npm cache, a fresh clone of HEAD in an empty folder with
 # nothing beside it, and an environment of PATH and HOME only, where PATH holds node, npm, npx, sh and the coreutils.
 stranger_user=medzen-stranger-$$
-stranger_root=""
+stranger_root=$(mktemp -d "${TMPDIR:-/tmp}/medzen-stranger.XXXXXX") # here, as stages run in a shell of their own
 
 make_stranger() {
-  stranger_root=$(mktemp -d "${TMPDIR:-/tmp}/medzen-stranger.XXXXXX") || return 1
   chmod 755 "$stranger_root" && mkdir "$stranger_root/home" "$stranger_root/bin" "$stranger_root/empty" || return 1
   useradd --system --no-create-home --home-dir "$stranger_root/home" --shell /bin/sh "$stranger_user" || return 1
   chown "$stranger_user" "$stranger_root/home" "$stranger_root/empty" || return 1
@@ -52,11 +51,10 @@ as_stranger() {
 
 # Brings the results of its tests here, with the names that the files have here.
 take_results() { # path, the same in both
-  mkdir -p "$(dirname "$1")" && sed "s|$stranger_root/empty/medzen/|$PWD/|g" "$stranger_root/empty/medzen/$1" >"$1"
+  [ -f "$stranger_root/empty/medzen/$1" ] && mkdir -p "$(dirname "$1")" && sed "s|$stranger_root/empty/medzen/|$PWD/|g" "$stranger_root/empty/medzen/$1" >"$1"
 }
 
 remove_stranger() {
-  [ -n "$stranger_root" ] || return 0
   rm -rf "$stranger_root"
   userdel "$stranger_user" 2>/dev/null || true
 }

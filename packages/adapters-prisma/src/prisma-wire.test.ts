@@ -124,7 +124,7 @@ describe('a call', () => {
         await inside.call('contract_write', { value: 'inside' });
         await inside.root.call('contract_write', { value: 'outside' });
       },
-      { timeout: 300 },
+      { timeout: 3000 },
     );
     await expect(lost).rejects.toMatchObject({ code: 'P2028' });
     const { rows } = await db.pool.query('SELECT value FROM medzen.contract_note');
