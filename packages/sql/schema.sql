@@ -663,6 +663,7 @@ CREATE OR REPLACE FUNCTION medzen.add_cosignature(p_size text, p_line text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_key record;
@@ -708,6 +709,7 @@ CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_b
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_kinds text[];
@@ -766,6 +768,7 @@ CREATE OR REPLACE FUNCTION medzen.append_written_events(p_tenant text, p_ids tex
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -869,6 +872,7 @@ CREATE OR REPLACE FUNCTION medzen.apply_function_permissions()
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_shut text;
@@ -900,6 +904,7 @@ CREATE OR REPLACE FUNCTION medzen.apply_permissions()
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   PERFORM medzen.apply_function_permissions();
@@ -911,6 +916,7 @@ CREATE OR REPLACE FUNCTION medzen.apply_select_permissions()
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_grant record;
@@ -960,6 +966,7 @@ CREATE OR REPLACE FUNCTION medzen.audit_change()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
  SET "TimeZone" TO 'UTC'
@@ -1272,6 +1279,7 @@ CREATE OR REPLACE FUNCTION medzen.audit_table(p_table regclass, p_patient text, 
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_part record;
@@ -1350,6 +1358,7 @@ CREATE OR REPLACE FUNCTION medzen.begin_deletion(p_tenant text, p_id uuid, p_tok
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -1385,6 +1394,7 @@ CREATE OR REPLACE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing te
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_last text;
@@ -1461,6 +1471,7 @@ CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_e
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -1697,6 +1708,7 @@ CREATE OR REPLACE FUNCTION medzen.claim_expired(p_tenant text, p_now timestamp w
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_clock timestamptz := medzen.now();
@@ -1741,6 +1753,7 @@ CREATE OR REPLACE FUNCTION medzen.claim_stops(p_tenant text, p_limit integer, p_
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -1766,6 +1779,7 @@ CREATE OR REPLACE FUNCTION medzen.claim_transfers(p_tenant text, p_limit integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -1794,6 +1808,7 @@ CREATE OR REPLACE FUNCTION medzen.cleanup_rate_limits(p_limit integer)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now bigint := medzen.now_ns();
@@ -1819,6 +1834,7 @@ CREATE OR REPLACE FUNCTION medzen.commit_batch(p_expected_size text, p_expected_
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
@@ -1885,6 +1901,7 @@ CREATE OR REPLACE FUNCTION medzen.commit_rebase(p_tenant text, p_event_id text, 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   -- By a service, whose id never becomes a pseudonym: the leaf is signed as it was given.
@@ -1913,6 +1930,7 @@ CREATE OR REPLACE FUNCTION medzen.consume_limits(p_tenant text, p_requests jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now bigint := medzen.now_ns();
@@ -1952,6 +1970,7 @@ CREATE OR REPLACE FUNCTION medzen.consume_several(p_tenant text, p_requests json
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_request record;
@@ -2037,6 +2056,7 @@ CREATE OR REPLACE FUNCTION medzen.count_hold(p_tenant text, p_recording_id uuid,
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   IF p_recording_id IS NOT NULL THEN
@@ -2304,6 +2324,7 @@ CREATE OR REPLACE FUNCTION medzen.erase_identity(p_tenant text, p_kind text, p_v
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_event jsonb := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
@@ -2363,6 +2384,7 @@ CREATE OR REPLACE FUNCTION medzen.extend_keep(p_tenant text, p_id uuid, p_until 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -2451,6 +2473,7 @@ CREATE OR REPLACE FUNCTION medzen.finish_archive(p_first text, p_end text, p_man
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.archive_manifest%ROWTYPE;
@@ -2476,6 +2499,7 @@ CREATE OR REPLACE FUNCTION medzen.finish_deletion(p_tenant text, p_id uuid, p_to
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -2575,6 +2599,7 @@ CREATE OR REPLACE FUNCTION medzen.guard_audit_partition(p_partition text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   EXECUTE format('ALTER TABLE medzen.%I ENABLE ROW LEVEL SECURITY', p_partition);
@@ -2783,6 +2808,7 @@ CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
@@ -3417,6 +3443,7 @@ CREATE OR REPLACE FUNCTION medzen.lock_consent_session(p_tenant text, p_session_
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   INSERT INTO medzen.consent_session (tenant, session_id) VALUES (p_tenant, p_session_id) ON CONFLICT DO NOTHING;
@@ -3436,7 +3463,8 @@ DECLARE
   v_name text;
   v_made int := 0;
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.make_audit_partitions', 0));
+  -- A lock on a table, which a stranger cannot hold, as he could an advisory one.
+  LOCK TABLE medzen.migration IN SHARE UPDATE EXCLUSIVE MODE;
   PERFORM set_config('lock_timeout', '2s', true); -- until the function ends, which has a setting of its own
   FOR v_at IN 0 .. p_months LOOP
     v_next := date_trunc('month', v_month + interval '32 days', 'UTC');
@@ -3467,6 +3495,7 @@ CREATE OR REPLACE FUNCTION medzen.move_cursor(p_name text, p_from text, p_to tex
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   IF p_name IS NULL OR p_name !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
@@ -3535,6 +3564,7 @@ CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   IF p_detail ->> 'granularity' = 'statement' AND EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient') THEN
@@ -3551,6 +3581,7 @@ CREATE OR REPLACE FUNCTION medzen.note_fact(p_tenant text, p_id uuid, p_patient 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_old medzen.retention_fact;
@@ -3630,6 +3661,7 @@ CREATE OR REPLACE FUNCTION medzen.open_archive(p_max_leaves integer)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
@@ -3642,7 +3674,8 @@ BEGIN
   IF p_max_leaves IS NULL OR p_max_leaves NOT BETWEEN 1 AND 1000000 THEN
     PERFORM medzen.fail('invalid_input', 'A range of the archive holds 1 to 1000000 leaves');
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.open_archive', 0));
+  -- A lock on the table, which a stranger cannot hold, as he could an advisory one.
+  LOCK TABLE medzen.archive_manifest IN SHARE UPDATE EXCLUSIVE MODE;
   IF NOT EXISTS (SELECT FROM medzen.archive_manifest m WHERE m.archived_at IS NULL) THEN
     SELECT coalesce(max(m.end_leaf), 0) INTO v_first FROM medzen.archive_manifest m;
     IF v_first >= (SELECT h.size FROM medzen.audit_head h) THEN
@@ -3721,6 +3754,7 @@ CREATE OR REPLACE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   IF p_role IN ('anon', 'public') OR p_role = 'authenticated'
@@ -3735,6 +3769,7 @@ CREATE OR REPLACE FUNCTION medzen.permit_select(p_role text, p_relation text, VA
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   IF p_role IN ('public', 'anon', 'authenticated') THEN
@@ -3760,6 +3795,7 @@ CREATE OR REPLACE FUNCTION medzen.place_hold(p_tenant text, p_id text, p_matter 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_old medzen.legal_hold;
@@ -3813,6 +3849,7 @@ CREATE OR REPLACE FUNCTION medzen.pseudonymize_event(p_tenant text, p_line text,
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_line text := p_line;
@@ -3871,6 +3908,7 @@ CREATE OR REPLACE FUNCTION medzen.pseudonymize_plain(p_tenant text, p_line text,
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_line text := p_line;
@@ -3953,6 +3991,7 @@ CREATE OR REPLACE FUNCTION medzen.purge_archive(p_tenant text, p_first text, p_e
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
@@ -4008,6 +4047,7 @@ CREATE OR REPLACE FUNCTION medzen.put_pseudonym(p_tenant text, p_kind text, p_va
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET enable_seqscan TO 'off'
 AS $function$
 DECLARE
@@ -4036,6 +4076,7 @@ CREATE OR REPLACE FUNCTION medzen.put_pseudonyms(p_tenant text, p_object json, p
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_member record;
@@ -4081,6 +4122,7 @@ CREATE OR REPLACE FUNCTION medzen.queue_reviews(p_tenant text, p_findings jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_added int;
@@ -4262,6 +4304,7 @@ CREATE OR REPLACE FUNCTION medzen.record_consent(p_tenant text, p_id uuid, p_ses
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_new medzen.consent;
@@ -4301,6 +4344,7 @@ CREATE OR REPLACE FUNCTION medzen.record_event(p_action text, p_kind text, p_out
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_draft jsonb := medzen.current_draft(p_patient IS NOT NULL)
@@ -4324,6 +4368,7 @@ CREATE OR REPLACE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail js
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_of record;
@@ -4346,6 +4391,7 @@ CREATE OR REPLACE FUNCTION medzen.record_warning(p_tenant text, p_id uuid, p_dea
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -4457,6 +4503,7 @@ CREATE OR REPLACE FUNCTION medzen.refuse_person(p_action text, p_kind text, p_pa
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}',
@@ -4531,6 +4578,7 @@ CREATE OR REPLACE FUNCTION medzen.release_claim(p_tenant text, p_id uuid, p_toke
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -4551,6 +4599,7 @@ CREATE OR REPLACE FUNCTION medzen.release_hold(p_tenant text, p_id text, p_relea
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_hold medzen.legal_hold;
@@ -4598,6 +4647,7 @@ CREATE OR REPLACE FUNCTION medzen.request_stops()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_given boolean := (
@@ -4625,6 +4675,7 @@ CREATE OR REPLACE FUNCTION medzen.requeue_events()
  RETURNS bigint
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
   WITH queued AS (
     INSERT INTO medzen.audit_pending (xid, event_id, written_at)
@@ -4688,6 +4739,7 @@ CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rule
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_row medzen.recording;
@@ -4735,6 +4787,7 @@ CREATE OR REPLACE FUNCTION medzen.save_own_consent(p_new medzen.consent)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_new medzen.consent := p_new;
@@ -4782,6 +4835,7 @@ CREATE OR REPLACE FUNCTION medzen.schedule_jobs()
  RETURNS TABLE(scheduled_job text, change text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_owner CONSTANT text := medzen.job_owner();
@@ -4789,7 +4843,7 @@ DECLARE
   v_known record;
 BEGIN
   PERFORM medzen.check_pg_cron();
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.schedule_jobs', 0));
+  LOCK TABLE medzen.job IN SHARE UPDATE EXCLUSIVE MODE; -- two at once wait for each other
   FOR v_job IN SELECT j.*, medzen.scheduled_name(j.name, false) AS known_as FROM medzen.job j ORDER BY j.name LOOP
     scheduled_job := v_job.known_as;
     -- Off the list: what is no longer wanted, and what would run as somebody else.
@@ -4920,6 +4974,7 @@ CREATE OR REPLACE FUNCTION medzen.sign_review(p_tenant text, p_id text, p_outcom
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_review medzen.review;
@@ -4966,6 +5021,7 @@ CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_se
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_taken jsonb;
@@ -5078,6 +5134,7 @@ CREATE OR REPLACE FUNCTION medzen.take_claims(p_tenant text, p_ids uuid[], p_lea
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -5106,6 +5163,7 @@ CREATE OR REPLACE FUNCTION medzen.take_limit(p_tenant text, p_key text, p_now bi
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_tat bigint;
@@ -5142,6 +5200,7 @@ CREATE OR REPLACE FUNCTION medzen.unaudit_table(p_table regclass)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_trigger record;
@@ -5174,6 +5233,7 @@ CREATE OR REPLACE FUNCTION medzen.unschedule_jobs()
  RETURNS TABLE(scheduled_job text, change text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   PERFORM medzen.check_pg_cron();
@@ -5281,6 +5341,7 @@ CREATE OR REPLACE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 BEGIN
   PERFORM medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'));
@@ -5292,6 +5353,7 @@ CREATE OR REPLACE FUNCTION medzen_api.get_my_recording(p_recording_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_person text := medzen.current_person();
@@ -5311,6 +5373,7 @@ CREATE OR REPLACE FUNCTION medzen_api.give_consent(p_session_id text, p_text_ver
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_new medzen.consent;
@@ -5344,6 +5407,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_accesses_to_me(p_limit integer DEFAUL
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET "DateStyle" TO 'ISO'
 AS $function$
 DECLARE
@@ -5385,6 +5449,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_my_consents(p_session_id text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_person text := medzen.current_person();
@@ -5408,6 +5473,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_my_recordings(p_limit integer DEFAULT
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_person text := medzen.current_person();
@@ -5434,6 +5500,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_pending_deletions(p_limit integer DEF
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_tenant text := medzen.current_tenant();
@@ -5479,6 +5546,7 @@ CREATE OR REPLACE FUNCTION medzen_api.list_recording_holds(p_recording_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_tenant text := medzen.current_tenant();
@@ -5506,6 +5574,7 @@ CREATE OR REPLACE FUNCTION medzen_api.search_audit(p_limit integer DEFAULT 50, p
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
  SET "DateStyle" TO 'ISO'
 AS $function$
 DECLARE
@@ -5544,6 +5613,7 @@ CREATE OR REPLACE FUNCTION medzen_api.withdraw_consent(p_session_id text, p_id u
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
 AS $function$
 DECLARE
   v_person text := medzen.current_person();

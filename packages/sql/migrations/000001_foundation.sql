@@ -81,7 +81,7 @@ ALTER TABLE medzen.permission ENABLE ROW LEVEL SECURITY;
 -- role what it may call. The service_role of Supabase may call what services may; it does not inherit, so no GRANT of a role would
 -- give it anything. Safe to repeat: after a role was made, or somebody has granted what he should not.
 CREATE FUNCTION medzen.apply_permissions() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_shut text;
@@ -111,7 +111,7 @@ $$;
 
 -- Notes that a role may call functions; granted by the trailer of the migration, or by apply_permissions(). A host's own roles too.
 CREATE FUNCTION medzen.permit(p_role text, VARIADIC p_functions text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   IF p_role IN ('anon', 'public') OR p_role = 'authenticated'
@@ -125,7 +125,7 @@ $$;
 -- Begins to undo a migration, in the transaction that does it: rollback/ has a script for each. Refuses unless it is the last one
 -- applied. Tables whose rows would be gone are named; when they hold any, the person who runs it must have said so.
 CREATE FUNCTION medzen.begin_rollback(p_id text, VARIADIC p_losing text[] DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_last text;
@@ -252,4 +252,4 @@ SELECT medzen.permit('medzen_auditor', 'read_migrations', 'current_subject');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'f02f19507987358d05766baaf9bfb72d6e34a4ffa2c197d23fae4e1b09f0841d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '1eb5baacb435065b6fb07c9696f4c4999d0207311519c5f561cb779095b603c9', false);

@@ -144,7 +144,7 @@ RETURN CASE WHEN p_at < '1970-01-01T00:00:00Z' THEN '00000000-0000-0000-0000-000
 
 -- Statement triggers are not inherited: each partition gets its own.
 CREATE FUNCTION medzen.guard_audit_partition(p_partition text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   EXECUTE format('ALTER TABLE medzen.%I ENABLE ROW LEVEL SECURITY', p_partition);
@@ -170,7 +170,8 @@ DECLARE
   v_name text;
   v_made int := 0;
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.make_audit_partitions', 0));
+  -- A lock on a table, which a stranger cannot hold, as he could an advisory one.
+  LOCK TABLE medzen.migration IN SHARE UPDATE EXCLUSIVE MODE;
   PERFORM set_config('lock_timeout', '2s', true); -- until the function ends, which has a setting of its own
   FOR v_at IN 0 .. p_months LOOP
     v_next := date_trunc('month', v_month + interval '32 days', 'UTC');
@@ -257,7 +258,7 @@ $$;
 -- Appends all events or none. `p_bodies` is their bodies joined by line feeds, which canonical JSON never contains.
 -- An event that is there already with the same body counts as appended.
 CREATE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -323,7 +324,7 @@ $$;
 
 -- For other functions: one event in the transaction of the change that it records.
 CREATE FUNCTION medzen.write_event(p_tenant text, p_event_id text, p_event_body bytea) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   PERFORM medzen.append_events(p_tenant, ARRAY[p_event_id], convert_from(p_event_body, 'UTF8'));
@@ -423,7 +424,7 @@ CREATE FUNCTION medzen.commit_batch(
   p_expected_size text, p_expected_root bytea, p_event_ids text[], p_leaf_hashes bytea,
   p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -490,7 +491,7 @@ CREATE FUNCTION medzen.commit_rebase(
   p_tenant text, p_event_id text, p_event_body bytea, p_expected_size text, p_expected_root bytea, p_leaf_hashes bytea,
   p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   -- By a service, whose id never becomes a pseudonym: the leaf is signed as it was given.
@@ -587,7 +588,7 @@ $$;
 
 -- For the owner: queues again what has neither a leaf nor a place in the queue. Returns how many.
 CREATE FUNCTION medzen.requeue_events() RETURNS bigint
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
   WITH queued AS (
     INSERT INTO medzen.audit_pending (xid, event_id, written_at)
@@ -610,4 +611,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '15e4961b1dd58e43cc4b285c54d13cdcdefe3ef61e7298081845d51fa45eea09', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', 'e788f6619414e82ac1c2ada6b1fd1928b6e936017f9b34623d1fcf9b5178ddb2', false);

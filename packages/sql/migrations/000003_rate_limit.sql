@@ -44,7 +44,7 @@ RETURN jsonb_build_object(
 -- A timestamp is never taken to lie further ahead than a whole burst: a clock that was set back, or a policy made stricter, must not
 -- shut a key out for longer.
 CREATE FUNCTION medzen.take_limit(p_tenant text, p_key text, p_now bigint, p_room bigint, p_cost bigint) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_tat bigint;
@@ -61,7 +61,7 @@ $$;
 
 -- Several requests: all or none.
 CREATE FUNCTION medzen.consume_several(p_tenant text, p_requests jsonb, p_now bigint) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_request record;
@@ -113,7 +113,7 @@ $$;
 -- Looks first, without a lock: as a timestamp only grows while it matters, what is refused now is refused for certain. So the crowd
 -- at a limit that is reached neither waits for a row nor writes.
 CREATE FUNCTION medzen.consume_limits(p_tenant text, p_requests jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now bigint := medzen.now_ns();
@@ -151,7 +151,7 @@ $$;
 
 -- Drops keys whose burst is whole again, at most so many; rows in use are left for the next time. Returns how many went.
 CREATE FUNCTION medzen.cleanup_rate_limits(p_limit int) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now bigint := medzen.now_ns();
@@ -176,4 +176,4 @@ SELECT medzen.permit('medzen_app', 'consume_limits', 'cleanup_rate_limits');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', 'c06e3d03be8b875f43002f08097fc861c30cd365032bebfa0904e0fc23af761e', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', false);

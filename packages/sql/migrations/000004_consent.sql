@@ -115,6 +115,7 @@ CREATE FUNCTION medzen.record_consent(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_new medzen.consent;
@@ -162,4 +163,4 @@ SELECT medzen.permit('medzen_app', 'record_consent', 'list_consents');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', 'a66c72f65518e48088cece95d3b5664ba19f417e686b312dc10eae7e0196e9b6', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000004_consent', 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', false);

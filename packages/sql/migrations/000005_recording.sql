@@ -299,6 +299,7 @@ CREATE FUNCTION medzen.start_recording(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_taken jsonb;
@@ -360,6 +361,7 @@ END $$;
 CREATE FUNCTION medzen.request_stops() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_given boolean := (
@@ -471,6 +473,7 @@ CREATE FUNCTION medzen.change_recording(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -574,4 +577,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'a87560e3966603206ae1650cab1e04930f5ad8935446c0bf48cfb9129454dbe2', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'aa9b170821e4f2392f40511a1109b62897d2e9d829824e993f7ef36c7df32db4', false);

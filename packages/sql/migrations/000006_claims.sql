@@ -30,6 +30,7 @@ END $$;
 CREATE FUNCTION medzen.take_claims(p_tenant text, p_ids uuid[], p_lease_ms integer) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -60,6 +61,7 @@ CREATE FUNCTION medzen.claim_transfers(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -89,6 +91,7 @@ CREATE FUNCTION medzen.claim_stops(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -115,6 +118,7 @@ CREATE FUNCTION medzen.release_claim(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -146,4 +150,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '8e7253c9531888ae49ff1bb602decfd9b43d0a4a874b45797fe54207265faa0b', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'f5f7e3c7ed4d334c7f72e24e4424a89c1fee8fdb1e4eb5a5e1954d00b7a72f52', false);

@@ -127,6 +127,7 @@ CREATE FUNCTION medzen.note_fact(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_old medzen.retention_fact;
@@ -239,6 +240,7 @@ CREATE FUNCTION medzen.save_decision(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -316,6 +318,7 @@ CREATE FUNCTION medzen.record_warning(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -387,6 +390,7 @@ CREATE FUNCTION medzen.extend_keep(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -432,4 +436,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '905a02c956cf7687fe07deadc3ae978e349cbd2dad5e37030b0430156992875d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '5d9c3b8cfd5f75870a5433ba93560528f9dc53405f38637f566d98996a0106f3', false);

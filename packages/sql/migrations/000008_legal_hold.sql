@@ -97,6 +97,7 @@ CREATE FUNCTION medzen.place_hold(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_old medzen.legal_hold;
@@ -142,6 +143,7 @@ END $$;
 CREATE FUNCTION medzen.count_hold(p_tenant text, p_recording_id uuid, p_patient text, p_by integer) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 BEGIN
   IF p_recording_id IS NOT NULL THEN
@@ -162,6 +164,7 @@ CREATE FUNCTION medzen.release_hold(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_hold medzen.legal_hold;
@@ -236,4 +239,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds', '
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', '462c882363f543d698d653e2d362310f47eb13a77fbffb1a68212df6c8cb1581', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'abd3b698e19662a21d25e747837fe96af313d2d287dd67a65037d50d8ebf4016', false);

@@ -7,6 +7,7 @@ CREATE FUNCTION medzen.claim_expired(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_clock timestamptz := medzen.now();
@@ -58,6 +59,7 @@ CREATE FUNCTION medzen.begin_deletion(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -94,6 +96,7 @@ CREATE FUNCTION medzen.finish_deletion(
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.recording;
@@ -133,4 +136,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'finish_de
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '09ff6afa652f7a98517e95a354227e151ec008a93ac14d2e0b73abe5501e98dd', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', 'f650b81412dc1fd9447a3d8e57650cd86b2a5b60c6f1337ac48b5d5669b55675', false);

@@ -362,7 +362,7 @@ CREATE FUNCTION medzen.record_event(
   p_action text, p_kind text, p_outcome text DEFAULT 'success', p_patient text DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_fields text[] DEFAULT NULL, p_detail jsonb DEFAULT NULL, p_purpose text DEFAULT NULL
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_draft jsonb := medzen.current_draft(p_patient IS NOT NULL)
@@ -387,4 +387,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '35d8a30a83bf543a3409245410514e1982322993bc65915e56d1108dd0bd5a07', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'ec2babc3ff525cd6a78f2a8e25e16445681b28ae6a6f3901a60c1299b07d5939', false);

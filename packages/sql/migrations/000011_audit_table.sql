@@ -219,7 +219,7 @@ END;
 -- the session prefers: they become keys. Rows are paired by their place: a merge would sort both sides again, on disk.
 
 CREATE FUNCTION medzen.audit_change() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 SET datestyle = 'ISO, YMD' SET intervalstyle = 'iso_8601' SET timezone = 'UTC' SET bytea_output = 'hex' SET extra_float_digits = 1
 SET quote_all_identifiers = off SET enable_mergejoin = off
 AS $$
@@ -392,7 +392,7 @@ AS $$
 $$;
 
 CREATE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
   SELECT medzen.record_event('config.change', 'execute', p_target_type => 'audit_table', p_target_id => medzen.table_name(p_table),
     p_detail => p_detail)
@@ -403,7 +403,7 @@ $$;
 -- for bulk jobs over many patients. Repeat it after partitions were added; then it returns how many tables it covers, the table
 -- and those that are parts of it. A table with partitions takes no MERGE from then on, and only its owner may have it audited.
 CREATE FUNCTION medzen.audit_table(p_table regclass, p_patient text, p_granularity text DEFAULT 'patient') RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_part record;
@@ -451,7 +451,7 @@ $$;
 
 -- Records writes to the table no longer; that itself is recorded. Returns how many tables were covered.
 CREATE FUNCTION medzen.unaudit_table(p_table regclass) RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_trigger record;
@@ -482,4 +482,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', 'f3200545a28b40a02db1076d0c39ad427c06e9a65517869b4f11ef95cf938c6d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '48825e77167e2724822ceb84e910e2034f4b7cbed0a586a405fd49ad057c1fb7', false);

@@ -56,7 +56,7 @@ CREATE FUNCTION medzen.refuse_person(
   p_action text, p_kind text, p_patient text DEFAULT NULL, p_target_type text DEFAULT NULL, p_target_id text DEFAULT NULL,
   p_purpose text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   PERFORM medzen.record_event(p_action, p_kind, 'denied', p_patient, p_target_type, p_target_id, NULL, '{"code": "forbidden"}',
@@ -97,7 +97,7 @@ AS $$ SELECT CASE WHEN p_patient = medzen.current_patient() THEN 'PATRQT' END $$
 
 -- One event for each patient on a page, so that the report of any of them finds it; one without a patient for an empty page.
 CREATE FUNCTION medzen.record_listing(p_recordings jsonb, p_detail jsonb DEFAULT '{}', p_purpose text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_of record;
@@ -149,7 +149,7 @@ $$;
 CREATE FUNCTION medzen_api.list_my_recordings(
   p_limit int DEFAULT 50, p_cursor text DEFAULT NULL, p_session_id text DEFAULT NULL, p_state text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_person text := medzen.current_person();
@@ -173,7 +173,7 @@ $$;
 
 -- One, for whoever takes part in it. To anybody else, one that does not exist and one that is not theirs look the same.
 CREATE FUNCTION medzen_api.get_my_recording(p_recording_id uuid) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_person text := medzen.current_person();
@@ -192,7 +192,7 @@ $$;
 
 -- What the person has said in a session, the last word first: that one counts.
 CREATE FUNCTION medzen_api.list_my_consents(p_session_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_person text := medzen.current_person();
@@ -213,7 +213,7 @@ $$;
 
 -- As record_consent does: who comes second sees what the first has said.
 CREATE FUNCTION medzen.lock_consent_session(p_tenant text, p_session_id text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   INSERT INTO medzen.consent_session (tenant, session_id) VALUES (p_tenant, p_session_id) ON CONFLICT DO NOTHING;
@@ -224,7 +224,7 @@ $$;
 -- Records what the current person said, through record_consent. The same word under the same id is a retry, although it comes later
 -- and from elsewhere: the first record stands.
 CREATE FUNCTION medzen.save_own_consent(p_new medzen.consent) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_new medzen.consent := p_new;
@@ -274,7 +274,7 @@ CREATE FUNCTION medzen_api.give_consent(
   p_acknowledged_recording boolean, p_acknowledged_storage boolean, p_acknowledged_access boolean, p_acknowledged_retention boolean,
   p_method text DEFAULT 'click', p_location text DEFAULT NULL, p_id uuid DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_new medzen.consent;
@@ -306,7 +306,7 @@ $$;
 -- Takes it back. No recording of the session starts from then on. One that runs, and in which the person takes part or had consented to,
 -- is marked to be stopped in the same transaction (medzen.request_stops): it is named in the answer, and a worker of the host has the provider stop it.
 CREATE FUNCTION medzen_api.withdraw_consent(p_session_id text, p_id uuid DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_person text := medzen.current_person();
@@ -350,7 +350,7 @@ $$;
 CREATE FUNCTION medzen_api.list_accesses_to_me(
   p_limit int DEFAULT 50, p_cursor text DEFAULT NULL, p_from timestamptz DEFAULT NULL, p_to timestamptz DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' SET datestyle = 'ISO'
 AS $$
 DECLARE
   v_patient text;
@@ -392,7 +392,7 @@ CREATE FUNCTION medzen_api.search_audit(
   p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_from timestamptz DEFAULT NULL, p_to timestamptz DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' SET datestyle = 'ISO'
 AS $$
 DECLARE
   v_filters jsonb := jsonb_strip_nulls(jsonb_build_object('patient', p_patient, 'doneBy', p_done_by, 'action', p_action,
@@ -429,7 +429,7 @@ $$;
 
 -- Holds that concern a recording: its own and its patient's, released ones too.
 CREATE FUNCTION medzen_api.list_recording_holds(p_recording_id uuid) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_tenant text := medzen.current_tenant();
@@ -458,7 +458,7 @@ CREATE INDEX recording_pending_deletion ON medzen.recording
 
 -- What is past its retention and not yet deleted, and what is being deleted: the longest waiting first.
 CREATE FUNCTION medzen_api.list_pending_deletions(p_limit int DEFAULT 50, p_cursor text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_tenant text := medzen.current_tenant();
@@ -505,4 +505,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'deba5832ed829d9e4212ea53fdfce5b9caff8c57398c47ac4ebc5c67bb1c23c6', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'e5109ab81ca8a244a410c5e6158581b8c81ce49349d38106e06f5cd675992670', false);

@@ -107,7 +107,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.select_permission
 -- Notes that a role may read some columns of a relation, all when none is named; granted by the trailer of the migration. Not for
 -- people: they read through functions of medzen_api, which write their own event.
 CREATE FUNCTION medzen.permit_select(p_role text, p_relation text, VARIADIC p_columns text[] DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   IF p_role IN ('public', 'anon', 'authenticated') THEN
@@ -121,7 +121,7 @@ $$;
 
 -- Grants what is noted above to the roles that exist, and what policies and views ask. Safe to repeat.
 CREATE FUNCTION medzen.apply_select_permissions() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_grant record;
@@ -158,7 +158,7 @@ $$;
 -- What the trailer of each migration calls does both from here on.
 ALTER FUNCTION medzen.apply_permissions() RENAME TO apply_function_permissions;
 CREATE FUNCTION medzen.apply_permissions() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   PERFORM medzen.apply_function_permissions();
@@ -234,4 +234,4 @@ SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', 'b4a53179899197560abaf703e801408df97e001703dc9ff3ce946462bd63d7d8', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '9b76de030b93cf37572b8631cd7dc655ad37b62d3cd9a465a45665b9d9504112', false);

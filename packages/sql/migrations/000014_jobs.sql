@@ -71,7 +71,7 @@ $$;
 
 -- Brings pg_cron's list in line with the table: adds, updates and removes, and leaves alone what is right. Safe to repeat.
 CREATE FUNCTION medzen.schedule_jobs() RETURNS TABLE (scheduled_job text, change text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_owner CONSTANT text := medzen.job_owner();
@@ -79,7 +79,7 @@ DECLARE
   v_known record;
 BEGIN
   PERFORM medzen.check_pg_cron();
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.schedule_jobs', 0));
+  LOCK TABLE medzen.job IN SHARE UPDATE EXCLUSIVE MODE; -- two at once wait for each other
   FOR v_job IN SELECT j.*, medzen.scheduled_name(j.name, false) AS known_as FROM medzen.job j ORDER BY j.name LOOP
     scheduled_job := v_job.known_as;
     -- Off the list: what is no longer wanted, and what would run as somebody else.
@@ -110,7 +110,7 @@ $$;
 
 -- Takes the jobs of the table off pg_cron's list.
 CREATE FUNCTION medzen.unschedule_jobs() RETURNS TABLE (scheduled_job text, change text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   PERFORM medzen.check_pg_cron();
@@ -126,4 +126,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', 'c8784d5a7ec8d2ab6ec36bff29fc182713bf5b146f6130eb1f44f0b715521288', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', '0b064a8660c5892ffa04b10f425ff4de83efe8e53361ffa8271a15b3e32de585', false);

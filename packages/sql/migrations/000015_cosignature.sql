@@ -44,7 +44,7 @@ $$;
 
 -- Keeps the first cosignature of each key on a committed checkpoint.
 CREATE FUNCTION medzen.add_cosignature(p_size text, p_line text) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_key record;
@@ -107,4 +107,4 @@ SELECT medzen.permit('medzen_sequencer', 'add_cosignature');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '23716322f66e38e84e61e6e65940398c82d7495ae70a91c0e5af7ef1302a1739', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '660688182c32c860ef420e0d8c818995db19466d34e2f66a1e92b8cff66bfa14', false);

@@ -74,7 +74,7 @@ $$;
 -- (UTC) only, and ends where a later month begins, so that what is purged together was written in one month, but for what came late.
 CREATE FUNCTION medzen.open_archive(p_max_leaves int)
 RETURNS TABLE (first_leaf text, end_leaf text, newest_at text, manifest_sha256 bytea, purge_event text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
@@ -86,7 +86,8 @@ BEGIN
   IF p_max_leaves IS NULL OR p_max_leaves NOT BETWEEN 1 AND 1000000 THEN
     PERFORM medzen.fail('invalid_input', 'A range of the archive holds 1 to 1000000 leaves');
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('medzen.open_archive', 0));
+  -- A lock on the table, which a stranger cannot hold, as he could an advisory one.
+  LOCK TABLE medzen.archive_manifest IN SHARE UPDATE EXCLUSIVE MODE;
   IF NOT EXISTS (SELECT FROM medzen.archive_manifest m WHERE m.archived_at IS NULL) THEN
     SELECT coalesce(max(m.end_leaf), 0) INTO v_first FROM medzen.archive_manifest m;
     IF v_first >= (SELECT h.size FROM medzen.audit_head h) THEN
@@ -130,7 +131,7 @@ $$;
 
 -- Notes that a range was written, read back and verified. Whoever comes second, with the same manifest, hears so.
 CREATE FUNCTION medzen.finish_archive(p_first text, p_end text, p_manifest_sha256 bytea) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_row medzen.archive_manifest%ROWTYPE;
@@ -201,7 +202,7 @@ $$;
 CREATE FUNCTION medzen.purge_archive(
   p_tenant text, p_first text, p_end text, p_manifest_sha256 bytea, p_years int, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -301,7 +302,7 @@ $$;
 -- Appends all events or none. `p_bodies` is their bodies joined by line feeds, which canonical JSON never contains.
 -- An event that is there already with the same body counts as appended.
 CREATE OR REPLACE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_now timestamptz := medzen.now();
@@ -482,4 +483,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'e42df96dd0c042ecc7200380f3169a50ee2b1df4a530e3a666ac3b29d7bd81b0', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '6d3acf9d070b94f731b0e16624453d20970f358d52ba8642cfb1665ed521becb', false);

@@ -101,7 +101,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
 
 -- Puts what is not there yet into the queue: an array of findings. In order of id, so that two at once wait for each other.
 CREATE FUNCTION medzen.queue_reviews(p_tenant text, p_findings jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_added int;
@@ -159,7 +159,7 @@ $$;
 CREATE FUNCTION medzen.sign_review(
   p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_review medzen.review;
@@ -216,7 +216,7 @@ $$;
 
 -- Compares and swaps. A cursor that was never moved is at 0.
 CREATE FUNCTION medzen.move_cursor(p_name text, p_from text, p_to text) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   IF p_name IS NULL OR p_name !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
@@ -240,4 +240,4 @@ SELECT medzen.permit_select('medzen_auditor', 'tail_cursor');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '5f339d5f76177e62e754fa23c496e89f6746e878ec65ffcfba6ed47af553e0cf', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '354ecdf80b88243f560cb64692ade42bf3378c36903eac3c21f08c226253f9fc', false);

@@ -107,7 +107,7 @@ CREATE TRIGGER refuse_clear_rows BEFORE INSERT ON medzen.audit_rows
 
 -- audit_table calls it last, and hears of it here rather than at the first write.
 CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   IF p_detail ->> 'granularity' = 'statement' AND EXISTS (SELECT FROM medzen.erasable_kind k WHERE k.kind = 'patient') THEN
@@ -176,7 +176,7 @@ $$;
 
 -- The pseudonym to put for a value. p_how: look gives NULL when it is new, make makes it, mask gives an asterisk.
 CREATE FUNCTION medzen.put_pseudonym(p_tenant text, p_kind text, p_value text, p_how text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 -- The plan is kept from when the table may have been empty.
 SET enable_seqscan = off
 AS $$
@@ -208,7 +208,7 @@ $$;
 CREATE FUNCTION medzen.put_pseudonyms(
   p_tenant text, p_object json, p_kinds jsonb, p_on text[], p_parts jsonb, p_hidden text, p_how text
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_member record;
@@ -252,7 +252,7 @@ $$;
 -- What pseudonymize_event does, in a third of the time, for most events: without escapes, where each identity stands once behind the text that
 -- canonical JSON has before it. NULL where it does not apply: no identity is touched unless the event that comes out says so.
 CREATE FUNCTION medzen.pseudonymize_plain(p_tenant text, p_line text, p_kinds text[], p_how text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_line text := p_line;
@@ -303,7 +303,7 @@ $$;
 
 -- The text of an event with pseudonyms in place of the identities of these kinds. What each names is said in the library, at ErasableKind.
 CREATE FUNCTION medzen.pseudonymize_event(p_tenant text, p_line text, p_kinds text[], p_how text) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_line text := p_line;
@@ -370,7 +370,7 @@ $$;
 -- Whether a given event, in clear or not, could have become the stored one: the same but for identities, and no pseudonym stands for somebody
 -- else. Where the identity was erased nobody can tell; the nonce, which is the same, only its writer knew.
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_all CONSTANT text[] := ARRAY['patient', 'user', 'name', 'ip', 'recipient'];
@@ -414,7 +414,7 @@ $$;
 -- Appends all events or none, with pseudonyms in place of what is to be erasable. `p_bodies` is their bodies joined by line feeds, which
 -- canonical JSON never contains. An event that is there already counts as appended when it is the same, whatever pseudonyms it has.
 CREATE FUNCTION medzen.append_events(p_tenant text, p_ids text[], p_bodies text) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_kinds text[];
@@ -620,7 +620,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
 CREATE OR REPLACE FUNCTION medzen.sign_review(
   p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_review medzen.review;
@@ -719,7 +719,7 @@ $$;
 CREATE FUNCTION medzen.erase_identity(
   p_tenant text, p_kind text, p_value text, p_despite_retention boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_event jsonb := replace(convert_from(p_event_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
@@ -783,4 +783,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'c3ba525ef5d168ad44e22e3f089dff2ff7ec781634e888a541b101d372da7ac4', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'cd36f9afa236f0d7c464a03140bb8239e64504870950a1baf8ecbe9ce9e060c1', false);

@@ -12,7 +12,7 @@ DROP FUNCTION medzen.find_pseudonyms;
 CREATE OR REPLACE FUNCTION medzen.sign_review(
   p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   v_review medzen.review;
@@ -133,7 +133,7 @@ DROP FUNCTION medzen.hmac_sha256;
 DROP TRIGGER refuse_clear_rows ON medzen.audit_rows;
 DROP FUNCTION medzen.refuse_clear_rows;
 CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
   SELECT medzen.record_event('config.change', 'execute', p_target_type => 'audit_table', p_target_id => medzen.table_name(p_table),
     p_detail => p_detail)

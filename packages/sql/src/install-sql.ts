@@ -74,6 +74,7 @@ export async function readLedger(client: SqlClient, schema: string): Promise<rea
 async function apply(client: SqlClient, schema: string, migration: Migration): Promise<boolean> {
   // Simple protocol: everything in the text is one transaction, on whichever connection a pool takes for it.
   const guard = `
+    SET LOCAL lock_timeout = '1min';
     SELECT pg_advisory_xact_lock(hashtextextended('medzen.install.${schema}', 0));
     DO $$ BEGIN
       IF to_regclass('${schema}.migration') IS NOT NULL THEN

@@ -70,8 +70,8 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
   const cause = state === undefined ? error : withoutValues(error, state);
   const fail = (code: ErrorCode, message: string): MedzenError => new MedzenError(code, message, { cause });
   if (state === undefined) {
-    if (error instanceof TypeError || error instanceof RangeError) return fail('internal', 'The wire failed');
-    return fail('store_unavailable', 'The database could not be reached');
+    const [kind, message] = withoutState(error);
+    return fail(kind, message);
   }
   const code = codes.get(state);
   if (code !== undefined) return fail(code, error instanceof Error ? error.message : code);
@@ -81,9 +81,25 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
     return fail('invalid_configuration', `The database role may not call ${name}; grant it the Medzen role that may`);
   if (state === '25P02') return fail('conflict', "The host's transaction has failed already");
   if (state.startsWith('22')) return fail('invalid_input', `An argument of ${name} has the wrong form`);
-  if (passing.has(state) || passing.has(state.slice(0, 2)))
-    return fail('store_unavailable', 'The database could not complete the call');
+  const known = told.get(state) ?? told.get(state.slice(0, 2));
+  if (known !== undefined) return fail(...known);
+  // A prepared statement from before a migration; what else is not supported is a bug.
+  if (state === '0A000' && error instanceof Error && error.message.startsWith('cached plan'))
+    return fail('store_unavailable', 'A migration has changed what a prepared statement gives; retry the transaction');
   return fail('internal', `The database refused ${name}`);
+}
+
+/** What an error without a SQLSTATE is: of the driver, of the network, of TLS. */
+function withoutState(error: unknown): readonly [ErrorCode, string] {
+  if (!(error instanceof Error)) return ['store_unavailable', 'The database could not be reached'];
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (/CERT|^ERR_(SSL|TLS)|^EPROTO$/.test(code))
+    return ['invalid_configuration', "The database's TLS certificate is not trusted; check the driver's `ssl` option"];
+  if (code === 'ERR_INVALID_URL')
+    return ['invalid_configuration', 'The connection string of the database is not a URL'];
+  if (error.message.startsWith('SASL')) return ['invalid_configuration', refusedLogin];
+  if (error instanceof TypeError || error instanceof RangeError) return ['internal', 'The wire failed'];
+  return ['store_unavailable', 'The database could not be reached'];
 }
 
 /**
@@ -105,16 +121,32 @@ function withoutValues(error: unknown, state: string): Error {
 /** Undefined function, schema, table. */
 const absent: ReadonlySet<string> = new Set(['42883', '3F000', '42P01']);
 
-/** What may go away by itself: whole classes by their first two characters. */
-const passing: ReadonlySet<string> = new Set([
-  '08', // connection
-  '28', // refused at the door: a password being rotated
-  '40', // serialisation failure, deadlock
-  '53', // out of disk, memory, connections
-  '57', // cancelled, shut down, starting up
-  '58', // the system under the server
-  '55P03', // lock not available
-  '25006', // a replica, or a primary that was demoted
-  '25P03', // idle in transaction for too long
-  '25P04', // transaction time-out
+const refusedLogin = 'The database refused the login; check user, password and pg_hba.conf';
+const readOnly = 'The database is read-only: it is a standby, or was demoted; connect to the primary';
+const passing = ['store_unavailable', 'The database could not complete the call'] as const;
+
+/** What other SQLSTATEs stand for: whole classes by their first two characters. What is not here is a bug. */
+const told: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map<string, readonly [ErrorCode, string]>([
+  ['28', ['invalid_configuration', refusedLogin]],
+  ['3D000', ['invalid_configuration', 'The database of the connection string does not exist']],
+  [
+    '26000',
+    ['invalid_configuration', 'Prepared statements do not survive the pooler; make the wire without `prepare`'],
+  ],
+  [
+    '42P05',
+    ['invalid_configuration', 'Prepared statements do not survive the pooler; make the wire without `prepare`'],
+  ],
+  ['08', passing], // connection
+  ['40', ['store_unavailable', 'The call met another transaction; retry the transaction']], // serialisation failure, deadlock
+  ['53', passing], // out of disk, memory, connections
+  ['57', passing], // canceled, shut down, starting up
+  ['58', passing], // the system under the server
+  [
+    '55P03',
+    ['store_unavailable', 'Another transaction holds a lock that the call needs, and has held it for too long; retry'],
+  ],
+  ['25006', ['store_unavailable', readOnly]],
+  ['25P03', passing], // idle in transaction for too long
+  ['25P04', passing], // transaction time-out
 ]);

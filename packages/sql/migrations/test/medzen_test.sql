@@ -20,7 +20,7 @@ $$;
 
 -- Sets the clock to an instant (RFC 3339 text), from which it runs on, or stands still when frozen. NULL: the real clock again.
 CREATE FUNCTION medzen.set_test_clock(p_at text, p_frozen boolean DEFAULT false) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
 BEGIN
   UPDATE medzen.test_clock SET
@@ -34,4 +34,4 @@ SELECT medzen.permit('medzen_app', 'set_test_clock');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', '78d18d8202ddcc031e9bd43fe747317d3473f8643a57380a5faa309163f59a60', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', '33bc144fd63d4a28a63bbe6f2c834a3d08a2ba0167d07c9dd8c2a0b2c9886fb4', false);
