@@ -23,7 +23,8 @@ export async function authenticate(attempt: Attempt, policy: AnyPolicy, tools: G
   const { auth } = policy;
   if (auth.kind === 'public') return {};
   if (auth.kind === 'webhook') return authenticateWebhook(attempt, policy, tools);
-  const verdict = await auth.authenticate(attempt.request.headers, tools.auth);
+  const waitUntil = (work: Promise<unknown>): void => attempt.info?.waitUntil?.(work);
+  const verdict = await auth.authenticate(attempt.request.headers, { ...tools.auth, waitUntil });
   if (!verdict.ok) {
     attempt.reason = verdict.reason;
     throw new MedzenError('unauthenticated', 'Credentials are missing or not valid');

@@ -64,7 +64,7 @@ export function createGuardTools(deps: GuardDeps): GuardTools {
     tenantOf: deps.tenantOf ?? ((actor) => actor.tenant),
     bodyDeadlineMs: atLeastOne('bodyDeadlineMs', deps.bodyDeadlineMs ?? 30_000),
     // The global is looked up at each call, so that a host may replace it after the guard was made.
-    auth: { clock, fetch: deps.fetch ?? ((input, init) => fetch(input, init)), defaultTenant },
+    auth: { clock, fetch: deps.fetch ?? ((input, init) => fetch(input, init)), defaultTenant, logger },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Actor, Clock } from '@medzen/core';
+import type { Actor, Clock, Logger } from '@medzen/core';
 import type { WebhookRequest, WebhookVerdict } from '@medzen/core/webhooks';
 
 /** Claims of a verified token, as the issuer wrote them. */
@@ -31,6 +31,10 @@ export interface AuthDeps {
   readonly fetch: typeof fetch;
   /** The tenant of an identity that names none. */
   readonly defaultTenant: string;
+  /** Is told what the caller is not: keys that could not be fetched. */
+  readonly logger?: Pick<Logger, 'warn'>;
+  /** Lets work outlive the request. */
+  readonly waitUntil?: (work: Promise<unknown>) => void;
 }
 
 /** A way to tell who calls: `oidc(…)`, `firebase(…)`, `anyOf(…)`, or the host's own. */

@@ -1,25 +1,26 @@
-import { type Clock, MedzenError } from '@medzen/core';
-import { createLocalJWKSet, type JSONWebKeySet as JoseKeySet } from 'jose';
+import { type Clock, errorFields, type Logger, MedzenError, withDeadline } from '@medzen/core';
 import { readBytes } from '../body/read-bytes.ts';
 import type { JsonWebKeySet } from './json-web-key-set.ts';
-
-/** Finds the key of a token's header. */
-export type KeyLookup = ReturnType<typeof createLocalJWKSet>;
+import { type KeySet, readKeySet } from './key-set.ts';
 
 /** What a key source is asked with. */
 export interface KeyDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Is told of keys that could not be fetched. */
+  readonly logger?: Pick<Logger, 'warn'>;
+  /** Lets a fetch outlive the request that began it, where the platform ends what a request leaves behind. */
+  readonly waitUntil?: (work: Promise<unknown>) => void;
 }
 
 /** The keys of one issuer. */
 export interface KeySource {
   /**
    * @param refresh - the present keys lack the one that is needed: fetch again, unless that was done within the cool-down
-   * @returns the present keys, and whether they are newer than at the last call
+   * @returns the present keys; another object once they were fetched anew
    * @throws MedzenError `provider_unavailable` when there are none
    */
-  keys(deps: KeyDeps, refresh: boolean): Promise<{ readonly lookup: KeyLookup; readonly fetchedAt: number }>;
+  keys(deps: KeyDeps, refresh: boolean): Promise<KeySet>;
 }
 
 /** How long keys are used and how often they are asked for, in milliseconds. */
@@ -29,59 +30,92 @@ export interface KeyTimes {
   readonly staleIfError: number;
 }
 
+/** For discovery and keys together. */
 const fetchTimeoutMs = 5000;
+const lostAfterMs = 2 * fetchTimeoutMs;
 const maxDocumentBytes = 256 * 1024;
-const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 
-/** Keys that never change. */
+/**
+ * Keys that never change.
+ *
+ * @throws MedzenError `invalid_configuration` for a set without a public key for signatures
+ */
 export function fixedKeys(set: JsonWebKeySet): KeySource {
-  const lookup = lookupOf(set);
-  return { keys: async () => ({ lookup, fetchedAt: 0 }) };
+  const keys = readKeySet(set);
+  if (keys === undefined || keys.size === 0)
+    throw new MedzenError('invalid_configuration', 'jwks must hold at least one public key for signatures');
+  return { keys: async () => keys };
 }
 
 /**
  * Keys at a URL. Any number of waiting requests share one fetch; neither unknown key ids nor failures cause more than one
- * fetch a cool-down; while the issuer is down, the last keys serve until they are too stale.
+ * fetch a cool-down. Keys past their age serve at once while they are fetched behind, and on while that fails, until they are too stale: who
+ * presents a good token of a known key never waits for the issuer. An empty key set is a failed fetch.
  *
  * @param locate - the URL of the key set, found anew for each fetch
  */
 export function remoteKeys(locate: (deps: KeyDeps) => Promise<URL>, times: KeyTimes): KeySource {
-  let present: { readonly lookup: KeyLookup; readonly fetchedAt: number } | undefined;
+  let present: { readonly keys: KeySet; readonly fetchedAt: number } | undefined;
   let triedAt = Number.NEGATIVE_INFINITY;
   let failure: unknown;
   let pending: Promise<void> | undefined;
 
   const fetchKeys = async (deps: KeyDeps): Promise<void> => {
-    triedAt = deps.clock.now().getTime();
     try {
-      const lookup = lookupOf(await fetchJson(await locate(deps), deps));
-      present = { lookup, fetchedAt: deps.clock.now().getTime() };
+      const limit = { ms: fetchTimeoutMs, what: 'The identity provider', code: 'provider_unavailable' } as const;
+      const document = await withDeadline(limit, async (signal) => {
+        const bounded: KeyDeps = { ...deps, fetch: (input, init) => deps.fetch(input, { ...init, signal }) };
+        return fetchJson(await locate(bounded), bounded);
+      });
+      const keys = readKeySet(document);
+      if (keys === undefined || keys.size === 0)
+        throw new MedzenError('provider_unavailable', 'The identity provider answered no key for signatures');
+      present = { keys, fetchedAt: deps.clock.now().getTime() };
       failure = undefined;
     } catch (error) {
       failure = error;
-    } finally {
-      pending = undefined;
+      deps.logger?.warn('The keys of the identity provider could not be fetched', {
+        ...errorFields(error),
+        serving: present === undefined ? 'nothing' : 'the last keys',
+      });
     }
+  };
+
+  /** Begins a fetch, unless one is under way or was just tried. */
+  const begin = (deps: KeyDeps): void => {
+    const since = Math.abs(deps.clock.now().getTime() - triedAt);
+    // A platform that ended the request may have taken the fetch with it: it is not waited for again.
+    if (pending !== undefined && since < lostAfterMs) return;
+    if (since < times.cooldown) return;
+    triedAt = deps.clock.now().getTime();
+    const work: Promise<void> = fetchKeys(deps).finally(() => {
+      if (pending === work) pending = undefined;
+    });
+    pending = work;
+    deps.waitUntil?.(work);
   };
 
   return {
     keys: async (deps, refresh) => {
-      const now = deps.clock.now().getTime();
       // A clock that was set back must not keep old keys alive: any distance counts.
-      const age = present === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - present.fetchedAt);
-      const due = refresh || age > times.maxAge;
-      if (due && (pending !== undefined || Math.abs(now - triedAt) >= times.cooldown)) {
-        pending ??= fetchKeys(deps);
-        await pending;
-      }
-      const usable = present !== undefined && Math.abs(now - present.fetchedAt) <= times.maxAge + times.staleIfError;
-      if (present !== undefined && usable) return present;
+      const age = (): number =>
+        present === undefined ? Number.POSITIVE_INFINITY : Math.abs(deps.clock.now().getTime() - present.fetchedAt);
+      if (refresh || age() > times.maxAge) begin(deps);
+      const stale = times.maxAge + times.staleIfError;
+      if (pending !== undefined && (refresh || age() > stale)) await boundedly(pending);
+      if (present !== undefined && age() <= stale) return present.keys;
       throw new MedzenError('provider_unavailable', 'The keys of the identity provider cannot be had', {
         cause: failure,
         retryAfterSeconds: Math.ceil(times.cooldown / 1000),
       });
     },
   };
+}
+
+/** Waits for a fetch, which tells its failure itself, and no longer than one may take: its timer may have gone with the request that began it. */
+async function boundedly(fetching: Promise<void>): Promise<void> {
+  const limit = { ms: lostAfterMs, what: 'The identity provider', code: 'provider_unavailable' } as const;
+  await withDeadline(limit, () => fetching).catch(() => undefined);
 }
 
 /**
@@ -115,7 +149,6 @@ async function fetchJson(url: URL, deps: KeyDeps): Promise<object> {
   const response = await deps.fetch(url, {
     headers: { accept: 'application/json, application/jwk-set+json' },
     redirect: 'manual',
-    signal: AbortSignal.timeout(fetchTimeoutMs),
   });
   if (response.status !== 200) {
     await response.body?.cancel();
@@ -126,20 +159,4 @@ async function fetchJson(url: URL, deps: KeyDeps): Promise<object> {
   if (typeof value !== 'object' || value === null)
     throw new MedzenError('provider_unavailable', 'The identity provider answered no object');
   return value;
-}
-
-/** Only public keys for signatures: a symmetric or encryption key in the set is not looked at. */
-function lookupOf(set: object): KeyLookup {
-  const { keys } = set as { readonly keys?: unknown }; // an object; its only member is checked next
-  if (!Array.isArray(keys)) throw new MedzenError('provider_unavailable', 'Not a JWK Set');
-  const fit = keys.filter(
-    (key: unknown): key is JoseKeySet['keys'][number] =>
-      typeof key === 'object' &&
-      key !== null &&
-      'kty' in key &&
-      keyTypes.has(key.kty) &&
-      !('d' in key) &&
-      (!('use' in key) || key.use === 'sig'),
-  );
-  return createLocalJWKSet({ keys: fit });
 }

@@ -66,7 +66,8 @@ export interface OidcOptions {
  *
  * Only the strict compact form is read. Algorithm, issuer, audience and type are pinned before a key is looked up, so a
  * token of another issuer never causes a request. Keys are fetched once for any number of waiting requests; unknown key
- * ids refresh them at most once in the cool-down; while the issuer is down the last keys serve.
+ * ids refresh them at most once in the cool-down. Keys that are no longer fresh serve while they are fetched behind, and while the issuer is down
+ * or hangs. Where several keys may have signed (one id twice, or none), each is tried, up to 16.
  *
  * @throws MedzenError `invalid_configuration`
  * @see RFC 7515 (JWS), RFC 7519 (JWT), RFC 8725 (best current practice), RFC 9068
@@ -97,7 +98,7 @@ export function oidc(options: OidcOptions): IdentityAuth {
       const early = refuseUnverified(token, demands, deps.clock.now().getTime() / 1000);
       if (early !== undefined) return { ok: false, reason: early };
       const late = await verifySignature(token, demands, source, {
-        clock: deps.clock,
+        ...deps,
         fetch: options.fetch ?? deps.fetch,
       });
       if (late !== undefined) return { ok: false, reason: late };

@@ -1,7 +1,8 @@
 import { compactVerify } from 'jose';
 import type { AuthFailure } from './auth.ts';
 import type { CompactToken } from './compact-token.ts';
-import type { KeyDeps, KeyLookup, KeySource } from './jwks.ts';
+import type { KeyDeps, KeySource } from './jwks.ts';
+import type { KeySet } from './key-set.ts';
 
 /** What is demanded of every token of one issuer. */
 export interface TokenDemands {
@@ -79,24 +80,28 @@ export async function verifySignature(
   deps: KeyDeps,
 ): Promise<AuthFailure | undefined> {
   const first = await source.keys(deps, false);
-  const verdict = await verifyWith(token, demands, first.lookup);
-  if (verdict !== 'unknown_key') return verdict;
+  const verdict = await verifyWith(token, demands, first);
+  if (verdict === undefined || first.has(keyIdOf(token))) return verdict;
   const second = await source.keys(deps, true);
-  return second === first ? verdict : verifyWith(token, demands, second.lookup);
+  return second === first ? verdict : verifyWith(token, demands, second);
 }
 
-async function verifyWith(
-  token: CompactToken,
-  demands: TokenDemands,
-  lookup: KeyLookup,
-): Promise<AuthFailure | undefined> {
-  try {
-    await compactVerify(token.token, lookup, { algorithms: [...demands.algorithms] });
-    return undefined;
-  } catch (error) {
-    const { code } = error as { readonly code?: unknown }; // every error of jose has one
-    if (code === 'ERR_JWKS_NO_MATCHING_KEY' || code === 'ERR_JWKS_MULTIPLE_MATCHING_KEYS') return 'unknown_key';
-    // A key of the issuer that cannot be used (too short, say) verifies nothing.
-    return 'signature';
+/** Tries each key that may have signed. */
+async function verifyWith(token: CompactToken, demands: TokenDemands, keys: KeySet): Promise<AuthFailure | undefined> {
+  let verdict: AuthFailure = 'unknown_key';
+  for (const lookup of keys.candidates(keyIdOf(token))) {
+    try {
+      await compactVerify(token.token, lookup, { algorithms: [...demands.algorithms] });
+      return undefined;
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown }; // every error of jose has one
+      // A key of the issuer that cannot be used (too short, say) verifies nothing.
+      if (code !== 'ERR_JWKS_NO_MATCHING_KEY') verdict = 'signature';
+    }
   }
+  return verdict;
+}
+
+function keyIdOf({ header: { kid } }: CompactToken): string | undefined {
+  return typeof kid === 'string' ? kid : undefined;
 }

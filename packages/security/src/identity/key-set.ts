@@ -1,0 +1,70 @@
+import { type CompactJWSHeaderParameters, createLocalJWKSet, type FlattenedJWSInput, type JWK } from 'jose';
+
+/** Finds the key of a token's header, as jose asks for it. */
+export type KeyLookup = ReturnType<typeof createLocalJWKSet>;
+
+/** Public keys for signatures, by their ids. */
+export interface KeySet {
+  /** How many there are. */
+  readonly size: number;
+  /** Whether a key has this id: only then is a signature that fits none certain to be wrong, whatever keys the issuer has by now. */
+  has(kid: string | undefined): boolean;
+  /**
+   * The keys that may have signed a token, at most {@link maxCandidates}: those of its key id, then those without one; every key when the token
+   * names none. Each says itself whether algorithm and type fit.
+   */
+  candidates(kid: string | undefined): readonly KeyLookup[];
+}
+
+/** Keys tried for one token. More of one id, or without, are no issuer's. */
+export const maxCandidates = 16;
+
+const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
+
+/**
+ * Reads a JWK Set. Only public keys for signatures: a symmetric or encryption key in the set is not looked at.
+ *
+ * @param set - a parsed document
+ * @returns undefined for what is no JWK Set
+ * @see RFC 7517 §5: ids need not be unique, nor be there
+ */
+export function readKeySet(set: object): KeySet | undefined {
+  const { keys } = set as { readonly keys?: unknown }; // an object; its only member is checked next
+  if (!Array.isArray(keys)) return undefined;
+  const all: KeyLookup[] = [];
+  const named = new Map<string, KeyLookup[]>();
+  const nameless: KeyLookup[] = [];
+  for (const key of keys as readonly unknown[]) {
+    if (!fits(key)) continue;
+    const { kid, ...rest } = key;
+    if (typeof kid === 'string') {
+      const lookup = createLocalJWKSet({ keys: [key] });
+      all.push(lookup);
+      named.set(kid, [...(named.get(kid) ?? []), lookup]);
+      continue;
+    }
+    const only = createLocalJWKSet({ keys: [rest] });
+    const lookup = (
+      { kid: _, ...header }: CompactJWSHeaderParameters,
+      token: FlattenedJWSInput,
+    ): ReturnType<KeyLookup> => only(header, token);
+    all.push(lookup as KeyLookup); // of its members only the call is used
+    nameless.push(lookup as KeyLookup); // as above
+  }
+  return {
+    size: all.length,
+    has: (kid) => kid !== undefined && named.has(kid),
+    candidates: (kid) => (kid === undefined ? all : [...(named.get(kid) ?? []), ...nameless]).slice(0, maxCandidates),
+  };
+}
+
+function fits(key: unknown): key is JWK {
+  return (
+    typeof key === 'object' &&
+    key !== null &&
+    'kty' in key &&
+    keyTypes.has(key.kty) &&
+    !('d' in key) &&
+    (!('use' in key) || key.use === 'sig')
+  );
+}
