@@ -12,7 +12,7 @@ export const bench: Bench = {
     const events = sampleEvents(count);
     const signer = createSigner({ origin: 'bench.example/audit', privateKey: new Uint8Array(32).fill(1) });
     const store = referenceLog(events);
-    const sequencer = createSequencer({ store, signer, batchSize: 10_000 });
+    const sequencer = createSequencer({ memory: 'unguarded', store, signer, batchSize: 10_000 });
     for (let status = ''; status !== 'idle'; ) status = (await sequencer.tick()).status;
     const { root, checkpoint = '' } = await store.head();
     const agree = (found: Uint8Array): void => {

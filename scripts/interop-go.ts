@@ -63,7 +63,7 @@ const sealing = { clock: systemClock, random: systemRandom, ids: createIds(syste
 
 for (const size of [1, 2, 255, 256, 257, 1000, 5000]) {
   const { audit, log } = memoryStores();
-  const sequencer = createSequencer({ store: log, signer, batchSize: 997 });
+  const sequencer = createSequencer({ memory: 'unguarded', store: log, signer, batchSize: 997 });
   const actor = { id: 'dr-1', type: 'user' } as const;
   const draft = {
     action: 'note.view',

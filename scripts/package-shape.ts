@@ -78,7 +78,7 @@ export async function runVerifyFromTarball(): Promise<void> {
     const facts = { action: 'config.change', kind: 'update', outcome: 'success', actor: { id: 'ci', type: 'service' }, source: {} };
     await createAuditLog({ store }).record(facts, { scope: { tenant: 'default' } });
     const signer = createSigner({ origin: 'ci.example/audit', privateKey: new Uint8Array(32).fill(5) });
-    await createSequencer({ store: log, signer }).tick();
+    await createSequencer({ memory: 'unguarded', store: log, signer }).tick();
     await publishLog({ store: log, target: directoryTiles('published'), entries: true });
     process.stdout.write(signer.verifierKey);`;
   const key = await command('node', ['--input-type=module', '--no-experimental-strip-types', '-e', program], {

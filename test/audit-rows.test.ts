@@ -41,7 +41,7 @@ beforeAll(async () => {
   const samples = createSamples({ scope, clock: { now: () => new Date(now) } });
   events.push(...[1, 2, 3].map((n) => samples.event({ patient: `p${n}` })));
   await sqlStores(pgWire(owner)).audit.append(scope, events);
-  const sequencer = createSequencer({ store: log(), signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: log(), signer });
   while ((await sequencer.tick()).status !== 'idle');
   await setClock(start + 50 * 86_400_000);
   while ((await archiver().archive()).status !== 'idle');
@@ -236,7 +236,7 @@ describe('the owner of the tables', () => {
       { partition: 'audit_event_2020_01' },
       { partition: 'audit_event_2020_02' },
     ]);
-    const sequencer = createSequencer({ store: log(), signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store: log(), signer });
     while ((await sequencer.tick()).status !== 'idle');
     const verdict = await verifyLog({ store: log(), verifierKeys: [signer.verifierKey] });
     expect(verdict).toMatchObject({ ok: true, purged: 3, size: 4 });

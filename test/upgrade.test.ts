@@ -83,7 +83,7 @@ interface Written {
 async function writeData(db: FreshDatabase, has: ReadonlySet<string>): Promise<Written> {
   const wire = pgWire(db.pool); // no check of the ledger: the library is younger than the database
   const samples = createSamples({ scope });
-  const sequencer = createSequencer({ store: logStore(wire), signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: logStore(wire), signer });
   let events = 0;
   const event = (): ReturnType<typeof samples.event> => {
     events++;
@@ -141,7 +141,7 @@ async function readData(db: FreshDatabase, { events, recording }: Written): Prom
   const stores = sqlStores(pgWire(db.pool));
   const found = await stores.audit.search(scope, { patient: 'p1', limit: 100 });
   expect(found.events).toHaveLength(events);
-  const sequencer = createSequencer({ store: stores.log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
   await sequencer.tick();
   expect(await verifyLog({ store: stores.log, verifierKeys: [signer.verifierKey] })).toMatchObject({
     ok: true,

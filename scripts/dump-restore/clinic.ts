@@ -34,6 +34,7 @@ export function openClinic(app: pg.Client, log: pg.Client, trusted?: string): Cl
   const stores = { ...sqlStores(pgWire(app)), log: sqlStores(pgWire(log)).log };
   const samples = createSamples({ scope, clock: { now: () => new Date() } });
   const sequencer = createSequencer({
+    memory: 'unguarded',
     store: stores.log,
     signer,
     batchSize: 4,

@@ -27,7 +27,7 @@ const store: LogStore = {
 };
 // Whoever started it is gone: so is the reason to run.
 process.once('disconnect', () => process.exit());
-await createSequencer({ store, signer, batchSize: Number(batchSize) }).run({
+await createSequencer({ memory: 'unguarded', store, signer, batchSize: Number(batchSize) }).run({
   intervalMs: 5,
   signal: new AbortController().signal,
 });

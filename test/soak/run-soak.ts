@@ -77,7 +77,7 @@ export async function runSoak({ url, seconds, seed = 1 }: SoakOptions): Promise<
     const stopped = new AbortController();
     const sequencing = Array.from({ length: sequencers }, async () => {
       const store = sqlStores(pgWire(await open('medzen_sequencer'))).log;
-      const sequencer = createSequencer({ store, signer, batchSize: 64 });
+      const sequencer = createSequencer({ memory: 'unguarded', store, signer, batchSize: 64 });
       return sequencer.run({ intervalMs: 10, signal: stopped.signal }).catch((error: unknown) => ledger.threw(error));
     });
     await Promise.all(working);
@@ -116,7 +116,7 @@ async function work(
 
 async function judge(owner: pg.Client, ledger: SoakLedger): Promise<SoakReport> {
   const { log } = sqlStores(pgWire(owner));
-  const sequencer = createSequencer({ store: log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: log, signer });
   while ((await sequencer.tick()).status !== 'idle');
   const texts = async (sql: string): Promise<readonly string[]> => {
     const { rows } = await owner.query<{ text: string }>(sql);

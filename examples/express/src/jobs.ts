@@ -3,19 +3,17 @@ import { isMedzenError, scopeOf } from '@medzen/core';
 import type { Services } from './services.ts';
 
 /**
- * Seals all that waits, and keeps the checkpoint outside the database.
+ * Seals all that waits. The sequencer remembers the checkpoint outside the database.
  *
  * @returns how many events were sealed, and the size of the tree
  */
 export async function seal({
   sequencer,
-  checkpoints,
-}: Pick<Services, 'sequencer' | 'checkpoints'>): Promise<{ readonly sealed: number; readonly size: number }> {
+}: Pick<Services, 'sequencer'>): Promise<{ readonly sealed: number; readonly size: number }> {
   let sealed = 0;
   for (;;) {
     const tick = await sequencer.tick();
     if (tick.status === 'conflict') continue;
-    if (tick.checkpoint !== undefined) checkpoints.write(tick.checkpoint);
     sealed += tick.sequenced;
     if (tick.status === 'idle') return { sealed, size: tick.size };
   }

@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskObjects } from '@medzen/adapters-local/disk';
 import { createSigner } from '@medzen/audit';
+import { fileCheckpoints } from '@medzen/audit/node';
 import { fromHex, type Logger, reveal, systemClock } from '@medzen/core';
 import { twilio } from '@medzen/recording';
 import { checkSql, pgliteWire } from '@medzen/sql';
 import { createApp } from './app.ts';
-import { checkpointFile } from './checkpoint-file.ts';
 import { type Config, readConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { signIn } from './guard.ts';
@@ -42,7 +42,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
       ...(config.twilio.apiUrl === undefined ? {} : { baseUrl: config.twilio.apiUrl, allowLoopback: true }),
     }),
     signer: createSigner({ origin: config.checkpoint.origin, privateKey: fromHex(reveal(config.checkpoint.seedHex)) }),
-    checkpoints: checkpointFile(join(config.dataDir, 'checkpoint.txt')),
+    memory: await fileCheckpoints(join(config.dataDir, 'checkpoints')),
     visits: visitsOf(visits),
     clock: systemClock,
     logger,

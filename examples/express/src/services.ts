@@ -1,5 +1,6 @@
 import {
   type AuditLog,
+  type CheckpointMemory,
   createAuditLog,
   createSequencer,
   type LogVerdict,
@@ -19,7 +20,6 @@ import {
 } from '@medzen/recording';
 import { type FetchHandler, type IdentityAuth, type OriginList, origins } from '@medzen/security';
 import { type Background, createBackground } from './background.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
 import { type AppGuard, appGuard } from './guard.ts';
 import type { Visits } from './visits.ts';
 
@@ -37,8 +37,8 @@ export interface AppDeps {
   /** Twilio Video. */
   readonly provider: Provider;
   readonly signer: Signer;
-  /** Where the last checkpoint is kept, outside the database. */
-  readonly checkpoints: CheckpointFile;
+  /** Remembers what was signed, outside the database. */
+  readonly memory: CheckpointMemory;
   readonly visits: Visits;
   /** Keys of rate limits are hidden with it in the shared store: 32 bytes. */
   readonly limitSecret: Uint8Array;
@@ -59,14 +59,15 @@ export interface Services {
   readonly audit: AuditLog;
   readonly sequencer: Sequencer;
   readonly verify: () => Promise<LogVerdict>;
-  readonly checkpoints: CheckpointFile;
+  /** The last checkpoint that was signed, from outside the database. */
+  readonly lastCheckpoint: () => Promise<string | undefined>;
   readonly background: Background;
 }
 
 /** Puts Medzen together: one place, read from top to bottom. */
 export function createServices(deps: AppDeps): Services {
-  const { stores, clock, logger, signer, checkpoints } = deps;
-  const trusted = checkpoints.read();
+  const { stores, clock, logger, signer, memory } = deps;
+  const lastCheckpoint = async (): Promise<string | undefined> => (await memory.read(signer.origin))?.checkpoint;
   return {
     guard: appGuard(deps),
     auth: deps.auth,
@@ -87,17 +88,17 @@ export function createServices(deps: AppDeps): Services {
       store: stores.log,
       signer,
       logger,
-      ...(trusted === undefined ? {} : { trusted }),
+      memory,
     }),
-    verify: () => {
-      const checkpoint = checkpoints.read();
+    verify: async () => {
+      const checkpoint = await lastCheckpoint();
       return verifyLog({
         store: stores.log,
         verifierKeys: [signer.verifierKey],
         ...(checkpoint === undefined ? {} : { checkpoint }),
       });
     },
-    checkpoints,
+    lastCheckpoint,
     background: createBackground(logger),
   };
 }

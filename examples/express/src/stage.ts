@@ -3,11 +3,11 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { type DiskObjects, diskObjects } from '@medzen/adapters-local/disk';
 import { createSigner } from '@medzen/audit';
+import { fileCheckpoints } from '@medzen/audit/node';
 import { type Clock, type Logger, type ObjectStore, type Stores, silentLogger } from '@medzen/core';
 import { twilio } from '@medzen/recording';
 import { startTwilioServer, type TwilioServer } from '@medzen/testing/twilio-server';
 import { type App, createApp } from './app.ts';
-import { checkpointFile } from './checkpoint-file.ts';
 import { signIn } from './guard.ts';
 import type { Try } from './index-page.ts';
 import { type LocalIssuer, startLocalIssuer } from './local-issuer.ts';
@@ -98,7 +98,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
         origin: 'example.medzen.dev/audit',
         privateKey: options.checkpointSeed ?? new Uint8Array(32).fill(7),
       }),
-      checkpoints: checkpointFile(join(dir, 'checkpoint.txt')),
+      memory: await fileCheckpoints(join(dir, 'checkpoints')),
       visits: visitsOf(visits),
       limitSecret: new Uint8Array(32).fill(9),
       // Everything runs on one laptop, perhaps a busy one: half a second for a limit, as in production, would refuse by chance.

@@ -42,7 +42,7 @@ describe.each([
     await using(contexts, async ({ stores, scope, damage }) => {
       const audit = createAuditLog({ store: stores.audit });
       const { ids } = await audit.recordMany(Array<AuditFacts>(600).fill(view), { scope });
-      const sequencer = createSequencer({ store: stores.log, signer, batchSize: 250 });
+      const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer, batchSize: 250 });
       for (let status = ''; status !== 'idle'; ) status = (await sequencer.tick()).status;
       const sound = await verifyLog({ store: stores.log, verifierKeys });
       expect(sound).toMatchObject({ ok: true, size: 600, unsequenced: 0 });
@@ -107,7 +107,7 @@ describe('an owner of the database who leaves every body alone', async () => {
     const stores = sqlStores(pgWire(db.pool));
     const audit = createAuditLog({ store: stores.audit });
     const { ids } = await audit.recordMany(Array<AuditFacts>(300).fill(view), { scope: { tenant: 'default' } });
-    const sequencer = createSequencer({ store: stores.log, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
     while ((await sequencer.tick()).status !== 'idle');
     const eventId = ids[7] ?? '';
     const client = await db.pool.connect();
@@ -132,7 +132,7 @@ describe('an owner of the database who leaves every body alone', async () => {
       const audit = createAuditLog({ store: stores.audit });
       const { ids } = await audit.recordMany(Array<AuditFacts>(3).fill(view), { scope });
       await damage?.(ids[0] ?? '', undefined);
-      await createSequencer({ store: stores.log, signer }).tick();
+      await createSequencer({ memory: 'unguarded', store: stores.log, signer }).tick();
       expect(await verifyLog({ store: stores.log, verifierKeys })).toMatchObject({
         ok: false,
         size: 2,
@@ -155,7 +155,7 @@ describe('sequencers over one Postgres', async () => {
       let written = false;
       const statuses = new Set<string>();
       const ticking = Array.from({ length: 4 }, async () => {
-        const sequencer = createSequencer({ store: stores.log, signer, batchSize: 20 });
+        const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer, batchSize: 20 });
         for (let idle = 0; idle < 2; ) {
           const { status } = await sequencer.tick();
           statuses.add(status);
@@ -170,6 +170,8 @@ describe('sequencers over one Postgres', async () => {
         ok: true,
         size: 300,
         unsequenced: 0,
+        lost: 0,
+        rebases: [],
       });
       const leaves = await stores.log.readLeaves(0, 1000);
       expect(new Set(leaves.map(({ eventId }) => eventId)).size).toBe(300);
@@ -181,7 +183,7 @@ describe('sequencers over one Postgres', async () => {
       if (outage === undefined) throw new Error('These contexts cut the connection');
       const audit = createAuditLog({ store: stores.audit });
       await audit.record(view, { scope });
-      const sequencer = createSequencer({ store: stores.log, signer });
+      const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
       await sequencer.tick();
       const mend = await outage();
       const down = { code: 'store_unavailable', retryable: true };

@@ -16,6 +16,8 @@ export interface TreeHead {
   readonly size: number;
   /** 32 bytes. */
   readonly root: Uint8Array;
+  /** Lines after the root, signed like the rest; absent when there are none. Ours tell of a rebase (see `rebaseLog`). */
+  readonly extensions?: readonly string[];
 }
 
 /** A signature that was verified. */
@@ -66,13 +68,15 @@ export interface CheckpointFailure {
  * ```
  */
 export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<string> {
-  const { origin, size, root } = head;
+  const { origin, size, root, extensions = [] } = head;
   if (origin !== signer.origin) throw new MedzenError('invalid_input', 'A signer signs for its own origin only');
   if (!isSize(size) || !isHash(root)) throw new MedzenError('invalid_input', 'Not a tree head');
+  if (extensions.some((line) => line === '' || line.includes('\n')))
+    throw new MedzenError('invalid_input', 'An extension of a checkpoint is one line, not empty');
   const key = parseVerifierKey(signer.verifierKey);
   if (key?.type !== 'ed25519')
     throw new MedzenError('invalid_input', 'The signer has no Ed25519 verifier key of a log');
-  const body = `${origin}\n${size}\n${toBase64(root)}\n`;
+  const body = `${[origin, size, toBase64(root), ...extensions].join('\n')}\n`;
   const signature = await signer.sign(new TextEncoder().encode(body));
   if (signature.length !== 64) throw new MedzenError('internal', 'An Ed25519 signature is 64 bytes');
   return `${body}\n${formatSignature({ name: key.name, keyId: key.keyId, signature })}`;
@@ -204,7 +208,8 @@ function parseHead(body: string): TreeHead | undefined {
   if (!/^[A-Za-z0-9+/]{43}=$/.test(root)) return undefined;
   try {
     const bytes = fromBase64(root);
-    return bytes.length === hashBytes ? { origin, size: Number(size), root: bytes } : undefined;
+    if (bytes.length !== hashBytes) return undefined;
+    return { origin, size: Number(size), root: bytes, ...(extensions.length > 0 && { extensions }) };
   } catch {
     return undefined; // bits beyond the last byte
   }

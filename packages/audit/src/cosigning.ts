@@ -21,6 +21,8 @@ export interface Cosigning {
    * @throws MedzenError `checkpoint_inconsistent` when a witness has seen a log that this one did not grow out of
    */
   cosign(head: LogHead, signal: AbortSignal | undefined): Promise<number>;
+  /** How many witnesses have answered about a head of this size: cosigned it, or said that another sequencer is further. */
+  answered(size: number): number;
 }
 
 /** One witness, and how it went with it. */
@@ -83,6 +85,7 @@ export function createCosigning({ store, tiles, witnesses, clock, logger }: Cosi
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       return asked.filter((one) => one.cosigned === size).length;
     },
+    answered: (size) => asked.filter(({ done }) => done >= size).length,
   };
 }
 

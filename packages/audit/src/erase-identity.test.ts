@@ -38,7 +38,7 @@ function createHouse(kinds = defaultErasableKinds) {
   const clock = fakeClock();
   const stores = memoryStores({ clock, erasable: kinds });
   const audit = createAuditLog({ store: stores.audit, clock, erasable: { identities: stores.identities } });
-  const sequencer = createSequencer({ store: stores.log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
   const review = createReview({ ...stores, clock, rules: reviewRules({ vip: (patient) => patient === 'patient-1' }) });
   const exported = (): Promise<string> => new Response(exportEvents(audit.pages(scope, {}), 'ndjson')).text();
   return { clock, stores, audit, sequencer, review, exported };

@@ -87,6 +87,8 @@ export type EvidenceVerdict =
       readonly origin: string;
       /** Leaves the log had when it was signed. */
       readonly size: number;
+      /** The signed root, 32 bytes. */
+      readonly root: Uint8Array;
       /** Of the event among them. */
       readonly index: number;
       /** The bytes that are in the log. */
@@ -155,5 +157,5 @@ export async function verifyEvidence(
   if (!verifyInclusion({ leafHash: leafHash(body), index, size, proof, root }))
     return { ok: false, reason: 'not_included' };
   const event = openStoredEvent(body); // undefined for another log's entry
-  return { ok: true, origin, size, index, body, ...(event !== undefined && { event }), signatures };
+  return { ok: true, origin, size, root, index, body, ...(event !== undefined && { event }), signatures };
 }

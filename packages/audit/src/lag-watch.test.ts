@@ -72,6 +72,7 @@ test('a sequencer tells how late it found the log', async () => {
   const reports: LagReport[] = [];
   const signer = createSigner({ origin: 'example.org/audit', privateKey: new Uint8Array(32).fill(7) });
   const sequencer = createSequencer({
+    memory: 'unguarded',
     ...{ store: stores.log, signer, clock, batchSize: 1 },
     onLag: (report) => reports.push(report),
   });

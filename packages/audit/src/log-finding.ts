@@ -42,4 +42,10 @@ export type LogFinding =
   /** The log is shorter than the trusted checkpoint: it was cut, or an old copy was restored. */
   | { readonly kind: 'size_regressed'; readonly size: number; readonly trustedSize: number }
   /** The trusted checkpoint's tree is not a beginning of the stored one: the past was rewritten, and signed. */
-  | { readonly kind: 'history_rewritten'; readonly size: number; readonly trustedSize: number };
+  | { readonly kind: 'history_rewritten'; readonly size: number; readonly trustedSize: number }
+  /** Leaves that the trusted checkpoint covers were lost, and the log says so: a rebase has ended the origin of that checkpoint. `count` from `index` on. */
+  | { readonly kind: 'leaves_lost'; readonly index: number; readonly count: number; readonly trustedSize: number }
+  /** The trusted checkpoint covers more leaves than the rebase says there ever were: it hides that they were lost. */
+  | { readonly kind: 'loss_understated'; readonly said: number; readonly trustedSize: number }
+  /** What the log says of a rebase is not so: the leaf that records it, the old checkpoint in it, or the lines of the checkpoint. */
+  | { readonly kind: 'rebase_invalid'; readonly index: number; readonly reason: string };

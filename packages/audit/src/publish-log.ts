@@ -5,6 +5,7 @@ import { formatEntryBundle } from './entry-bundle.ts';
 import { checkpointPath, tilePath } from './tile-path.ts';
 import { createTileReader, type TileReader } from './tile-reader.ts';
 import type { TileTarget } from './tile-storage.ts';
+import { epochOf, linkEpochs, targetWithin } from './tiles/epochs.ts';
 import { createTreeHasher, hashBytes, tileWidth } from './tree-hasher.ts';
 import { endedBy } from './verify/until-aborted.ts';
 
@@ -31,12 +32,15 @@ export interface Published {
   readonly size: number;
   /** Files written, the checkpoint included; 0 when nothing had changed. */
   readonly files: number;
+  /** Where, below the target: '' until a rebase, then a folder for each origin. */
+  readonly folder: string;
 }
 
 /**
  * Publishes the log as static files in the layout of C2SP tlog-tiles: any number of readers verify from them, and under Object Lock they are out
  * of reach of whoever runs the database. The checkpoint is written last, so a reader, or a crash, never meets a checkpoint whose tiles are missing;
- * the next call goes on where the last one ended. Several may publish at once: in the worst case the checkpoint is for one call that of the slower one.
+ * the next call goes on where the last one ended. After a rebase the files of the old origin stay as they are, beside them stands where the log goes on
+ * (`successor`), and the new origin has a folder of its own. Several may publish at once: in the worst case the checkpoint is for one call that of the slower one.
  *
  * @throws MedzenError `checkpoint_inconsistent` when the target holds another log, a larger one, or other bytes where ours should be;
  * `invalid_input` for a checkpoint that is none; `store_unavailable`
@@ -50,9 +54,24 @@ export interface Published {
  * }
  * ```
  */
-export async function publishLog(options: PublishLogOptions): Promise<Published> {
-  const { signal } = options;
-  const [store, target] = [endedBy(signal, options.store), endedBy(signal, options.target)];
+export async function publishLog(given: PublishLogOptions): Promise<Published> {
+  const { signal } = given;
+  const options = { ...given, store: endedBy(signal, given.store), target: endedBy(signal, given.target) };
+  const checkpoint = options.checkpoint ?? (await options.store.head()).checkpoint;
+  const head = checkpoint === undefined ? undefined : readTreeHead(checkpoint);
+  if (checkpoint !== undefined && head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
+  if (head === undefined) return { ...(await publishEpoch(options, undefined)), folder: '' };
+  const folder = epochOf(head);
+  const published = await publishEpoch({ ...options, target: targetWithin(options.target, folder) }, head.origin);
+  return { ...published, files: published.files + (await linkEpochs(options.target, head)), folder };
+}
+
+/** The files of one origin: another rebase may have come since the folder was chosen. */
+async function publishEpoch(
+  options: PublishLogOptions,
+  origin: string | undefined,
+): Promise<Omit<Published, 'folder'>> {
+  const { store, target, signal } = options;
   // Before the head, which is at least as far then, whoever else publishes.
   const present = await target.read(checkpointPath);
   const checkpoint = options.checkpoint ?? (await store.head()).checkpoint;
@@ -60,6 +79,8 @@ export async function publishLog(options: PublishLogOptions): Promise<Published>
   if (checkpoint === undefined) throw ahead();
   const head = readTreeHead(checkpoint);
   if (head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
+  if (origin !== undefined && head.origin !== origin)
+    throw new MedzenError('checkpoint_inconsistent', 'The log was rebased meanwhile: publish again');
   const { size } = head;
   const tiles = createTileReader(store, createTreeHasher());
   const from = present === undefined ? 0 : await sizeOf(present, head, tiles);

@@ -34,7 +34,7 @@ describe('what reads the log, over Postgres', async () => {
     const { stores, scope, transaction } = context;
     if (transaction === undefined) throw new Error('These contexts open transactions');
     const audit = createAuditLog({ store: stores.audit });
-    const sequencer = createSequencer({ store: stores.log, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
     const review = createReview({ ...stores, rules: reviewRules() });
     const shipped: string[] = [];
     const ship = async (): Promise<void> => {
@@ -65,7 +65,7 @@ describe('what reads the log, over Postgres', async () => {
     const audit = createAuditLog({ store: stores.audit, clock });
     const disclosure = { recipient: { name: 'County court' }, description: 'Visit note', basis: 'Court order 26-CV-1' };
     await audit.record({ ...glass, disclosure }, { scope });
-    await createSequencer({ store: stores.log, signer }).tick();
+    await createSequencer({ memory: 'unguarded', store: stores.log, signer }).tick();
     const review = createReview({ ...stores, rules: reviewRules(), clock });
     await review.scan();
     const [open] = (await review.list(scope)).reviews;

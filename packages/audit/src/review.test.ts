@@ -21,7 +21,7 @@ function setUp() {
   const random = fakeRandom();
   const sealing = { clock, random, ids: fakeIds(clock, random) };
   const { inspect, ...stores } = memoryStores({ clock });
-  const sequencer = createSequencer({ store: stores.log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
   return {
     clock,
     stores,

@@ -50,7 +50,7 @@ function setUp(options: Partial<SequencerDeps> = {}) {
       }
     },
     rootOf: (size: number): string => toHex(treeHash(events.slice(0, size).map(({ body }) => leafHash(body)))),
-    sequencer: createSequencer({ store: stores.log, signer, ...options }),
+    sequencer: createSequencer({ memory: 'unguarded', store: stores.log, signer, ...options }),
   };
 }
 
@@ -133,7 +133,7 @@ describe('a tick', () => {
         return log.log.commitBatch(commit);
       },
     });
-    const sequencer = createSequencer({ store, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store, signer });
     for (const count of [250, 5, 2, 255, 1]) {
       await log.write(count);
       await sequencer.tick();
@@ -191,7 +191,7 @@ describe('two sequencers', () => {
           return batch;
         },
       });
-    const [a, b] = [1, 2].map(() => createSequencer({ store: together(), signer }));
+    const [a, b] = [1, 2].map(() => createSequencer({ memory: 'unguarded', store: together(), signer }));
     const results = await Promise.all([a?.tick(), b?.tick()]);
     expect(results.map((result) => result?.status).sort()).toEqual(['committed', 'conflict']);
     await log.write(3);
@@ -212,7 +212,9 @@ describe('two sequencers', () => {
           commitBatch: scheduler.scheduleFunction(log.log.commitBatch),
           readTile: scheduler.scheduleFunction(log.log.readTile),
         });
-        const sequencers = [1, 2].map(() => createSequencer({ store: slow, signer, batchSize: 3 }));
+        const sequencers = [1, 2].map(() =>
+          createSequencer({ memory: 'unguarded', store: slow, signer, batchSize: 3 }),
+        );
         const ticks = sequencers.flatMap((each) => [each.tick(), each.tick(), each.tick()]);
         await scheduler.waitFor(Promise.all(ticks));
         for (let status = ''; status !== 'idle'; ) status = (await log.sequencer.tick()).status;
@@ -232,7 +234,7 @@ describe('a sequencer that is interrupted', () => {
     const log = setUp();
     await log.write(3);
     const store = altered(log.log, { commitBatch: vi.fn(log.log.commitBatch).mockRejectedValueOnce(down) });
-    const sequencer = createSequencer({ store, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store, signer });
     await expect(sequencer.tick()).rejects.toMatchObject({ code: 'store_unavailable' });
     expect((await log.log.head()).size).toBe(0);
     expect(await sequencer.tick()).toMatchObject({ status: 'committed', sequenced: 3 });
@@ -249,7 +251,7 @@ describe('a sequencer that is interrupted', () => {
           throw down;
         }),
       });
-      const sequencer = createSequencer({ store, signer });
+      const sequencer = createSequencer({ memory: 'unguarded', store, signer });
       await expect(sequencer.tick()).rejects.toMatchObject({ code: 'store_unavailable' });
       await log.write(2);
       expect(await (restarted ? log.sequencer : sequencer).tick()).toMatchObject({ sequenced: 2, size: 5 });
@@ -276,11 +278,11 @@ describe('a sequencer that is interrupted', () => {
           readBatch: shaky(log.log.readBatch),
           commitBatch: shaky(log.log.commitBatch),
         });
-        let sequencer = createSequencer({ store, signer, batchSize: 4 });
+        let sequencer = createSequencer({ memory: 'unguarded', store, signer, batchSize: 4 });
         for (let i = 0; i < 12; i++) {
           await log.write(2);
           await sequencer.tick().catch((error: unknown) => expect(error).toBe(down));
-          if (i % 5 === 4) sequencer = createSequencer({ store, signer, batchSize: 4 }); // the process was restarted
+          if (i % 5 === 4) sequencer = createSequencer({ memory: 'unguarded', store, signer, batchSize: 4 }); // the process was restarted
         }
         for (let status = ''; status !== 'idle'; ) status = (await log.sequencer.tick()).status;
         expect((await log.log.readLeaves(0, 100)).map(({ eventId }) => eventId)).toEqual(
@@ -309,7 +311,12 @@ describe('a log that contradicts itself is not signed', () => {
     await log.sequencer.tick();
     await log.write(5);
     const commitBatch = vi.fn<(commit: LogCommit) => Promise<{ status: 'committed' }>>();
-    const sequencer = createSequencer({ store: altered(log.log, { commitBatch, ...changes(log) }), signer, ...deps });
+    const sequencer = createSequencer({
+      memory: 'unguarded',
+      store: altered(log.log, { commitBatch, ...changes(log) }),
+      signer,
+      ...deps,
+    });
     return { log, sequencer, commitBatch };
   }
 
@@ -378,7 +385,7 @@ describe('a log that contradicts itself is not signed', () => {
     }
     let shown = states[1];
     const store = altered(log.log, { head: async () => shown ?? log.log.head() });
-    const sequencer = createSequencer({ store, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store, signer });
     await sequencer.tick();
     shown = states[0];
     await expect(sequencer.tick()).rejects.toMatchObject(inconsistent);
@@ -396,7 +403,7 @@ describe('a log that contradicts itself is not signed', () => {
     await log.write(2);
     let shown: typeof before | undefined;
     const store = altered(log.log, { head: async () => shown ?? log.log.head() });
-    const sequencer = createSequencer({ store, signer });
+    const sequencer = createSequencer({ memory: 'unguarded', store, signer });
     expect(await sequencer.tick()).toMatchObject({ status: 'committed', size: 5 });
     shown = before;
     await expect(sequencer.tick()).rejects.toMatchObject(inconsistent);
@@ -417,12 +424,13 @@ describe('a log that contradicts itself is not signed', () => {
       const forged = memoryStores();
       await forged.audit.append(scope, history);
       await createSequencer({
+        memory: 'unguarded',
         store: altered(forged.log, { readBatch: async () => history.filter((_, i) => i > 0) }),
         signer,
       }).tick();
-      const suspicious = createSequencer({ store: forged.log, signer, trusted });
+      const suspicious = createSequencer({ memory: 'unguarded', store: forged.log, signer, trusted });
       await expect(suspicious.tick(), `${size}`).rejects.toMatchObject(inconsistent);
-      const credulous = createSequencer({ store: forged.log, signer });
+      const credulous = createSequencer({ memory: 'unguarded', store: forged.log, signer });
       expect(await credulous.tick()).toMatchObject({ status: 'committed' });
     }
   });
@@ -446,7 +454,9 @@ describe('a log that contradicts itself is not signed', () => {
       const result = await log.sequencer.tick();
       if (result.status === 'committed') trusted.push(result.checkpoint);
       for (const text of trusted)
-        expect(await createSequencer({ store: log.log, signer, trusted: text }).tick()).toMatchObject({
+        expect(
+          await createSequencer({ memory: 'unguarded', store: log.log, signer, trusted: text }).tick(),
+        ).toMatchObject({
           status: 'idle',
         });
     }
@@ -464,8 +474,15 @@ describe('a log that contradicts itself is not signed', () => {
     await log.write(2);
     await log.sequencer.tick();
     await log.write(2);
-    await expect(createSequencer({ store: log.log, signer: stranger }).tick()).rejects.toMatchObject(inconsistent);
-    const rotated = createSequencer({ store: log.log, signer: stranger, previousKeys: [signer.verifierKey] });
+    await expect(
+      createSequencer({ memory: 'unguarded', store: log.log, signer: stranger }).tick(),
+    ).rejects.toMatchObject(inconsistent);
+    const rotated = createSequencer({
+      memory: 'unguarded',
+      store: log.log,
+      signer: stranger,
+      previousKeys: [signer.verifierKey],
+    });
     expect(await rotated.tick()).toMatchObject({ status: 'committed', size: 4 });
   });
 });
@@ -497,6 +514,7 @@ describe('a running sequencer', () => {
     const head = vi.fn(log.log.head);
     for (let i = 0; i < 3; i++) head.mockRejectedValueOnce(new MedzenError('store_unavailable', 'down'));
     const sequencer = createSequencer({
+      memory: 'unguarded',
       store: altered(log.log, { head }),
       signer,
       logger: quiet,
@@ -516,6 +534,7 @@ describe('a running sequencer', () => {
     const error = vi.fn();
     const head = async (): Promise<{ size: number; root: Uint8Array }> => ({ size: 1, root: sha256() });
     const sequencer = createSequencer({
+      memory: 'unguarded',
       store: altered(log.log, { head }),
       signer,
       logger: { info: vi.fn(), warn: vi.fn(), error },

@@ -13,6 +13,7 @@ import { signCheckpoint } from './checkpoint.ts';
 import { createCosigning } from './cosigning.ts';
 import { createLagWatch, type LagReport } from './lag-watch.ts';
 import { createLogGuard } from './log-guard.ts';
+import type { CheckpointMemory } from './sequencer/checkpoint-memory.ts';
 import type { Signer } from './signer.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { createTileReader } from './tile-reader.ts';
@@ -24,11 +25,18 @@ export interface SequencerDeps {
   readonly store: LogStore;
   /** Holds the key, outside the database; its origin names the log. */
   readonly signer: Signer;
-  /** Verifier keys of the same origin that signed before this one: after a rotation, the stored checkpoint is still theirs. */
+  /**
+   * Remembers outside the database what was signed: without it, a database restored from a copy would have a second tree of the same size signed by the
+   * same key, and nobody could tell which one holds. Give a {@link CheckpointMemory}: `fileCheckpoints(folder)` of `@medzen/audit/node`, or one of your
+   * own. Or say `'witnesses'`: nothing is signed before one of the `witnesses` has answered. Or, for tests and demos, `'unguarded'`: what the database
+   * shows is believed as long as it is signed.
+   */
+  readonly memory: CheckpointMemory | 'witnesses' | 'unguarded';
+  /** Verifier keys that signed before this one: of the same origin after a rotation, when the stored checkpoint is still theirs. */
   readonly previousKeys?: readonly string[];
   /**
-   * The last checkpoint known to be good, kept outside the database (a file, a witness). Without it, a restarted process believes what the
-   * database shows it, as long as it is signed.
+   * A checkpoint known to be good, kept elsewhere: the log must have grown out of it. Needed once where a memory is new and the log is not. It may be of
+   * an origin that a rebase has ended; then `previousKeys` must open it, and the log must have said what was lost of it.
    */
   readonly trusted?: string;
   /**
@@ -85,9 +93,9 @@ export interface Sequencer {
    *
    * @param signal - ends the tick before its next call to the store
    * @throws MedzenError `checkpoint_inconsistent` when head, checkpoint and tiles contradict one another, or the last checkpoint this
-   * process saw or was handed, or a witness has cosigned: somebody altered the log, or an old copy was restored. It signs nothing then, and an
-   * operator must look.
-   * `store_unavailable`
+   * process saw or was handed, or its memory or a witness knows: somebody altered the log, or an old copy was restored; also once a rebase has ended
+   * the origin. It signs nothing then, and an operator must look: see `rebaseLog`. `invalid_configuration` when the memory is new and the log is not.
+   * `store_unavailable`, also from a memory or, with `memory: 'witnesses'`, until one of them has answered
    * @see C2SP tlog-checkpoint: “A log MUST not sign any checkpoint which is inconsistent with any checkpoint it previously signed.”
    */
   tick(signal?: AbortSignal): Promise<TickResult>;
@@ -108,14 +116,16 @@ export interface Sequencer {
 /**
  * Makes a sequencer. Until an event is sequenced it is immutable to the application, but not yet tamper-evident.
  *
- * @throws MedzenError `invalid_configuration` for a bad batch size or bound
+ * @throws MedzenError `invalid_configuration` for a bad batch size or bound, and without a memory
  * @example
  * ```ts
  * import { createSequencer, createSigner } from '@medzen/audit';
+ * import { fileCheckpoints } from '@medzen/audit/node';
  * import type { LogStore } from '@medzen/core';
- * function sequence(store: LogStore, seed: Uint8Array, signal: AbortSignal): Promise<void> {
+ * async function sequence(store: LogStore, seed: Uint8Array, signal: AbortSignal): Promise<void> {
  *   const signer = createSigner({ origin: 'example.org/audit', privateKey: seed });
- *   return createSequencer({ store, signer }).run({ intervalMs: 1000, signal });
+ *   const memory = await fileCheckpoints('/var/lib/clinic/checkpoints'); // not on the disk of the database
+ *   await createSequencer({ store, signer, memory }).run({ intervalMs: 1000, signal });
  * }
  * ```
  */
@@ -125,8 +135,10 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
   if (!(lagBoundMs >= 1)) throw new MedzenError('invalid_configuration', 'The bound of the lag is 1 ms or more');
+  checkMemory(deps);
+  const memory = typeof deps.memory === 'string' ? undefined : deps.memory;
   const hasher = createTreeHasher();
-  const guard = createLogGuard({ ...deps, hasher });
+  const guard = createLogGuard({ ...deps, memory, hasher });
   const tiles = createTileReader(store, hasher);
   const cosigning = createCosigning({ store, tiles, witnesses, clock, logger });
   const watchLag = createLagWatch({ store, clock, logger, boundMs: lagBoundMs, onLag });
@@ -142,12 +154,19 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
   const introduce = async ({ size, root, checkpoint }: LogHead, signal: AbortSignal | undefined): Promise<void> => {
     const signed = checkpoint ?? (await signCheckpoint({ origin: signer.origin, size, root }, signer));
     await meet({ size, root, checkpoint: signed }, signal);
+    if (deps.memory === 'witnesses' && cosigning.answered(size) === 0) {
+      metWitnesses = false;
+      throw new MedzenError(
+        'store_unavailable',
+        "No witness has answered: with memory: 'witnesses', one must before anything is signed",
+      );
+    }
   };
 
   const once = async (signal: AbortSignal | undefined): Promise<TickResult> => {
     signal?.throwIfAborted();
     const head = await store.head();
-    const edge = await guard.check(head);
+    const { edge, extensions } = await guard.check(head);
     if (!metWitnesses && witnesses.length > 0) await introduce(head, signal);
     signal?.throwIfAborted();
     const events = await store.readBatch(batchSize);
@@ -157,7 +176,7 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
     const size = head.size + events.length;
     const root = edge.root();
     signal?.throwIfAborted();
-    const checkpoint = await signCheckpoint({ origin: signer.origin, size, root }, signer);
+    const checkpoint = await signCheckpoint({ origin: signer.origin, size, root, extensions }, signer);
     const { status } = await store.commitBatch({
       expectedSize: head.size,
       expectedRoot: head.root,
@@ -168,7 +187,7 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
       checkpoint,
     });
     if (status === 'conflict') return { status, sequenced: 0 };
-    guard.committed({ size, root, checkpoint });
+    await guard.committed({ size, root, checkpoint });
     const cosigned = await meet({ size, root, checkpoint }, signal);
     return { status, sequenced: events.length, size, root, checkpoint, cosigned };
   };
@@ -214,3 +233,16 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
 }
 
 const maxPauseMs = 60_000;
+
+/** Also for plain JavaScript, and for what was written before there was a memory. */
+function checkMemory({ memory, witnesses = [] }: SequencerDeps): void {
+  const given: unknown = memory;
+  const isStore = typeof given === 'object' && given !== null && 'read' in given && 'replace' in given;
+  if (!isStore && given !== 'witnesses' && given !== 'unguarded')
+    throw new MedzenError(
+      'invalid_configuration',
+      "memory must be a CheckpointMemory such as fileCheckpoints(folder), 'witnesses', or 'unguarded' for tests",
+    );
+  if (given === 'witnesses' && witnesses.length === 0)
+    throw new MedzenError('invalid_configuration', "memory: 'witnesses' needs one in witnesses");
+}

@@ -10,7 +10,7 @@ const signer = createSigner({ origin: 'example.org/audit', privateKey: new Uint8
 
 function setUp() {
   const { inspect, ...stores } = memoryStores();
-  const sequencer = createSequencer({ store: stores.log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
   return {
     stores,
     inspect,

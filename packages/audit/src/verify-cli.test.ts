@@ -67,7 +67,7 @@ beforeAll(async () => {
   const witness = createWitness({ cosigner, store: memoryWitnessStore(), logs });
   const { verifierKey, fetch } = witness;
   const witnesses = [witnessClient({ url: 'https://witness.example', verifierKey, fetch })];
-  const sequencer = createSequencer({ store: log, signer, witnesses, batchSize: 300 });
+  const sequencer = createSequencer({ memory: 'unguarded', store: log, signer, witnesses, batchSize: 300 });
   const events = Array.from({ length: 600 }, () => sealEvent(draft, sealing));
   await stores.audit.append({ tenant: 'default' }, events);
   await sequencer.tick();

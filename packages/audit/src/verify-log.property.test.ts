@@ -36,7 +36,7 @@ beforeAll(async () => {
     { tenant: 'default' },
     Array.from({ length: size }, () => sealEvent(draft, sealing)),
   );
-  await createSequencer({ store: log, signer }).tick();
+  await createSequencer({ memory: 'unguarded', store: log, signer }).tick();
   sound = log;
   leaves = await log.readLeaves(0, size);
 });

@@ -40,7 +40,7 @@ async function sealedLog(size: number, batchSize = 1000) {
   const stores = memoryStores({ clock });
   const events: SealedEvent[] = Array.from({ length: size }, () => sealEvent(draft, sealing));
   for (let i = 0; i < size; i += 1000) await stores.audit.append(scope, events.slice(i, i + 1000));
-  const sequencer = createSequencer({ store: stores.log, signer, batchSize });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer, batchSize });
   for (let status = ''; status !== 'idle'; ) status = (await sequencer.tick()).status;
 
   const view: { -readonly [Method in 'head' | 'readLeaves' | 'readTile']: LogStore[Method] } = {
@@ -118,6 +118,8 @@ describe('a sound log', () => {
         checkpoint: head.checkpoint,
         purged: 0,
         unsequenced: 0,
+        lost: 0,
+        rebases: [],
       });
     }
   });
@@ -144,6 +146,8 @@ describe('a sound log', () => {
       root: sha256(),
       purged: 0,
       unsequenced: 0,
+      lost: 0,
+      rebases: [],
     });
   });
 
@@ -224,6 +228,8 @@ describe('an altered event', () => {
         total: 1,
         findings: [{ kind: 'event_altered', index, eventId: log.idAt(index) }],
         unsequenced: 0,
+        lost: 0,
+        rebases: [],
       });
     }
   });

@@ -9,6 +9,7 @@ import { createTreeHasher } from './tree-hasher.ts';
 import { createFindings } from './verify/findings.ts';
 import { walkLog } from './verify/log-walk.ts';
 import { createPurgeProofs } from './verify/purge-proofs.ts';
+import { createRebaseCheck, judgeTrusted, type VerifiedRebase } from './verify/rebases.ts';
 import { untilAborted } from './verify/until-aborted.ts';
 
 /** What is verified, against what. */
@@ -32,35 +33,48 @@ export interface VerifyLogOptions extends LogOrigin {
   readonly maxFindings?: number;
 }
 
-/** What a verification came to. */
-export type LogVerdict =
-  | {
-      readonly ok: true;
-      readonly origin: string | undefined;
-      /** Leaves verified: all of them. */
-      readonly size: number;
-      /** 32 bytes. */
-      readonly root: Uint8Array;
-      /** The stored checkpoint's text; absent while the log is empty. Keep it elsewhere, and hand it to the next verification. */
-      readonly checkpoint?: string;
-      /** Leaves of which only the hash is left, because the event was purged after its retention. */
-      readonly purged: number;
-      /** Committed events that are not in the tree yet, and so are not proved by anything. */
-      readonly unsequenced: number;
-    }
-  | {
-      readonly ok: false;
-      readonly size: number;
-      /** In the order of discovery, at least one. */
-      readonly findings: readonly LogFinding[];
-      /** All that were found, also those not listed. */
-      readonly total: number;
-      readonly unsequenced: number;
-    };
+/** What a log says of its rebases, whatever else is found. */
+export interface AcrossRebases {
+  /** The origins that rebases have ended, the oldest first; empty where there was none. */
+  readonly rebases: readonly VerifiedRebase[];
+  /** Leaves that were lost by all of them. They are gone, and the log says so in every checkpoint: 0 where there was no rebase. */
+  readonly lost: number;
+}
+
+/** What a verification came to. A log that was rebased is `ok` as far as it goes; look at `lost`. */
+export type LogVerdict = AcrossRebases & (LogVerdictOk | LogVerdictDamaged);
+
+interface LogVerdictOk {
+  readonly ok: true;
+  readonly origin: string | undefined;
+  /** Leaves verified: all of them. */
+  readonly size: number;
+  /** 32 bytes. */
+  readonly root: Uint8Array;
+  /** The stored checkpoint's text; absent while the log is empty. Keep it elsewhere, and hand it to the next verification. */
+  readonly checkpoint?: string;
+  /** Leaves of which only the hash is left, because the event was purged after its retention. */
+  readonly purged: number;
+  /** Committed events that are not in the tree yet, and so are not proved by anything. */
+  readonly unsequenced: number;
+}
+
+interface LogVerdictDamaged {
+  readonly ok: false;
+  readonly size: number;
+  /** In the order of discovery, at least one. */
+  readonly findings: readonly LogFinding[];
+  /** All that were found, also those not listed. */
+  readonly total: number;
+  readonly unsequenced: number;
+}
 
 /**
  * Verifies the whole log: every stored event against the tree, the tree against the signed checkpoint, the checkpoint against the keys and,
  * if given, against one held elsewhere. Streams: flat memory, whatever the length. The log may grow meanwhile.
+ *
+ * A log that was rebased (see `rebaseLog`) is verified across: give the keys of the old origins too. The verdict says what was lost; leaves that the
+ * given checkpoint covers and that are lost are a finding.
  *
  * @returns a verdict; never throws because the log is damaged
  * @throws MedzenError `store_unavailable`; the signal's reason when it is aborted
@@ -87,16 +101,18 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   const trusted = options.checkpoint === undefined ? undefined : await open(options.checkpoint, 'trusted');
   const signed = await openStored(head);
   const size = signed?.size ?? (isSize(head.size) ? head.size : 0);
+  const rebases = createRebaseCheck({ store, hasher, signed, verifierKeys: options.verifierKeys, report });
+  // Of an origin that a rebase has ended, only what survived can be compared.
+  const isOlder = trusted !== undefined && signed !== undefined && trusted.origin !== signed.origin;
+  const compared = isOlder ? judgeTrusted(trusted, signed, report) : trusted?.size;
   const earlier =
-    trusted !== undefined && trusted.size >= 1 && trusted.size <= size
-      ? createEarlierRoot(hasher, trusted.size)
-      : undefined;
+    compared !== undefined && compared >= 1 && compared <= size ? createEarlierRoot(hasher, compared) : undefined;
 
   const hashesOnly = store.entries === 'absent';
   const purges = createPurgeProofs({
     notes: store.entries === undefined,
     now: options.clock?.now().getTime(),
-    cosigned: cosignedTimes(trusted),
+    cosigned: cosignedTimes(compared === undefined ? undefined : trusted),
     idAt: async (index) => {
       const [leaf] = await untilAborted(signal, store.readLeaves(index, 1));
       return leaf?.index === index ? leaf.eventId : undefined;
@@ -113,7 +129,10 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
     reserve: found.reserve,
     purges,
     signal,
-    onRow: earlier?.take,
+    onRow: (level, index, hashes) => {
+      earlier?.take(level, index, hashes);
+      rebases.take(level, index, hashes);
+    },
     onPage: (verified) => options.onProgress?.({ verified, size }),
   });
   const absences = await purges.judge();
@@ -121,19 +140,23 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   const purged = hashesOnly ? size : absences.purged;
   if (!proved) report({ kind: 'root_mismatch', size });
 
-  if (trusted !== undefined && trusted.size > size) report({ kind: 'size_regressed', size, trustedSize: trusted.size });
+  const told = await untilAborted(signal, rebases.finish());
+  const lostLeaves = told.reduce((sum, { lost }) => sum + lost, 0);
+  if (trusted !== undefined && !isOlder && trusted.size > size)
+    report({ kind: 'size_regressed', size, trustedSize: trusted.size });
   if (trusted !== undefined && earlier !== undefined) {
     const root = earlier.root();
     if (root === undefined || !equalBytes(root, trusted.root))
       report({ kind: 'history_rewritten', size, trustedSize: trusted.size });
   }
-  if (signed !== undefined && trusted !== undefined && signed.origin !== trusted.origin)
-    report({ kind: 'wrong_key', which: 'stored' });
+  if (signed !== undefined && trusted !== undefined && !isOlder && trusted.size >= 1 && !isSameLineage(signed, trusted))
+    report({ kind: 'rebase_invalid', index: size, reason: 'lineage_changed' });
 
   const { pending: unsequenced, lost } = await untilAborted(signal, store.lag());
   if (lost > 0) report({ kind: 'pending_lost', count: lost });
   const { findings, total } = found.all();
-  if (total > 0) return { ok: false, size, findings, total, unsequenced };
+  const across = { rebases: told, lost: lostLeaves };
+  if (total > 0) return { ok: false, size, findings, total, unsequenced, ...across };
   const { checkpoint } = head;
   return {
     ok: true,
@@ -143,11 +166,14 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
     ...(checkpoint === undefined ? {} : { checkpoint }),
     purged,
     unsequenced,
+    ...across,
   };
 
   async function open(text: string, which: 'stored' | 'trusted'): Promise<OpenCheckpoint | undefined> {
     const opened = await openCheckpoint(text, options.verifierKeys);
     if (opened.ok && isSignedByLog(opened, options)) return opened;
+    // Of an origin that a rebase has ended: whether it belongs to this log is judged by what the log says of it.
+    if (opened.ok && which === 'trusted' && isSignedByLog(opened)) return opened;
     if (opened.ok || opened.reason === 'unknown_key') report({ kind: 'wrong_key', which });
     else report({ kind: 'checkpoint_invalid', which, reason: opened.reason });
     return undefined;
@@ -173,4 +199,9 @@ function cosignedTimes(opened: OpenCheckpoint | undefined): readonly { readonly 
   return (opened?.signatures ?? []).flatMap(({ cosignedAt }) =>
     cosignedAt === undefined ? [] : [{ size: opened?.size ?? 0, at: cosignedAt.getTime() }],
   );
+}
+
+/** The lines about rebases never change under one origin. */
+function isSameLineage(a: OpenCheckpoint, b: OpenCheckpoint): boolean {
+  return (a.extensions ?? []).join('\n') === (b.extensions ?? []).join('\n');
 }

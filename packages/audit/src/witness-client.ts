@@ -70,7 +70,7 @@ const maxLines = 16;
  * import type { LogStore } from '@medzen/core';
  * function sequencer(store: LogStore, signer: Signer, verifierKey: string) {
  *   const witnesses = [witnessClient({ url: 'https://witness.example', verifierKey })];
- *   return createSequencer({ store, signer, witnesses });
+ *   return createSequencer({ store, signer, witnesses, memory: 'witnesses' });
  * }
  * ```
  */

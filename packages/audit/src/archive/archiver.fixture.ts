@@ -39,7 +39,7 @@ export async function archivedLog(
   const { stores, scope, clock, advance } = context;
   const samples = createSamples({ scope, clock });
   const objects = memoryObjects({ clock });
-  const sequencer = createSequencer({ store: stores.log, signer });
+  const sequencer = createSequencer({ memory: 'unguarded', store: stores.log, signer });
   const sequence = async (): Promise<void> => {
     for (let status = ''; status !== 'idle'; ) status = (await sequencer.tick()).status;
   };

@@ -111,12 +111,13 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
   const target = objectTiles(objects, prefix);
 
   /** Another archiver may have published more in between: then once more, with the head of now. */
-  const publish = async (signal: AbortSignal | undefined): Promise<void> => {
+  const publish = async (signal: AbortSignal | undefined): Promise<string> => {
     const once = () => publishLog({ store: store.log, target, ...(signal && { signal }) });
-    await once().catch((error: unknown) => {
+    const { folder } = await once().catch((error: unknown) => {
       if (!isMedzenError(error) || error.code !== 'checkpoint_inconsistent') throw error;
       return once();
     });
+    return folder;
   };
 
   /** Puts the events there, unless they are; says what they are either way. */
@@ -166,8 +167,8 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
     if (span === undefined) return { status: 'idle' };
     const { first, end } = span;
     const contents = await writeEvents(span, signal);
-    await publish(signal);
-    const checkpoint = new TextDecoder().decode(await untilAborted(signal, target.read(checkpointPath)));
+    const folder = await publish(signal);
+    const checkpoint = new TextDecoder().decode(await untilAborted(signal, target.read(folder + checkpointPath)));
     const manifest = formatManifest({ format: 'medzen-audit-archive/1', first, end, ...contents, checkpoint });
     signal?.throwIfAborted();
     await endedBy(signal, objects)

@@ -3,9 +3,11 @@ import { isSignedByLog, openCheckpoint } from '../checkpoint.ts';
 import { createIdCheck } from '../event-id.ts';
 import { verifyInclusion } from '../inclusion-proof.ts';
 import { objectTiles } from '../object-tiles.ts';
+import { lineageOf } from '../sequencer/lineage.ts';
 import { tileLog } from '../tile-log.ts';
 import { checkpointPath, tilePath } from '../tile-path.ts';
 import { createTileReader } from '../tile-reader.ts';
+import { folderOf } from '../tiles/epochs.ts';
 import { createTreeHasher, hashBytes, tileWidth } from '../tree-hasher.ts';
 import { instantIn } from '../verify/purge-claim.ts';
 import { endedBy } from '../verify/until-aborted.ts';
@@ -69,9 +71,13 @@ export async function verifyArchive(options: VerifyArchiveOptions): Promise<Arch
   const opened = await openCheckpoint(checkpoint, verifierKeys);
   if (!opened.ok || !isSignedByLog(opened) || opened.size < end) return { ok: false, reason: 'checkpoint' };
 
+  const folder = folderOf(opened.origin, (lineageOf(opened) ?? []).length === 0);
   // The tree of the manifest's own checkpoint, whatever was published since.
   const log = tileLog(
-    { read: async (path) => (path === checkpointPath ? new TextEncoder().encode(checkpoint) : files.read(path)) },
+    {
+      read: async (path) =>
+        path === checkpointPath ? new TextEncoder().encode(checkpoint) : files.read(folder + path),
+    },
     { entries: 'absent' },
   );
   const hasher = createTreeHasher();

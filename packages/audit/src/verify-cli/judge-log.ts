@@ -4,22 +4,74 @@ import type { LogFinding } from '../log-finding.ts';
 import { tileLog } from '../tile-log.ts';
 import { checkpointPath, tilePath } from '../tile-path.ts';
 import type { TileSource } from '../tile-storage.ts';
-import { untilAborted } from '../verify/until-aborted.ts';
-import { verifyLog } from '../verify-log.ts';
+import { followEpochs, type PublishedEpoch } from '../tiles/epochs.ts';
+import type { VerifiedRebase } from '../verify/rebases.ts';
+import { endedBy, untilAborted } from '../verify/until-aborted.ts';
+import { type LogVerdict, verifyLog } from '../verify-log.ts';
 import { ofSigners, witnessesAmong } from './signers.ts';
 import type { Statement } from './statement.ts';
 
-/** Judges a log by its static files. */
+interface JudgeOptions {
+  readonly witnesses: number | undefined;
+  readonly origin: string | undefined;
+  readonly since: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Judges a log by its static files, over as many rebases as there were: the present origin, and what is left of those before it. */
 export async function judgeLog(
   source: TileSource,
   keys: readonly string[],
-  options: {
-    readonly witnesses: number | undefined;
-    readonly origin: string | undefined;
-    readonly since: string | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  options: JudgeOptions,
 ): Promise<readonly Statement[]> {
+  const { signal } = options;
+  const epochs: PublishedEpoch[] = [];
+  for await (const epoch of followEpochs(endedBy(signal, source))) epochs.push(epoch);
+  const present = epochs.pop();
+  const { verdict, statements } = await judgeOrigin(present?.source ?? source, keys, options);
+  const ended = await Promise.all(epochs.map((epoch) => judgeEnded(epoch, keys, verdict.rebases, signal)));
+  return [...statements, ...verdict.rebases.flatMap(wordsForRebase), ...ended.flat()];
+}
+
+/** What stands of an origin that a rebase has ended: its files prove what was lost. */
+async function judgeEnded(
+  { source, checkpoint }: PublishedEpoch,
+  keys: readonly string[],
+  rebases: readonly VerifiedRebase[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Statement[]> {
+  const origin = readTreeHead(checkpoint)?.origin ?? '';
+  const opened = await openCheckpoint(checkpoint, keys);
+  if (!opened.ok && opened.reason === 'unknown_key')
+    return [{ is: 'open', text: `what ${origin} had: no key of it was given` }];
+  const rebase = rebases.find(({ oldOrigin }) => oldOrigin === origin);
+  if (rebase === undefined)
+    return [{ is: 'refused', text: `the files of ${origin} are beside the log, which says nothing of it` }];
+  const entries = (await untilAborted(signal, hasEntries(source))) ? 'present' : 'absent';
+  const verdict = await verifyLog({
+    store: tileLog(source, { entries }),
+    verifierKeys: keys,
+    ...(signal && { signal }),
+  });
+  if (!verdict.ok)
+    return verdict.findings.map((finding) => ({ is: 'refused', text: `${origin}: ${wordsFor(finding)}` }));
+  const lost = Math.max(0, verdict.size - rebase.surviving);
+  return [
+    {
+      is: 'proved',
+      text: `${origin} signed ${verdict.size} entries before it ended, and their hashes are among the files`,
+    },
+    ...(lost > 0 && entries === 'present'
+      ? [{ is: 'proved', text: `the ${lost} of them that were lost are among the files` } as const]
+      : []),
+  ];
+}
+
+async function judgeOrigin(
+  source: TileSource,
+  keys: readonly string[],
+  options: JudgeOptions,
+): Promise<{ readonly verdict: LogVerdict; readonly statements: readonly Statement[] }> {
   const { signal } = options;
   const entries = (await untilAborted(signal, hasEntries(source))) ? 'present' : 'absent';
   const verdict = await verifyLog({
@@ -32,17 +84,18 @@ export async function judgeLog(
   });
   if (!verdict.ok) {
     const more = verdict.total - verdict.findings.length;
-    return [
+    const statements: readonly Statement[] = [
       ...verdict.findings.map((finding): Statement => ({ is: 'refused', text: wordsFor(finding) })),
       ...(more > 0 ? [{ is: 'refused', text: `${more} more of the kind` } as const] : []),
     ];
+    return { verdict, statements };
   }
   const opened = await openCheckpoint(verdict.checkpoint ?? '', keys);
   const signatures = opened.ok ? opened.signatures : [];
   const wanted = options.witnesses ?? witnessesAmong(keys);
   const cosigned = signatures.filter(({ cosignedAt }) => cosignedAt !== undefined).length;
   const earlier = readTreeHead(options.since)?.size;
-  return [
+  const statements: readonly Statement[] = [
     ...ofSigners(verdict.origin ?? '', verdict.size, signatures, keys),
     ...(cosigned < wanted
       ? [{ is: 'refused', text: `${cosigned} of the ${wanted} witnesses asked for have cosigned` } as const]
@@ -60,6 +113,25 @@ export async function judgeLog(
           text: 'that nothing was cut off or rewritten since an earlier day: no checkpoint was given with --since',
         }
       : { is: 'proved', text: `it grew out of the checkpoint of ${earlier} entries that was given` },
+  ];
+  return { verdict, statements };
+}
+
+/** What a rebase has cost, whoever decided it. */
+function wordsForRebase(rebase: VerifiedRebase): readonly Statement[] {
+  const { oldOrigin, oldSize, newOrigin, surviving, lost, decidedBy, at, reason, survivors } = rebase;
+  const decided =
+    decidedBy === undefined
+      ? 'the entry that says who decided it is not among the files'
+      : `decided by ${decidedBy.name ?? decidedBy.id} at ${at}: ${reason}`;
+  return [
+    { is: 'lost', text: `${lost} of the ${oldSize} entries of ${oldOrigin}, from entry ${surviving} on; ${decided}` },
+    survivors === 'proved'
+      ? { is: 'proved', text: `the ${surviving} that ${newOrigin} went on with are the first ones of ${oldOrigin}` }
+      : {
+          is: 'open',
+          text: `that the ${surviving} that ${newOrigin} went on with are the first ones of ${oldOrigin}: its word for it`,
+        },
   ];
 }
 
@@ -103,6 +175,12 @@ function wordsFor(finding: LogFinding): string {
       return `the log has ${finding.size} entries; a checkpoint of ${finding.trustedSize} was given: it was cut, or an old copy was restored`;
     case 'history_rewritten':
       return `the log did not grow out of the checkpoint of ${finding.trustedSize} entries that was given: its past was rewritten`;
+    case 'leaves_lost':
+      return `${finding.count} of the ${finding.trustedSize} entries that the given checkpoint covers were lost, from entry ${finding.index} on; the log says so`;
+    case 'loss_understated':
+      return `a checkpoint of ${finding.trustedSize} entries was given, and the log says that there never were more than ${finding.said}: it hides a loss`;
+    case 'rebase_invalid':
+      return `what the log says of a rebase at entry ${finding.index} does not hold: ${finding.reason}`;
     case 'pending_lost':
       return `${finding.count} events are gone that were not in the tree yet`;
   }

@@ -1,11 +1,11 @@
 /** One thing the command says of what it looked at. */
 export interface Statement {
-  /** `refused`: shown to be false. `open`: neither shown nor refuted by what was given. */
-  readonly is: 'proved' | 'refused' | 'open';
+  /** `refused`: shown to be false. `open`: neither shown nor refuted by what was given. `lost`: gone, and the log says so. */
+  readonly is: 'proved' | 'refused' | 'open' | 'lost';
   readonly text: string;
 }
 
-const words = { proved: 'proved    ', refused: 'REFUSED   ', open: 'not proved' } as const;
+const words = { proved: 'proved    ', refused: 'REFUSED   ', open: 'not proved', lost: 'LOST      ' } as const;
 
 /** The statements as lines. */
 export function showStatements(statements: readonly Statement[]): string {
