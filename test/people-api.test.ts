@@ -77,7 +77,7 @@ describe('my recordings', () => {
     expect(seen).toEqual(mine);
     expect((await outsider.call('list_my_recordings')).data).toEqual({ status: 'ok', recordings: [] });
     expect(
-      (await provider.call('list_my_recordings', { p_session_id: 'paged-12', p_state: 'recording' })).data?.recordings,
+      (await provider.call('list_my_recordings', { p_session_id: 'paged-12', p_state: 'starting' })).data?.recordings,
     ).toHaveLength(1);
   });
 
@@ -124,7 +124,7 @@ describe('my recordings', () => {
       patient: ama,
       target: { type: 'recording', id: row.id },
       purpose: 'TREAT',
-      detail: { state: 'recording' },
+      detail: { state: 'starting' },
     });
     expect(event.actor.role?.split(',')).toContain('provider');
     const listed = await eventOf(() => provider.call('list_my_recordings', { p_session_id: row.sessionId }));

@@ -11,6 +11,7 @@ import { pgliteContexts, type SqlContexts } from './sql-contexts.ts';
  */
 
 const states: readonly RecordingState[] = [
+  'starting',
   'recording',
   'processing',
   'uploading',
@@ -55,8 +56,16 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: pick('access'), at: index, kind: pick('view', 'download') }) },
-  { weight: 2, arbitrary: fc.record({ op: pick('claimTransfers', 'claimStops'), at: pick(undefined, 0, 1, 2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: pick('claimTransfers', 'claimStops', 'claimReconciliations'),
+      at: pick(undefined, 0, 1, 2),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ op: pick('claimExpired'), at: pick(undefined, 0, 1, 2), late: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ op: pick('renew'), at: pick(0, 1, 2) }) },
+  { weight: 1, arbitrary: fc.record({ op: pick('releaseReconciliation'), at: pick(0, 1, 2), failed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ op: pick('releaseClaim'), at: index, failed: fc.boolean() }) },
   {
     weight: 4,
@@ -114,6 +123,7 @@ interface Side {
   readonly stores: Pick<Stores, 'consents' | 'recordings'>;
   /** The newest token by recording. */
   readonly tokens: Map<string, string>;
+  readonly looks: Map<string, string>;
 }
 
 const scope = { tenant: 'clinic-a' };
@@ -130,8 +140,8 @@ test('the recording stores in memory and in SQL answer alike through any life', 
       const context = await contexts.create();
       const memory = memoryStores({ clock: context.clock });
       const sides: readonly [Side, Side] = [
-        { stores: memory, tokens: new Map() },
-        { stores: context.stores, tokens: new Map() },
+        { stores: memory, tokens: new Map(), looks: new Map() },
+        { stores: context.stores, tokens: new Map(), looks: new Map() },
       ];
       const life: Life = {
         mine: createSamples({ scope, clock: context.clock }),
@@ -212,16 +222,23 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
       return ({ stores }) => stores.recordings.noteAccess(scope, id, one.kind, event);
     case 'claimTransfers':
     case 'claimStops':
+    case 'claimReconciliations':
     case 'claimExpired':
-      return async ({ stores, tokens }) => {
+      return async ({ stores, tokens, looks }) => {
         const options = { ...lease, ...(one.at === undefined ? {} : { id }) };
         const claims =
           one.op !== 'claimExpired'
             ? await stores.recordings[one.op](scope, options)
             : await stores.recordings.claimExpired(scope, late(one.late), rules, options);
-        for (const claim of claims) tokens.set(claim.recording.id, claim.token);
+        const kept = one.op === 'claimReconciliations' ? looks : tokens;
+        for (const claim of claims) kept.set(claim.recording.id, claim.token);
         return claims.map(({ recording, attempts }) => ({ recording, attempts }));
       };
+    case 'renew':
+      return ({ stores, tokens }) => stores.recordings.renewClaim(scope, id, tokens.get(id) ?? '0', lease.leaseMs);
+    case 'releaseReconciliation':
+      return ({ stores, looks }) =>
+        stores.recordings.releaseReconciliation(scope, id, looks.get(id) ?? '0', one.failed ? 600 : null);
     case 'releaseClaim':
       return ({ stores, tokens }) =>
         stores.recordings.releaseClaim(scope, id, tokens.get(id) ?? '0', one.failed ? 'timeout' : undefined);
@@ -285,7 +302,7 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
     }
     case 'advance':
       await life.advance(one.ms);
-      return ({ stores }) => stores.recordings.stuck(scope, life.now(), 1000).then(sorted);
+      return async () => [];
   }
 }
 
@@ -302,7 +319,6 @@ async function everything({ stores }: Side, life: Life): Promise<unknown> {
     stale: sorted(await recordings.staleDecisions(scope, rules, 1000)),
     warnings: sorted(await recordings.dueWarnings(scope, now, 1000)),
     archives: sorted(await recordings.dueArchives(scope, now, rules, 1000)),
-    stuck: sorted(await recordings.stuck(scope, now, 1000)),
     facts: await Promise.all(['p1', 'p2', 'p9'].map((patient) => recordings.facts(scope, patient))),
     holds: await Promise.all(life.ids.map(async (id) => sorted(await recordings.holds(scope, id)))),
     consents: await Promise.all([0, 1, 2, 3, 4, 5].map((n) => consents.current(scope, `s${n}`))),

@@ -288,6 +288,9 @@ CREATE TABLE medzen.recording (
   claim_until timestamp with time zone,
   claim_attempts integer NOT NULL DEFAULT 0,
   claim_after timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+  look_after timestamp with time zone,
+  look_token bigint,
+  look_attempts integer NOT NULL DEFAULT 0,
   CONSTRAINT recording_check CHECK (((state = 'deleted'::text) = (tombstone IS NOT NULL))),
   CONSTRAINT recording_check1 CHECK (((state <> 'deleted'::text) OR ((media IS NULL) AND (object IS NULL)))),
   CONSTRAINT recording_check2 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
@@ -303,6 +306,7 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_failure_check CHECK (((jsonb_typeof(failure) = 'object'::text) AND ((length((failure ->> 'code'::text)) >= 1) AND (length((failure ->> 'code'::text)) <= 128)))),
   CONSTRAINT recording_hold_count_check CHECK ((hold_count >= 0)),
   CONSTRAINT recording_keep_reason_check CHECK (((length(keep_reason) >= 1) AND (length(keep_reason) <= 2048))),
+  CONSTRAINT recording_look_attempts_check CHECK ((look_attempts >= 0)),
   CONSTRAINT recording_media_check CHECK ((jsonb_typeof(media) = 'object'::text)),
   CONSTRAINT recording_object_check CHECK ((jsonb_typeof(object) = 'object'::text)),
   CONSTRAINT recording_object_prefix_check CHECK (((length(object_prefix) >= 1) AND (length(object_prefix) <= 1024))),
@@ -464,6 +468,7 @@ CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_ve
 CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE ((state <> 'deleted'::text) AND (facts_revision <> subject_revision));
 CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
+CREATE INDEX recording_looks ON medzen.recording USING btree (tenant, look_after, id) WHERE (look_after IS NOT NULL);
 CREATE INDEX recording_participant_of ON medzen.recording_participant USING btree (tenant, participant, started_at, recording_id);
 CREATE INDEX recording_pending_deletion ON medzen.recording USING btree (tenant, (
 CASE
@@ -472,7 +477,6 @@ CASE
 END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until IS NOT NULL)));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
 CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = ANY (ARRAY['starting'::text, 'recording'::text])) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
-CREATE INDEX recording_stuck ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text]));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
 CREATE INDEX recording_undecided ON medzen.recording USING btree (tenant, started_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (undated = ANY (ARRAY['unknown'::text, 'unjudged'::text])));
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (deletable_at IS NULL));
@@ -1748,6 +1752,50 @@ BEGIN
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.claim_reconciliations(p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+  v_result jsonb;
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  IF p_id IS NULL THEN
+    SELECT array_agg(due.id ORDER BY due.look_after, due.id) INTO v_ids FROM (
+      SELECT r.id, r.look_after FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.look_after IS NOT NULL AND r.look_after <= v_now
+      ORDER BY r.look_after, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  ELSE
+    SELECT array_agg(due.id) INTO v_ids FROM (
+      SELECT r.id FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_id AND r.look_after IS NOT NULL
+        AND (r.look_token IS NULL OR r.look_after <= v_now)
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  END IF;
+  WITH taken AS (
+    UPDATE medzen.recording r SET
+      look_token = nextval('medzen.claim_token'),
+      look_after = v_now + make_interval(secs => p_lease_ms / 1000.0),
+      look_attempts = r.look_attempts + 1
+    WHERE r.tenant = p_tenant AND r.id = ANY (v_ids)
+    RETURNING r.*
+  )
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'recording', medzen.recording_json(t::medzen.recording),
+    'token', t.look_token::text,
+    'attempts', t.look_attempts) ORDER BY array_position(v_ids, t.id)), '[]')
+  INTO v_result
+  FROM taken t;
+  RETURN v_result;
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.claim_stops(p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2535,6 +2583,12 @@ BEGIN
   RETURN jsonb_build_object('status', 'finished', 'recording', medzen.recording_json(v_row));
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.first_look(p_state text)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE p_state WHEN 'starting'::text THEN '00:01:00'::interval WHEN 'recording'::text THEN '00:10:00'::interval WHEN 'processing'::text THEN '00:01:00'::interval WHEN 'uploading'::text THEN '7 days'::interval WHEN 'failed'::text THEN '00:01:00'::interval ELSE NULL::interval END;
+
 CREATE OR REPLACE FUNCTION medzen.format_instant(p_at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -2659,6 +2713,14 @@ BEGIN
   END IF;
   IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
     PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
+  END IF;
+  -- After a move, whoever asks the provider asked about another state.
+  IF new.state <> old.state THEN
+    new.look_after := CASE
+      WHEN new.state = 'failed' AND (new.media IS NOT NULL OR new.object IS NOT NULL) THEN NULL
+      ELSE medzen.now() + medzen.first_look(new.state) END;
+    new.look_token := NULL;
+    new.look_attempts := 0;
   END IF;
   RETURN new;
 END $function$;
@@ -3108,7 +3170,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3149,7 +3211,10 @@ BEGIN ATOMIC
              q.claim_token,
              q.claim_until,
              q.claim_attempts,
-             q.claim_after
+             q.claim_after,
+             q.look_after,
+             q.look_token,
+             q.look_attempts
             FROM medzen.recording q
            WHERE ((q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now))
            ORDER BY q.retain_until, q.id
@@ -3162,7 +3227,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3203,7 +3268,10 @@ BEGIN ATOMIC
              q.claim_token,
              q.claim_until,
              q.claim_attempts,
-             q.claim_after
+             q.claim_after,
+             q.look_after,
+             q.look_token,
+             q.look_attempts
             FROM medzen.recording q
            WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
            ORDER BY q.warn_at, q.id
@@ -3329,60 +3397,6 @@ BEGIN
     LIMIT p_limit));
   RETURN v_result;
 END $function$;
-
-CREATE OR REPLACE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamp with time zone, p_limit integer)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after)) ORDER BY r.state_at, r.id), '[]'::jsonb) AS "coalesce"
-    FROM ( SELECT q.tenant,
-             q.id,
-             q.session_id,
-             q.patient,
-             q.provider,
-             q.provider_ref,
-             q.state,
-             q.state_at,
-             q.started_at,
-             q.ended_at,
-             q.duration_seconds,
-             q.media,
-             q.object,
-             q.object_prefix,
-             q.jurisdiction,
-             q.provider_class,
-             q.zone,
-             q.keep_until,
-             q.keep_reason,
-             q.failure,
-             q.stop_requested_at,
-             q.stop_consent,
-             q.tombstone,
-             q.views,
-             q.downloads,
-             q.revision,
-             q.rules_version,
-             q.facts_revision,
-             q.decided_at,
-             q.retain_until,
-             q.warn_at,
-             q.grace_until,
-             q.rule_ids,
-             q.undated,
-             q.subject_revision,
-             q.hold_count,
-             q.deletable_at,
-             q.claim_token,
-             q.claim_until,
-             q.claim_attempts,
-             q.claim_after
-            FROM medzen.recording q
-           WHERE ((q.tenant = list_stuck.p_tenant) AND (q.state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text])) AND (q.state_at < list_stuck.p_before))
-           ORDER BY q.state_at, q.id
-          LIMIT list_stuck.p_limit) r;
-END;
 
 CREATE OR REPLACE FUNCTION medzen.list_tenant_holds(p_tenant text, p_limit integer, p_active boolean DEFAULT NULL::boolean, p_patient text DEFAULT NULL::text, p_matter text DEFAULT NULL::text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_before_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -4623,6 +4637,42 @@ BEGIN
   RETURN jsonb_build_object('status', 'released');
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.release_reconciliation(p_tenant text, p_id uuid, p_token text, p_again_seconds integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+BEGIN
+  IF p_again_seconds NOT BETWEEN 1 AND 31536000 THEN
+    PERFORM medzen.fail('invalid_input', 'A provider is asked again after 1 second to 365 days');
+  END IF;
+  UPDATE medzen.recording r SET
+    look_token = NULL,
+    look_after = medzen.now() + make_interval(secs => p_again_seconds)
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.look_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'released' ELSE 'lease_lost' END);
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.renew_claim(p_tenant text, p_id uuid, p_token text, p_lease_ms integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_until timestamptz := medzen.now() + make_interval(secs => p_lease_ms / 1000.0);
+BEGIN
+  PERFORM medzen.check_claim_options(1, p_lease_ms);
+  UPDATE medzen.recording r SET
+    claim_until = v_until,
+    claim_after = v_until + medzen.claim_backoff(r.claim_attempts)
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.claim_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'renewed' ELSE 'lease_lost' END);
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5054,10 +5104,11 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count,
+      look_after)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
-      v_subject.revision, v_subject.holds)
+      v_subject.revision, v_subject.holds, medzen.now() + medzen.first_look('starting'))
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -5669,6 +5720,8 @@ GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.claim_reconciliations TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.claim_reconciliations TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_stops TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.claim_stops TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO medzen_app;
@@ -5725,8 +5778,6 @@ GRANT EXECUTE ON FUNCTION medzen.list_reviews TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.list_reviews TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_stale_decisions TO service_role;
-GRANT EXECUTE ON FUNCTION medzen.list_stuck TO medzen_app;
-GRANT EXECUTE ON FUNCTION medzen.list_stuck TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_tenant_holds TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_tenant_holds TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_undecided TO medzen_app;
@@ -5778,6 +5829,10 @@ GRANT EXECUTE ON FUNCTION medzen.release_claim TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.release_claim TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.release_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.release_hold TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.release_reconciliation TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.release_reconciliation TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.renew_claim TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.renew_claim TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.reveal_identities TO medzen_sequencer;

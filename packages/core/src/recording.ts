@@ -202,6 +202,19 @@ export interface LegalHold {
 }
 
 /**
+ * How long after a recording came into a state its provider is asked about it for the first time, milliseconds; absent: never. Callbacks
+ * come sooner than that; this is for those that were lost. SQL holds the same table.
+ */
+export const firstLookMs: Readonly<Partial<Record<RecordingState, number>>> = {
+  starting: 60_000,
+  recording: 600_000,
+  processing: 60_000,
+  uploading: 604_800_000,
+  /** Only without `media` and `object`. */
+  failed: 60_000,
+};
+
+/**
  * Whether a recording is live: of those there is at most one a session, and one a session of the provider.
  *
  * @see mayStillRun for what has to be stopped, which is more

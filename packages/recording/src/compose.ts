@@ -1,5 +1,6 @@
 import { type CallContext, isMedzenError, type Recording } from '@medzen/core';
 import { codeOf } from './backoff.ts';
+import { providerDeadlineMs, withDeadline } from './deadline.ts';
 import type { Provider } from './provider.ts';
 import { revise } from './revise.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
@@ -12,14 +13,19 @@ const turnMs = 10 * 60_000;
  * it is told; the sweep). Two that asked at once would have two media made, so whoever asks first says so in the row, and the others leave
  * it to them for a while. Being away is no failure: the sweep asks again.
  */
-export async function compose(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+export async function compose(
+  room: Room,
+  ctx: CallContext,
+  recording: Recording,
+  signal?: AbortSignal,
+): Promise<Recording> {
   const waiting = recording.state === 'processing' || (recording.state === 'failed' && recording.object === undefined);
-  if (!waiting || recording.media !== undefined || provider(room, recording)?.compose === undefined) return recording;
+  const order = provider(room, recording)?.compose;
+  if (!waiting || recording.media !== undefined || order === undefined) return recording;
   try {
-    await provider(room, recording)?.compose?.(recording, {
-      tenant: ctx.scope.tenant,
-      mayBegin: () => takeTurn(room, ctx, recording),
-    });
+    await withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable', signal }, (within) =>
+      order(recording, { tenant: ctx.scope.tenant, mayBegin: () => takeTurn(room, ctx, recording) }, within),
+    );
     return recording;
   } catch (error) {
     room.logger.warn('recording: media could not be asked for', { recording: recording.id, code: codeOf(error) });

@@ -1,5 +1,6 @@
 import { createIds, MedzenError, stderrLogger, systemClock, systemRandom } from '@medzen/core';
 import { sleep } from './backoff.ts';
+import { reconcile } from './capture/reconcile.ts';
 import { consents } from './consent/consents.ts';
 import { deleteRecording } from './delete-recording.ts';
 import { noteFact } from './facts.ts';
@@ -45,6 +46,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     start: (input, ctx) => start(room, input, ctx),
     stop: (id, ctx) => stop(room, id, ctx),
     stopWithdrawn: (scope, options) => stopWithdrawn(room, scope, options),
+    reconcile: (scope, options) => reconcile(room, scope, options),
     status: (id, ctx) => status(room, id, ctx),
     list: (query, ctx) => list(room, query, ctx),
     ingest: (event, scope, source) => ingest(room, event, scope, source),

@@ -1,12 +1,15 @@
-import { type AuditFacts, type AuditSource, MedzenError, type Recording, type Scope } from '@medzen/core';
-import { applyProviderEvent } from './apply-provider-event.ts';
+import { type AuditFacts, type AuditSource, MedzenError, mayStillRun, type Recording, type Scope } from '@medzen/core';
+import { applyProviderEvent, type ProviderPatch } from './apply-provider-event.ts';
+import { codeOf } from './backoff.ts';
+import { actionOf } from './capture/capture-end.ts';
 import { compose } from './compose.ts';
 import { discardProviderCopy } from './discard.ts';
 import type { ProviderEvent } from './provider.ts';
 import type { IngestResult } from './recordings.ts';
-import { revise } from './revise.ts';
+import { type Revision, revise } from './revise.ts';
 import { about, actingAs, type Room, seal, timestamp } from './room.ts';
-import { waitingInSameRoom } from './same-room.ts';
+import { endCapture, waitingInSameRoom } from './same-room.ts';
+import { halt, withdrawal } from './stop.ts';
 
 /** See `Recordings.ingest`. */
 export async function ingest(
@@ -21,16 +24,23 @@ export async function ingest(
   const found = ended(latest) ? ((await waitingInSameRoom(room, scope, latest)) ?? latest) : latest;
   const ctx = { ...actingAs(scope, event.provider, 'service'), source };
   let moved = false;
-  const result = await revise(room, scope, found, (recording) => {
+  let another = false;
+  const compute = (recording: Recording): Revision | undefined => {
     if (ended(recording)) return undefined;
-    const patch = applyProviderEvent(recording, event);
+    const patch = another ? undefined : applyProviderEvent(recording, event);
     moved = patch !== undefined;
     return {
       // An event that tells nothing new is written down too: it is in the log, and its repeat is known for one.
       change: { ...patch, at: timestamp(room), dedupeKey: event.key },
-      event: seal(room, ctx, facts(recording, event, patch?.to)),
+      event: seal(room, ctx, facts(recording, event, patch)),
     };
-  });
+  };
+  let result = await revise(room, scope, found, compute);
+  // A capture of a recording that was believed failed, while another of the session is live: it is not brought back.
+  if (result.status === 'invalid_transition' && event.type === 'capture_started') {
+    another = true;
+    result = await revise(room, scope, result.recording, compute);
+  }
   if (result.status !== 'not_found' && isStray(result.recording, event))
     await discardProviderCopy(room, ctx, result.recording, 1);
   switch (result.status) {
@@ -42,12 +52,29 @@ export async function ingest(
     case 'changed': {
       // A repeat as well: whoever took in the first one may have died before asking.
       const { status, recording } = result;
+      if (event.type === 'capture_started') await stopUnwanted(room, scope, recording, event);
       const composed = event.type === 'session_ended' ? await compose(room, ctx, recording) : recording;
       return { status: status === 'repeated' ? 'repeated' : moved ? 'applied' : 'noted', recording: composed };
     }
     default:
       // The patch only moves forward and carries no claim, so the store has no ground to refuse it.
       throw new MedzenError('internal', `A provider event was refused: ${result.status}`);
+  }
+}
+
+/**
+ * Ends a capture that began although nobody wants it: consent was taken back, or it was stopped, while the start was on its way. Failing at
+ * it is no failure of the callback: the request to stop stands, and whoever asks the provider sees that it runs.
+ */
+async function stopUnwanted(room: Room, scope: Scope, recording: Recording, { at }: ProviderEvent): Promise<void> {
+  const { endedAt, stopRequest } = recording;
+  const after = endedAt !== undefined && recording.object === undefined && Date.parse(at) > Date.parse(endedAt);
+  try {
+    if (stopRequest !== undefined && mayStillRun(recording))
+      await halt(room, actingAs(scope, 'stop', 'system'), recording, withdrawal(recording));
+    else if (after) await endCapture(room, scope, recording);
+  } catch (error) {
+    room.logger.error('recording: it was to be stopped, and it runs', { recording: recording.id, code: codeOf(error) });
   }
 }
 
@@ -69,10 +96,11 @@ function isStray(recording: Recording, event: ProviderEvent): boolean {
   return recording.object !== undefined && recording.media?.ref !== event.media.ref;
 }
 
-function facts(recording: Recording, event: ProviderEvent, to: Recording['state'] | undefined): AuditFacts {
+function facts(recording: Recording, event: ProviderEvent, patch: ProviderPatch | undefined): AuditFacts {
+  const to = patch?.to;
   const failed = event.type === 'capture_failed' || event.type === 'media_failed';
   return {
-    action: to === 'failed' ? 'recording.failed' : 'recording.ingest',
+    action: to === 'failed' ? 'recording.failed' : actionOf(recording, patch ?? {}, 'recording.ingest'),
     kind: 'update',
     outcome: failed ? 'failed' : 'success',
     ...about(recording),

@@ -12,6 +12,7 @@ import type {
   Recording,
   RecordingParticipant,
   RecordingQuery,
+  RecordingState,
   RetentionClass,
   RetentionFact,
   Scope,
@@ -145,6 +146,32 @@ export interface StopReport {
   readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
 }
 
+/** What a round of questions to providers came to. */
+export interface ReconcileReport {
+  /** How many recordings a provider was asked about. */
+  readonly asked: number;
+  readonly moved: readonly { readonly id: string; readonly from: RecordingState; readonly to: RecordingState }[];
+  /** It ran although it had ended, or consent was taken back: told to stop (again). */
+  readonly stopped: readonly string[];
+  /** Of those that moved: there is, or seems to be, no media. `retryTransfer` asks once more. */
+  readonly failed: readonly { readonly id: string; readonly code: string }[];
+  /** The provider, or the store, was away. */
+  readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
+  /** Nobody can be asked: `provider_not_configured`. */
+  readonly setAside: readonly { readonly id: string; readonly code: string }[];
+  /** Captured for more than a day, or waiting for a transfer for more than a week. */
+  readonly overdue: readonly { readonly id: string; readonly state: RecordingState; readonly since: string }[];
+}
+
+/** How many recordings to ask about. */
+export interface ReconcileOptions {
+  /** Recordings, 1–1000; 100 when absent. */
+  readonly limit?: number;
+  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 2 minutes when absent. */
+  readonly leaseMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** What a round of transfers came to. */
 export interface TransferReport {
   readonly available: readonly string[];
@@ -183,7 +210,9 @@ export interface Recordings {
    * Starts recording, if everyone whose consent is needed has given it with all four acknowledgements.
    *
    * @throws MedzenError `consent_required` (detail: `missing` ids and roles, `rule`, `citation`); `forbidden`; `conflict` when the
-   * session is being recorded already (detail: `recordingId`), or the provider's room was used for another session; `provider_unavailable` (the recording is then `failed`)
+   * session is being recorded already (detail: `recordingId`), or the provider's room was used for another session; `not_available` when
+   * the provider refused (the recording is then `failed`); `provider_unavailable` (detail: `recordingId`, `state` `starting`) when nobody
+   * knows whether it records: the same call with the same id asks again, and `reconcile` finds out
    */
   start(input: StartInput, ctx: CallContext): Promise<Recording>;
 
@@ -201,6 +230,14 @@ export interface Recordings {
    * begins with it too. Failures are reported, not thrown, and tried again after five minutes at most.
    */
   stopWithdrawn(scope: Scope, options?: TransferOptions): Promise<StopReport>;
+
+  /**
+   * Asks providers about recordings that are late, and does what the answers call for: confirms a start, notes an end, has media made, sends
+   * it on its way, stops what should not run. Callbacks only make it faster: any of them may be lost. To be called often, every minute;
+   * each recording is asked about at most that often, and less with time, the longest waiting first. Any number may run at once; `sweep` does
+   * it too. Failures are reported, not thrown.
+   */
+  reconcile(scope: Scope, options?: ReconcileOptions): Promise<ReconcileReport>;
 
   /** @throws MedzenError `not_found`, `forbidden` */
   status(id: string, ctx: CallContext): Promise<Recording>;

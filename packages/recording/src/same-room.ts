@@ -1,4 +1,5 @@
 import { isLive, type Recording, type Scope } from '@medzen/core';
+import { providerDeadlineMs, withDeadline } from './deadline.ts';
 import { providerOf, type Room } from './room.ts';
 
 /**
@@ -36,11 +37,14 @@ export async function waitingInSameRoom(
  *
  * @throws MedzenError `provider_unavailable`, `store_unavailable`, `invalid_configuration`
  */
-export async function endCapture(room: Room, scope: Scope, recording: Recording): Promise<void> {
+export async function endCapture(room: Room, scope: Scope, recording: Recording, signal?: AbortSignal): Promise<void> {
   const { id, provider, providerRef } = recording;
   const latest = isLive(recording)
     ? undefined
     : await room.stores.recordings.findByProviderRef(scope, provider, providerRef);
   if (latest !== undefined && isLive(latest) && latest.id !== id) return;
-  await providerOf(room, recording).stop(recording);
+  const registered = providerOf(room, recording);
+  await withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable', signal }, (within) =>
+    registered.stop(recording, within),
+  );
 }

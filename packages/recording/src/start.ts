@@ -10,18 +10,20 @@ import {
 } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { hasRole, sameTenant } from './authorise.ts';
-import { beginCapture } from './capture/begin-capture.ts';
+import { beginCapture, resumeCapture } from './capture/begin-capture.ts';
+import { storeTime } from './capture/store-time.ts';
 import { checkText } from './check-input.ts';
 import { type RequiredConsents, requiredConsents } from './consent/required.ts';
+import { providerDeadlineMs } from './deadline.ts';
 import type { StartInput } from './recordings.ts';
-import { about, type Room, seal, timestamp } from './room.ts';
+import { about, type Room, seal } from './room.ts';
 
 const denied = { action: 'recording.start', kind: 'create' } as const;
 
 /** See `Recordings.start`. */
 export async function start(room: Room, input: StartInput, ctx: CallContext): Promise<Recording> {
   sameTenant(ctx);
-  const row = newRecording(room, input, ctx);
+  const row = await newRecording(room, input, ctx);
   await authorise(room, row, ctx);
   await checkProviderRoom(room, row, ctx);
   const said = await room.stores.consents.current(ctx.scope, row.sessionId);
@@ -43,17 +45,20 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
   const result = await room.stores.recordings.start(ctx.scope, row, required, event);
   if (result.status === 'consent_required') return refuseConsent(room, ctx, row, needed, result.missing);
   const { recording } = result;
-  if (result.status === 'already_recording' && !isRetry(recording, row))
+  if (result.status === 'already_recording' && !isRetry(recording, row, input))
     return refuse(
       room,
       ctx,
       { ...denied, outcome: 'failed', ...about(recording) },
-      new MedzenError('conflict', 'This session is being recorded already', { detail: { recordingId: recording.id } }),
+      new MedzenError('conflict', 'This session is being recorded already', {
+        detail: { recordingId: recording.id, state: recording.state },
+      }),
     );
-  return recording.state === 'starting' ? beginCapture(room, ctx, recording) : recording;
+  if (recording.state !== 'starting') return recording;
+  return result.status === 'started' ? beginCapture(room, ctx, recording) : resumeCapture(room, ctx, recording);
 }
 
-function newRecording(room: Room, input: StartInput, ctx: CallContext): NewRecording {
+async function newRecording(room: Room, input: StartInput, ctx: CallContext): Promise<NewRecording> {
   checkText(input.sessionId, '/sessionId');
   checkText(input.patient, '/patient');
   checkText(input.providerRef, '/providerRef');
@@ -68,7 +73,7 @@ function newRecording(room: Room, input: StartInput, ctx: CallContext): NewRecor
   for (const member of ['jurisdiction', 'providerClass', 'zone'] as const)
     checkText(retentionClass[member], `/retentionClass/${member}`, 64);
   const id = input.id ?? room.ids.uuid();
-  const startedAt = timestamp(room);
+  const startedAt = await storeTime(room);
   // Throws for a zone that does not exist: better now than when the law is asked years later.
   room.retention.dayOf(new Date(startedAt), retentionClass.zone);
   return {
@@ -182,18 +187,17 @@ async function checkProviderRoom(room: Room, row: NewRecording, ctx: CallContext
   );
 }
 
-/** Whoever names the id of a running recording with other people in it asks for something else, and learns nothing of it. */
-function isRetry(recording: Recording, row: NewRecording): boolean {
-  const content = ({
-    id,
-    sessionId,
-    patient,
-    provider,
-    providerRef,
-    participants,
-  }: NewRecording | Recording): string => {
+/**
+ * Whether the same is asked again: of the same recording, or, by someone who names no id, of one whose start was not answered in time.
+ * Who names the id of a running recording with other people in it asks for something else, and learns nothing of it.
+ */
+function isRetry(recording: Recording, row: NewRecording, input: StartInput): boolean {
+  const content = ({ sessionId, patient, provider, providerRef, participants }: NewRecording | Recording): string => {
     const people = participants.map((one) => [one.id, one.role, one.location]);
-    return JSON.stringify([id, sessionId, patient, provider, providerRef, people]);
+    return JSON.stringify([sessionId, patient, provider, providerRef, people]);
   };
-  return content(recording) === content(row);
+  const unanswered =
+    recording.state === 'starting' && Date.parse(row.startedAt) - Date.parse(recording.startedAt) > providerDeadlineMs;
+  const meant = recording.id === row.id || (input.id === undefined && unanswered);
+  return meant && content(recording) === content(row);
 }

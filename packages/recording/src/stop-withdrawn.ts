@@ -24,7 +24,7 @@ export async function stopWithdrawn(room: Room, scope: Scope, options: TransferO
     if (claim === undefined) break;
     const { recording, token, attempts } = claim;
     try {
-      const ours = await stopClaimed(room, scope, claim);
+      const ours = await stopClaimed(room, scope, claim, signal);
       (ours ? stopped : ended).push(recording.id);
     } catch (error) {
       const code = codeOf(error);
@@ -42,7 +42,13 @@ export async function stopWithdrawn(room: Room, scope: Scope, options: TransferO
 }
 
 /** @returns whether it was this worker that ended it */
-async function stopClaimed(room: Room, scope: Scope, { recording, token }: Claim): Promise<boolean> {
-  const { stopped } = await halt(room, actingAs(scope, 'stop', 'system'), recording, withdrawal(recording), token);
+async function stopClaimed(
+  room: Room,
+  scope: Scope,
+  { recording, token }: Claim,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const ctx = actingAs(scope, 'stop', 'system');
+  const { stopped } = await halt(room, ctx, recording, withdrawal(recording), token, signal);
   return stopped;
 }

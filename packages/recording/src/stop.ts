@@ -2,9 +2,11 @@ import { type CallContext, isLive, MedzenError, mayStillRun, type Recording } fr
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
+import { endOf } from './capture/capture-end.ts';
+import { storeTime } from './capture/store-time.ts';
 import { compose } from './compose.ts';
 import { revise } from './revise.ts';
-import { about, type Room, seal, timestamp } from './room.ts';
+import { about, type Room, seal } from './room.ts';
 import { endCapture } from './same-room.ts';
 
 const what = { action: 'recording.stop', kind: 'update' } as const;
@@ -50,6 +52,7 @@ export async function stopSession(room: Room, ctx: CallContext, sessionId: strin
  *
  * @param why - for the detail of the events
  * @param token - of the claim under which it is done
+ * @param signal - ends it early, with `provider_unavailable`
  * @returns the row, and whether it was this call that ended it
  */
 export async function halt(
@@ -58,22 +61,23 @@ export async function halt(
   recording: Recording,
   why: Readonly<Record<string, string>> = {},
   token?: string,
+  signal?: AbortSignal,
 ): Promise<{ readonly recording: Recording; readonly stopped: boolean }> {
   try {
-    await endCapture(room, ctx.scope, recording);
+    await endCapture(room, ctx.scope, recording, signal);
   } catch (error) {
     const detail = { ...why, code: codeOf(error) };
     await witness(room, ctx, [{ ...what, outcome: 'failed', ...about(recording), detail }]);
     throw error;
   }
-  const at = timestamp(room);
+  const at = await storeTime(room);
   const result = await revise(room, ctx.scope, recording, (row) =>
     mayStillRun(row)
       ? {
           change: {
             ...(isLive(row) ? { to: 'processing' as const } : {}),
             at,
-            endedAt: row.endedAt ?? at,
+            endedAt: row.endedAt ?? endOf(row, at),
             ...(token === undefined ? {} : { token }),
           },
           event: seal(room, ctx, { ...what, outcome: 'success', ...about(row), detail: { ...why, from: row.state } }),
@@ -81,7 +85,7 @@ export async function halt(
       : undefined,
   );
   if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
-  return { recording: await compose(room, ctx, result.recording), stopped: result.status === 'changed' };
+  return { recording: await compose(room, ctx, result.recording, signal), stopped: result.status === 'changed' };
 }
 
 /** Why a recording is stopped of which consent was taken back: the record says who did. */

@@ -10,6 +10,7 @@ import {
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, takesPart } from './authorise.ts';
 import { codeOf } from './backoff.ts';
+import { tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
 import { copyMedia, dropVersion, keepOnly } from './copy-media.ts';
 import { copyRemains, discardProviderCopy } from './discard.ts';
@@ -160,9 +161,9 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, object: Stor
 
 /** The session was a treatment. Noted before the recording is available, so that no crash can lose it; its id makes a retry the same fact. */
 async function noteTreatment(room: Room, ctx: CallContext, recording: Recording): Promise<void> {
-  const { id, patient, startedAt, retentionClass } = recording;
+  const { id, patient, retentionClass } = recording;
   const { zone } = retentionClass;
-  const date = room.retention.dayOf(new Date(startedAt), zone);
+  const date = room.retention.dayOf(new Date(tookPlaceAt(recording)), zone);
   const note = (factId: string): Promise<unknown> =>
     room.stores.recordings.noteFact(
       ctx.scope,

@@ -73,6 +73,12 @@ CREATE TABLE medzen.recording (
   claim_attempts integer NOT NULL DEFAULT 0 CHECK (claim_attempts >= 0),
   claim_after timestamptz NOT NULL DEFAULT '-infinity',
 
+  -- When the provider is to be asked about it: a queue of its own, so that no stop waits for a question. While somebody asks, the end of
+  -- that lease. NULL: not before it has moved.
+  look_after timestamptz,
+  look_token bigint,
+  look_attempts integer NOT NULL DEFAULT 0 CHECK (look_attempts >= 0),
+
   PRIMARY KEY (tenant, id),
   FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject (tenant, patient),
   CHECK ((state = 'deleted') = (tombstone IS NOT NULL)),
@@ -102,8 +108,7 @@ CREATE INDEX recording_stops ON medzen.recording (tenant, stop_requested_at, id)
   WHERE stop_requested_at IS NOT NULL
     AND (state IN ('starting', 'recording') OR state = 'failed' AND ended_at IS NULL AND media IS NULL);
 CREATE INDEX recording_transfers ON medzen.recording (tenant, state_at, id) WHERE state = 'uploading';
-CREATE INDEX recording_stuck ON medzen.recording (tenant, state_at, id)
-  WHERE state IN ('starting', 'recording', 'processing', 'uploading');
+CREATE INDEX recording_looks ON medzen.recording (tenant, look_after, id) WHERE look_after IS NOT NULL;
 CREATE INDEX recording_rules ON medzen.recording (tenant, (coalesce(rules_version, '')), id)
   WHERE state <> 'deleted';
 CREATE INDEX recording_facts ON medzen.recording (tenant, id)
@@ -157,6 +162,17 @@ RETURN CASE p_state
   WHEN 'failed' THEN ARRAY['recording', 'uploading', 'deleting']
 END;
 
+-- How long after a move the provider is asked for the first time: the library's firstLookMs, with which a test compares it. NULL: never.
+CREATE FUNCTION medzen.first_look(p_state text) RETURNS INTERVAL
+LANGUAGE sql IMMUTABLE
+RETURN CASE p_state
+  WHEN 'starting' THEN INTERVAL '1 minute'
+  WHEN 'recording' THEN INTERVAL '10 minutes'
+  WHEN 'processing' THEN INTERVAL '1 minute'
+  WHEN 'uploading' THEN INTERVAL '7 days'
+  WHEN 'failed' THEN INTERVAL '1 minute'
+END;
+
 ALTER TABLE medzen.retention_subject ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medzen.recording ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medzen.recording_participant ENABLE ROW LEVEL SECURITY;
@@ -192,6 +208,14 @@ BEGIN
   END IF;
   IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
     PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
+  END IF;
+  -- After a move, whoever asks the provider asked about another state.
+  IF new.state <> old.state THEN
+    new.look_after := CASE
+      WHEN new.state = 'failed' AND (new.media IS NOT NULL OR new.object IS NOT NULL) THEN NULL
+      ELSE medzen.now() + medzen.first_look(new.state) END;
+    new.look_token := NULL;
+    new.look_attempts := 0;
   END IF;
   RETURN new;
 END $$;
@@ -332,10 +356,11 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count,
+      look_after)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
-      v_subject.revision, v_subject.holds)
+      v_subject.revision, v_subject.holds, medzen.now() + medzen.first_look('starting'))
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -577,4 +602,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'aa9b170821e4f2392f40511a1109b62897d2e9d829824e993f7ef36c7df32db4', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'f6b5d98d62746399483e2b838fcc928dfe2f150c34185ff8c9db511edd165e48', false);

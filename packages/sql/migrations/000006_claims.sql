@@ -134,20 +134,89 @@ BEGIN
   RETURN jsonb_build_object('status', CASE WHEN found THEN 'released' ELSE 'lease_lost' END);
 END $$;
 
-CREATE FUNCTION medzen.list_stuck(p_tenant text, p_before timestamptz, p_limit integer) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER
+-- Lengthens a lease from now, as long as nobody else has claimed the row.
+CREATE FUNCTION medzen.renew_claim(p_tenant text, p_id uuid, p_token text, p_lease_ms integer) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.state_at, r.id), '[]')
-  FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.state IN ('starting', 'recording', 'processing', 'uploading') AND q.state_at < p_before
-    ORDER BY q.state_at, q.id
-    LIMIT p_limit) r;
-END;
+SET lock_timeout = '5s'
+AS $$
+DECLARE
+  v_until timestamptz := medzen.now() + make_interval(secs => p_lease_ms / 1000.0);
+BEGIN
+  PERFORM medzen.check_claim_options(1, p_lease_ms);
+  UPDATE medzen.recording r SET
+    claim_until = v_until,
+    claim_after = v_until + medzen.claim_backoff(r.claim_attempts)
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.claim_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'renewed' ELSE 'lease_lost' END);
+END $$;
 
-SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops', 'release_claim', 'list_stuck');
+-- Whose provider is to be asked. By id, also before it is due; a lease is never passed over.
+CREATE FUNCTION medzen.claim_reconciliations(
+  p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
+AS $$
+DECLARE
+  v_now timestamptz := medzen.now();
+  v_ids uuid[];
+  v_result jsonb;
+BEGIN
+  PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
+  IF p_id IS NULL THEN
+    SELECT array_agg(due.id ORDER BY due.look_after, due.id) INTO v_ids FROM (
+      SELECT r.id, r.look_after FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.look_after IS NOT NULL AND r.look_after <= v_now
+      ORDER BY r.look_after, r.id
+      LIMIT p_limit
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  ELSE
+    SELECT array_agg(due.id) INTO v_ids FROM (
+      SELECT r.id FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_id AND r.look_after IS NOT NULL
+        AND (r.look_token IS NULL OR r.look_after <= v_now)
+      FOR NO KEY UPDATE SKIP LOCKED) due;
+  END IF;
+  WITH taken AS (
+    UPDATE medzen.recording r SET
+      look_token = nextval('medzen.claim_token'),
+      look_after = v_now + make_interval(secs => p_lease_ms / 1000.0),
+      look_attempts = r.look_attempts + 1
+    WHERE r.tenant = p_tenant AND r.id = ANY (v_ids)
+    RETURNING r.*
+  )
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'recording', medzen.recording_json(t::medzen.recording),
+    'token', t.look_token::text,
+    'attempts', t.look_attempts) ORDER BY array_position(v_ids, t.id)), '[]')
+  INTO v_result
+  FROM taken t;
+  RETURN v_result;
+END $$;
+
+CREATE FUNCTION medzen.release_reconciliation(
+  p_tenant text, p_id uuid, p_token text, p_again_seconds integer DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
+AS $$
+BEGIN
+  IF p_again_seconds NOT BETWEEN 1 AND 31536000 THEN
+    PERFORM medzen.fail('invalid_input', 'A provider is asked again after 1 second to 365 days');
+  END IF;
+  UPDATE medzen.recording r SET
+    look_token = NULL,
+    look_after = medzen.now() + make_interval(secs => p_again_seconds)
+  WHERE r.tenant = p_tenant AND r.id = p_id AND r.look_token::text = p_token;
+  RETURN jsonb_build_object('status', CASE WHEN found THEN 'released' ELSE 'lease_lost' END);
+END $$;
+
+SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops', 'claim_reconciliations',
+  'release_reconciliation', 'renew_claim', 'release_claim');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'f5f7e3c7ed4d334c7f72e24e4424a89c1fee8fdb1e4eb5a5e1954d00b7a72f52', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '6d719a74b79e380a97f4ac719725a8aecd927835689f98f3f7f25904d7c3c870', false);

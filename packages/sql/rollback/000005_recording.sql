@@ -11,6 +11,7 @@ DROP FUNCTION medzen.start_recording;
 DROP FUNCTION medzen.check_keep;
 DROP FUNCTION medzen.recording_in_the_way;
 DROP FUNCTION medzen.recording_json;
+DROP FUNCTION medzen.first_look;
 DROP FUNCTION medzen.next_states;
 DROP POLICY recording_participants ON medzen.recording;
 DROP TABLE medzen.webhook_seen;

@@ -8,6 +8,7 @@ import { factCases } from './recording-cases/fact-cases.ts';
 import { holdCases } from './recording-cases/hold-cases.ts';
 import { holdListCases } from './recording-cases/hold-list-cases.ts';
 import { keepCases } from './recording-cases/keep-cases.ts';
+import { reconciliationCases } from './recording-cases/reconciliation-cases.ts';
 import { retentionCases } from './recording-cases/retention-cases.ts';
 import { startCases } from './recording-cases/start-cases.ts';
 import { stopCases } from './recording-cases/stop-cases.ts';
@@ -20,6 +21,7 @@ export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[]
   ...accessCases,
   ...claimCases,
   ...stopCases,
+  ...reconciliationCases,
   ...retentionCases,
   ...factCases,
   ...keepCases,

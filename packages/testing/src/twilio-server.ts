@@ -62,6 +62,8 @@ export interface TwilioServer {
   endRoom(roomSid: string): void;
   /** The compositions of a room that were asked for become ready, or fail. @returns their SIDs */
   finishCompositions(roomSid: string, outcome?: 'completed' | 'failed'): readonly string[];
+  /** Nobody spoke: the tracks of a room vanish, as if there never had been any. */
+  loseTracks(roomSid: string): void;
   /** All tracks of a room that are not deleted become unusable. */
   failTracks(roomSid: string): void;
   /** What is left of a room: everything that was not deleted. */
@@ -195,6 +197,9 @@ export async function startTwilioServer(options: TwilioServerOptions = {}): Prom
     createRoom: () => world.createRoom().sid,
     endRoom: (sid) => world.endRoom(roomOf(sid)),
     failTracks: (sid) => world.failTracks(roomOf(sid)),
+    loseTracks: (sid) => {
+      for (const track of [...world.recordings.values()]) if (track.room === sid) world.recordings.delete(track.sid);
+    },
     finishCompositions: (sid, outcome = 'completed') => {
       const waiting = [...world.compositions.values()].filter((one) => one.room === sid && one.status === 'enqueued');
       for (const composition of waiting) world.finish(composition, outcome);

@@ -34,11 +34,8 @@ export function claim(
   fits: (entry: Entry) => boolean,
   order: (entry: Entry) => string,
 ): Claim[] {
+  checkOptions(options);
   const { limit, leaseMs, id } = options;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new MedzenError('invalid_input', 'A claim takes 1 to 1000 rows');
-  if (!(leaseMs >= 1000 && leaseMs <= 3_600_000))
-    throw new MedzenError('invalid_input', 'A lease lasts a second to an hour');
   const now = tables.now();
   const free = (entry: Entry): boolean => {
     const { work } = entry;
@@ -59,10 +56,30 @@ export function claim(
     });
 }
 
-/** Claims that bring media in, and the way to give any claim back. */
+function checkOptions({ limit, leaseMs }: ClaimOptions): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw new MedzenError('invalid_input', 'A claim takes 1 to 1000 rows');
+  checkLease(leaseMs);
+}
+
+function checkLease(leaseMs: number): void {
+  if (!(leaseMs >= 1000 && leaseMs <= 3_600_000))
+    throw new MedzenError('invalid_input', 'A lease lasts a second to an hour');
+}
+
+/** Claims that stop captures, bring media in or ask providers, and the ways to renew and end a claim. */
 export function claims(
   tables: RecordingTables,
-): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'claimStops' | 'releaseClaim'> {
+): Pick<
+  RecordingStore,
+  | 'clock'
+  | 'claimTransfers'
+  | 'claimStops'
+  | 'claimReconciliations'
+  | 'releaseReconciliation'
+  | 'renewClaim'
+  | 'releaseClaim'
+> {
   return {
     clock: async () => new Date(tables.now()),
 
@@ -86,6 +103,41 @@ export function claims(
         ({ row }) => `${row.stopRequest?.at}/${row.id}`,
       ),
 
+    claimReconciliations: async (scope, options) => {
+      checkOptions(options);
+      const { limit, leaseMs, id } = options;
+      const now = tables.now();
+      const due = entriesOf(tables, scope, byLook).filter(({ row, look }) => {
+        if (look === undefined || (id !== undefined && row.id !== id)) return false;
+        return look.after <= now || (id !== undefined && look.token === undefined);
+      });
+      return due.slice(0, limit).map((entry) => {
+        const token = String(++tables.token);
+        const attempts = (entry.look?.attempts ?? 0) + 1;
+        entry.look = { token, attempts, after: now + leaseMs };
+        return { recording: view(tables, entry), token, attempts };
+      });
+    },
+
+    releaseReconciliation: async (scope, id, token, againSeconds) => {
+      if (againSeconds !== null && !(Number.isInteger(againSeconds) && againSeconds >= 1 && againSeconds <= 31_536_000))
+        throw new MedzenError('invalid_input', 'A provider is asked again after 1 second to 365 days');
+      const entry = entryOf(tables, scope, id);
+      if (entry?.look?.token !== token) return;
+      const { attempts } = entry.look;
+      if (againSeconds === null) delete entry.look;
+      else entry.look = { attempts, after: tables.now() + againSeconds * 1000 };
+    },
+
+    renewClaim: async (scope, id, token, leaseMs) => {
+      checkLease(leaseMs);
+      const entry = entryOf(tables, scope, id);
+      if (entry?.work?.token !== token) return false;
+      const leaseUntil = tables.now() + leaseMs;
+      entry.work = { ...entry.work, leaseUntil, offerAt: leaseUntil + backOff(entry.work) };
+      return true;
+    },
+
     releaseClaim: async (scope, id, token, failureCode) => {
       const entry = entryOf(tables, scope, id);
       if (entry?.work?.token !== token) return;
@@ -97,6 +149,11 @@ export function claims(
           : { ...work, leaseUntil: now, offerAt: now + backOff(work) };
     },
   };
+}
+
+/** The longest due first. */
+function byLook(a: Entry, b: Entry): number {
+  return (a.look?.after ?? 0) - (b.look?.after ?? 0) || (a.row.id < b.row.id ? -1 : 1);
 }
 
 /** Has every recording of the session stopped that may still run, when the participant takes part in it or takes back what they had given. */

@@ -10,6 +10,7 @@ import {
 } from '@medzen/core';
 import {
   activeHolds,
+  askLater,
   checkKeep,
   commit,
   type Entry,
@@ -47,6 +48,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
       });
       tables.events.plan(scope, [event])();
       const entry: Entry = { tenant: scope.tenant, row: stored, dedupeKeys: new Set() };
+      askLater(tables, entry);
       tables.entries.set(keyOf(scope, row.id), entry);
       return { status: 'started', recording: view(tables, entry) };
     },

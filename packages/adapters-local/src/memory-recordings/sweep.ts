@@ -1,4 +1,4 @@
-import { isLive, MedzenError, type RecordingStore } from '@medzen/core';
+import { MedzenError, type RecordingStore } from '@medzen/core';
 import { claim } from './claims.ts';
 import {
   activeHolds,
@@ -17,7 +17,7 @@ import {
 
 type Sweep = Pick<
   RecordingStore,
-  'dueWarnings' | 'recordWarning' | 'dueArchives' | 'claimExpired' | 'beginDeletion' | 'finishDeletion' | 'stuck'
+  'dueWarnings' | 'recordWarning' | 'dueArchives' | 'claimExpired' | 'beginDeletion' | 'finishDeletion'
 >;
 
 /** What is done to recordings because time has passed. */
@@ -103,16 +103,6 @@ export function sweep(tables: RecordingTables): Sweep {
       delete entry.work;
       return { status: 'finished', recording: view(tables, entry) };
     },
-
-    stuck: async (scope, before, limit) =>
-      entriesOf(tables, scope, (a, b) => (a.row.stateAt < b.row.stateAt ? -1 : 1))
-        .filter(
-          ({ row }) =>
-            (isLive(row) || row.state === 'processing' || row.state === 'uploading') &&
-            Date.parse(row.stateAt) < before.getTime(),
-        )
-        .slice(0, limit)
-        .map((entry) => view(tables, entry)),
   };
 }
 

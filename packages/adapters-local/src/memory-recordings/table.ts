@@ -1,4 +1,5 @@
 import {
+  firstLookMs,
   type KeepUntil,
   type LegalHold,
   MedzenError,
@@ -27,12 +28,23 @@ export interface Work {
   readonly offerAt: number;
 }
 
+/** A question to the provider that is due, or being asked. */
+export interface Look {
+  readonly token?: string;
+  /** Since the last move. */
+  readonly attempts: number;
+  /** Milliseconds; also the end of the lease. */
+  readonly after: number;
+}
+
 /** One recording and what belongs to it alone. */
 export interface Entry {
   readonly tenant: string;
   row: StoredRow;
   work?: Work;
   readonly dedupeKeys: Set<string>;
+  /** When the provider is to be asked about it, and by whom it is being asked. Absent: not before it has moved. */
+  look?: Look;
   /** When the present deadline was warned of: milliseconds of the store's clock. */
   warnedAt?: number;
 }
@@ -165,7 +177,17 @@ export function commit(
   const next: StoredRow = structuredClone({ ...entry.row, ...change, revision: entry.row.revision + 1 });
   for (const member of drop) Reflect.deleteProperty(next, member);
   tables.events.plan({ tenant: entry.tenant }, [event])();
+  const moved = next.state !== entry.row.state;
   entry.row = next;
+  if (moved) askLater(tables, entry);
+}
+
+/** After a move: asked about when its state says, and whoever is asking asked about another state. */
+export function askLater(tables: RecordingTables, entry: Entry): void {
+  const { state, media, object } = entry.row;
+  const ms = state === 'failed' && (media ?? object) !== undefined ? undefined : firstLookMs[state];
+  if (ms === undefined) delete entry.look;
+  else entry.look = { attempts: 0, after: tables.now() + ms };
 }
 
 export function revisionOf(tables: RecordingTables, scope: Scope, patient: string): number {

@@ -15,7 +15,9 @@ export type PurposeOfUse =
 /** What hosts log today. The vocabulary is open: any dotted lower-case name is accepted. */
 export type AuditAction =
   | 'recording.start'
+  | 'recording.start_confirm'
   | 'recording.stop'
+  | 'recording.reconcile'
   | 'recording.view'
   | 'recording.download'
   | 'recording.list'

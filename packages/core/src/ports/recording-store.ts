@@ -187,6 +187,21 @@ export interface RecordingStore {
    */
   claimStops(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
 
+  /**
+   * Claims recordings about which the provider is to be asked, the longest due first, SKIP LOCKED. Or just one, by id, due or not. A row is
+   * due `firstLookMs` of its state after it came into it, and then when `releaseReconciliation` says; a failed one with `media` or `object`
+   * never is. `attempts` counts since the last move. Its lease is one of its own: neither a stop, a transfer or a deletion waits for it, nor
+   * it for them. A row that was claimed and not released is due again at the end of its lease, behind those that became due before.
+   */
+  claimReconciliations(scope: Scope, options: ClaimOptions & { readonly id?: string }): Promise<readonly Claim[]>;
+
+  /**
+   * Ends such a claim. A lost lease, or a move since, is no error, and changes nothing.
+   *
+   * @param againSeconds - after which the row is due again, whole, 1–31 536 000; `null`: not before it has moved
+   */
+  releaseReconciliation(scope: Scope, id: string, token: string, againSeconds: number | null): Promise<void>;
+
   // ---- retention
 
   /**
@@ -366,11 +381,16 @@ export interface RecordingStore {
   >;
 
   /**
+   * Lengthens the lease of a stop, transfer or deletion, from now, whether or not it ran out, as long as nobody else claimed the row.
+   *
+   * @param leaseMs - milliseconds, 1 000–3 600 000
+   * @returns false when the claim is lost: whoever holds it now must not be disturbed
+   */
+  renewClaim(scope: Scope, id: string, token: string, leaseMs: number): Promise<boolean>;
+
+  /**
    * Gives a claim back before its lease ends. With a failure code it is offered again later (see the claims); without one, at once,
    * and the attempt does not count. A lost lease is no error, and changes nothing.
    */
   releaseClaim(scope: Scope, id: string, token: string, failureCode?: string): Promise<void>;
-
-  /** Recordings in `recording`, `processing` or `uploading` since before the instant. */
-  stuck(scope: Scope, before: Date, limit: number): Promise<readonly Recording[]>;
 }

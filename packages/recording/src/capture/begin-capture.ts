@@ -1,9 +1,13 @@
-import { type CallContext, isLive, isMedzenError, MedzenError, type Recording } from '@medzen/core';
+import { type CallContext, isLive, isMedzenError, MedzenError, mayStillRun, type Recording } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import { providerDeadlineMs, withDeadline } from '../deadline.ts';
 import { revise } from '../revise.ts';
-import { about, providerOf, type Room, seal, timestamp } from '../room.ts';
+import { about, actingAs, providerOf, type Room, seal, timestamp } from '../room.ts';
 import { endCapture } from '../same-room.ts';
+import { halt, withdrawal } from '../stop.ts';
+import { applyPlan } from './apply-plan.ts';
+import { planLook } from './look-plan.ts';
+import { look } from './reconcile.ts';
 
 /**
  * Asks the provider to record what was written down as `starting`. The row comes first: a row without media is noticed, media without a row
@@ -23,12 +27,36 @@ export async function beginCapture(room: Room, ctx: CallContext, recording: Reco
     await failStart(room, ctx, recording, codeOf(error));
     throw error;
   }
-  const confirmed = await confirmStart(room, ctx, recording);
-  // A consent was withdrawn while the provider was being told: what stopped it may have come before what started it. The request says so
-  // before the state does.
-  if (confirmed.media === undefined && (!isLive(confirmed) || confirmed.stopRequest !== undefined))
-    await endCapture(room, ctx.scope, confirmed);
-  return confirmed;
+  return stopIfUnwanted(room, ctx, await confirmStart(room, ctx, recording));
+}
+
+/**
+ * Goes on with a start whose outcome is not known, because its answer was lost or whoever asked died: asks the provider first, and starts
+ * again only when nothing runs.
+ *
+ * @throws MedzenError as `beginCapture`
+ */
+export async function resumeCapture(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+  if (recording.stopRequest !== undefined) return stopIfUnwanted(room, ctx, recording);
+  const answer = await look(room, recording).catch((error: unknown) => {
+    throw unconfirmed(recording, error);
+  });
+  const idle = (answer.status === 'none' || answer.status === 'ended') && answer.sessionOpen;
+  if (idle || answer.status === 'unknown') return beginCapture(room, ctx, recording);
+  const now = await room.stores.recordings.clock();
+  return (await applyPlan(room, ctx, recording, planLook(recording, answer, now, 1))).recording;
+}
+
+/**
+ * A consent was withdrawn while the provider was being told: what stopped it may have come before what started it. The request says so
+ * before the state does.
+ */
+async function stopIfUnwanted(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+  if (recording.media !== undefined) return recording;
+  if (recording.stopRequest !== undefined && mayStillRun(recording))
+    return (await halt(room, actingAs(ctx.scope, 'stop', 'system'), recording, withdrawal(recording))).recording;
+  if (!isLive(recording)) await endCapture(room, ctx.scope, recording);
+  return recording;
 }
 
 /** What a caller is told while nobody knows whether it records. The same call with the same id asks again. */

@@ -1,4 +1,5 @@
 import { MedzenError, type Recording, type Scope, type StoredDecision } from '@medzen/core';
+import { tookPlaceAt } from '../capture/store-time.ts';
 import { about, actingAs, type Room, seal } from '../room.ts';
 import type { RetentionDecision } from './decision.ts';
 
@@ -55,7 +56,8 @@ export async function judge(
   now: Date,
 ): Promise<{ readonly decision: RetentionDecision; readonly factsRevision: number }> {
   const { facts, revision } = await room.stores.recordings.facts(scope, recording.patient);
-  const { retentionClass, startedAt, holds } = recording;
+  const { retentionClass, holds } = recording;
+  const startedAt = tookPlaceAt(recording);
   return {
     decision: room.retention.evaluate({ retentionClass, startedAt, facts, holds }, now),
     factsRevision: revision,

@@ -13,7 +13,7 @@ export interface SweepOptions {
 /** A row that a step could not finish. It is offered again later, each time later. */
 export interface SweepFailure {
   readonly id: string;
-  readonly step: 'decide' | 'warn' | 'archive' | 'compose' | 'discard' | 'fail_stuck' | 'delete' | 'stop';
+  readonly step: 'decide' | 'warn' | 'archive' | 'reconcile' | 'discard' | 'delete' | 'stop';
   readonly code: string;
   /** How often it was tried; absent where it is not counted. */
   readonly attempts?: number;
@@ -41,7 +41,9 @@ export interface SweepReport {
   readonly failed: readonly SweepFailure[];
   /** Failed five times or more: someone should look. */
   readonly poisoned: readonly string[];
-  /** Older than seven days in `recording`, `processing` or `uploading`; now `failed`. */
+  /** Moved by what their provider said, when it was asked. */
+  readonly reconciled: readonly string[];
+  /** Of those: `failed`, because there is no media, or nobody could say for a week. And what has gone on for too long. */
   readonly stuck: readonly string[];
   /** Provider copies removed that an earlier attempt could not remove. */
   readonly discarded: readonly string[];

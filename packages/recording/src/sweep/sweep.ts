@@ -2,7 +2,7 @@ import { isMedzenError, type Scope } from '@medzen/core';
 import { checkWhole } from '../check-input.ts';
 import { actingAs, type Room, timestamp } from '../room.ts';
 import { archiveDue } from './archive-due.ts';
-import { composeWaiting, failStuck, stopRequested } from './attend-stuck.ts';
+import { reconcileLate, stopRequested } from './attend-stuck.ts';
 import { checkClock } from './check-clock.ts';
 import { decideStale } from './decide-stale.ts';
 import { deleteExpired } from './delete-expired.ts';
@@ -17,15 +17,14 @@ import { warnDue } from './warn-due.ts';
  */
 const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
   stopRequested,
+  reconcileLate,
   async (run) => {
     run.now = await checkClock(run.room, run.now);
   },
   decideStale,
   warnDue,
   archiveDue,
-  composeWaiting,
   discardRemaining,
-  failStuck,
   deleteExpired,
 ];
 
@@ -37,6 +36,7 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
   const startedAt = timestamp(room);
   const tally: SweepTally = {
     withdrawn: [],
+    reconciled: [],
     decided: 0,
     warned: [],
     archived: [],

@@ -170,9 +170,17 @@ describe(`among ${rows} recordings an index serves`, () => {
     expectIndexed(scans, 'recording_archives', 2 * limit);
   });
 
-  test('stuck', async () => {
-    const scans = await scansOf(() => recordings.stuck(scope, now, limit));
-    expectIndexed(scans, 'recording_stuck', 2 * limit);
+  test('claimReconciliations', async () => {
+    await db.pool.query(`SET session_replication_role = replica;
+      UPDATE medzen.recording SET look_after = started_at WHERE state IN ('recording', 'processing', 'uploading', 'failed');
+      SET session_replication_role = DEFAULT;
+      ANALYZE medzen.recording;`);
+    let claimed = 0;
+    const scans = await scansOf(async () => {
+      claimed = (await recordings.claimReconciliations(scope, { limit, leaseMs: 60_000 })).length;
+    });
+    expect(claimed).toBe(limit);
+    expectIndexed(scans, 'recording_looks', 2 * limit);
   });
 
   test('every kind of list, on a later page too', async () => {

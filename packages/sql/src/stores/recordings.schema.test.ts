@@ -1,4 +1,4 @@
-import { recordingTransitions } from '@medzen/core';
+import { firstLookMs, type RecordingState, recordingTransitions } from '@medzen/core';
 import { createSamples } from '@medzen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../../test/postgres.ts';
@@ -37,6 +37,16 @@ test.each(Object.entries(recordingTransitions))(
     expect(rows[0]?.next.toSorted()).toEqual(to.toSorted());
   },
 );
+
+test('each state is asked about for the first time when the library says', async () => {
+  for (const state of Object.keys(recordingTransitions) as RecordingState[]) {
+    const { rows } = await db.pool.query<{ ms: number | null }>(
+      'SELECT (extract(epoch FROM medzen.first_look($1)) * 1000)::float8 AS ms',
+      [state],
+    );
+    expect([state, rows[0]?.ms ?? undefined]).toEqual([state, firstLookMs[state]]);
+  }
+});
 
 test('every state is one the column takes, and no other', async () => {
   const { rows } = await db.pool.query<{ check: string }>(`

@@ -1,5 +1,5 @@
 import type { Claim } from '@medzen/core';
-import { at, fail, holds, present, rejects, same, status } from '../assertions.ts';
+import { at, fail, holds, present, rejects, same } from '../assertions.ts';
 import {
   claimedIds,
   define,
@@ -209,28 +209,4 @@ export const claimCases: readonly RecordingCase[] = [
     },
     ['host-transaction', 'concurrency'],
   ),
-
-  define('stuck', 'reports what has stood still since before an instant', async (tools) => {
-    const { stores, scope, clock, advance } = tools;
-    const driver = drive(tools);
-    for (const state of states) await driver.inState(state, { patient: state });
-    const limit = clock.now();
-    same(await stores.recordings.stuck(scope, limit, 10), [], 'at the same instant');
-    await advance(1000);
-    const late = await driver.inState('uploading', { patient: 'late' });
-    const found = await stores.recordings.stuck(scope, new Date(limit.getTime() + 1), 10);
-    same(found.map(({ state }) => state).toSorted(), ['processing', 'recording', 'starting', 'uploading'], 'states');
-    holds(!found.some(({ id }) => id === late.id), 'one that moved since');
-    holds((await stores.recordings.stuck(scope, new Date(limit.getTime() + 1), 2)).length === 2, 'the limit');
-    const moved = await driver.moved(
-      present(
-        found.find(({ state }) => state === 'processing'),
-        'processing',
-      ),
-      { to: 'uploading' },
-    );
-    const rest = await stores.recordings.stuck(scope, new Date(limit.getTime() + 1), 10);
-    holds(!rest.some(({ id }) => id === moved.id), 'it still counts after it moved');
-    status({ status: moved.state }, 'uploading', 'moved');
-  }),
 ];

@@ -193,6 +193,8 @@ export const everyMethodCases: readonly RecordingCase[] = [
         );
         same(await store.claimTransfers(other, { ...lease, id }), [], 'claimTransfers by id');
         same(await store.claimStops(other, { ...lease, id }), [], 'claimStops by id');
+        same(await store.claimReconciliations(other, { ...lease, id }), [], 'claimReconciliations by id');
+        holds(!(await store.renewClaim(other, id, claim.token, 1000)), 'renewClaim');
         same(await store.claimExpired(other, due, rules, { ...lease, id }), [], 'claimExpired by id');
         same(
           await store.beginDeletion(other, id, intentOf(claim), theirs.event()),
@@ -217,7 +219,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
       same(await store.listHolds(other, {}), { holds: [] }, 'listHolds');
       same(await store.dueWarnings(other, due, 10), [], 'dueWarnings');
       same(await store.dueArchives(other, due, rules, 10), [], 'dueArchives');
-      same(await store.stuck(other, due, 10), [], 'stuck');
+      same(await store.claimReconciliations(other, lease), [], 'claimReconciliations');
       same(
         await store.releaseHold(other, hold.id, 'x', clock.now().toISOString(), theirs.event()),
         { status: 'not_found' },

@@ -1,7 +1,10 @@
 import { type ClaimOptions, isUuid, type RecordingStore, type Wire, type WireValue } from '@medzen/core';
-import { callJson, instantArg } from '../call-json.ts';
+import { callJson } from '../call-json.ts';
 import { text, verdict } from '../read-json.ts';
-import { claims, recordings } from './recording-json.ts';
+import { claims } from './recording-json.ts';
+
+const released = verdict({ released: {}, lease_lost: {} });
+const renewed = verdict({ renewed: {}, lease_lost: {} });
 
 /** The arguments that claims have in common; undefined when the id is none that could exist. */
 export function claimArgs(
@@ -11,10 +14,19 @@ export function claimArgs(
   return { limit: options.limit, lease_ms: options.leaseMs, id: options.id ?? null };
 }
 
-/** Which worker stops what, or brings which media in, and how a claim of any kind is given back. */
+/** Which worker stops what, brings which media in or asks which provider, and how a claim is renewed and given back. */
 export function transferClaims(
   wire: Wire,
-): Pick<RecordingStore, 'clock' | 'claimTransfers' | 'claimStops' | 'releaseClaim' | 'stuck'> {
+): Pick<
+  RecordingStore,
+  | 'clock'
+  | 'claimTransfers'
+  | 'claimStops'
+  | 'claimReconciliations'
+  | 'releaseReconciliation'
+  | 'renewClaim'
+  | 'releaseClaim'
+> {
   return {
     clock: async () => new Date(await callJson(wire, 'read_clock', {}, text)),
 
@@ -28,13 +40,27 @@ export function transferClaims(
       return args === undefined ? [] : callJson(wire, 'claim_stops', { tenant, ...args }, claims);
     },
 
+    claimReconciliations: async ({ tenant }, options) => {
+      const args = claimArgs(options);
+      return args === undefined ? [] : callJson(wire, 'claim_reconciliations', { tenant, ...args }, claims);
+    },
+
+    releaseReconciliation: async ({ tenant }, id, token, againSeconds) => {
+      if (!isUuid(id)) return;
+      const args = { tenant, id, token, again_seconds: againSeconds };
+      await callJson(wire, 'release_reconciliation', args, released);
+    },
+
+    renewClaim: async ({ tenant }, id, token, leaseMs) => {
+      if (!isUuid(id)) return false;
+      const { status } = await callJson(wire, 'renew_claim', { tenant, id, token, lease_ms: leaseMs }, renewed);
+      return status === 'renewed';
+    },
+
     releaseClaim: async ({ tenant }, id, token, failureCode) => {
       if (!isUuid(id)) return;
       const args = { tenant, id, token, failure_code: failureCode ?? null };
-      await callJson(wire, 'release_claim', args, verdict({ released: {}, lease_lost: {} }));
+      await callJson(wire, 'release_claim', args, released);
     },
-
-    stuck: async ({ tenant }, before, limit) =>
-      callJson(wire, 'list_stuck', { tenant, before: instantArg(before), limit }, recordings),
   };
 }

@@ -70,11 +70,39 @@ export const brokenWork: readonly BrokenStore<RecordingStoreContext>[] = [
     releaseClaim: (scope, id, token) => good.releaseClaim(scope, id, token),
   })),
 
-  brokenRecording('reports_failed_as_stuck', 'reports failed recordings as stuck', 'stuck', ({ good, all }) => ({
-    stuck: async (scope, before, limit) => {
-      const failed = (await all(scope)).filter(({ state }) => state === 'failed');
-      return [...(await good.stuck(scope, before, limit)), ...failed].slice(0, limit);
+  brokenRecording('asks_nobody', 'never has a provider asked', 'look.first', () => ({
+    claimReconciliations: async () => [],
+  })),
+
+  brokenRecording('asks_head_again', 'offers what was asked about first again', 'look.rotates', ({ good, all }) => ({
+    claimReconciliations: async (scope, { limit }) =>
+      (await all(scope))
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map((recording) => ({ recording, token: '1', attempts: 1 })),
+    releaseReconciliation: good.releaseReconciliation,
+  })),
+
+  brokenRecording('asks_once', 'forgets what was asked about once', 'look.release', ({ good }) => ({
+    releaseReconciliation: (scope, id, token, again) =>
+      good.releaseReconciliation(scope, id, token, again === null ? null : Math.max(again, 86_400)),
+  })),
+
+  brokenRecording('asks_in_pairs', 'has several workers ask about the same row', 'look.once', ({ good }) => ({
+    claimReconciliations: async (scope, options) => {
+      const claims = await good.claimReconciliations(scope, options);
+      for (const { recording, token } of claims) await good.releaseReconciliation(scope, recording.id, token, 1);
+      return claims;
     },
+  })),
+
+  brokenRecording('renews_nothing', 'says that a lease was renewed, and lets it run out', 'renew', () => ({
+    renewClaim: async () => true,
+  })),
+
+  brokenRecording('renews_lost', 'renews a claim that somebody else holds', 'renew', ({ good }) => ({
+    renewClaim: async (scope, id, token, leaseMs) =>
+      (await good.renewClaim(scope, id, token, leaseMs)) || id !== 'none',
   })),
 
   brokenRecording('stops_nobody', 'forgets what a withdrawal asks for', 'stop.whose', () => ({
