@@ -1,0 +1,2 @@
+export * from './rebase-cli/configuration.ts';
+export * from './rebase-cli/run-rebase.ts';
