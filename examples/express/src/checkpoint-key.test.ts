@@ -16,7 +16,7 @@ describe.each([pglite, postgres])('the key of the log, on $name', { timeout: 120
     const verdict = await client.call('POST', '/audit/verify', { as: people.auditor });
     expect(verdict.field('ok')).toBe(false);
     expect((verdict.field('findings') as { kind: string }[]).map(({ kind }) => kind)).toContain('wrong_key'); // a list of findings
-    // With the checkpoint that was kept beside the database it is another log's; without, the database's own is.
+    // What was signed is remembered beside the database: it is another key's.
     const signed = await client.call('POST', '/jobs/seal', { as: people.scheduler });
     expect([signed.status, signed.field('code')]).toEqual([500, 'invalid_configuration']);
     expect(await stage.sql('SELECT FROM medzen.audit_checkpoint')).toHaveLength(1);

@@ -172,8 +172,9 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
 
   return {
     check: async (head) => {
-      const present = await signed(head);
+      // The memory first: a key that does not open it is a wrong key, not a damaged log.
       const earlier = [known, await remembered(head)];
+      const present = await signed(head);
       if (!trustedSeen && trusted !== undefined) earlier.push(await openTrusted(trusted, present));
       const edge = await readEdge(tiles, hasher, head);
       for (const one of earlier)
