@@ -53,6 +53,7 @@ export function referenceLog(events: readonly SealedEvent[]): LogStore {
     leafOf: async () => undefined,
     checkpoints: async () => [],
     addCosignature: async () => ({ status: 'unknown' }),
+    readStrays: async () => ({ strays: [] }),
     lag: async () => ({ lost: 0, pending: events.length - head.size, oldestMs: 0 }),
   };
 }

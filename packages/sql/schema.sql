@@ -1071,7 +1071,7 @@ BEGIN
     v_listed := v_counts[1] > 1 OR cardinality(v_whose) > 1;
     IF v_listed THEN
       v_detail := ',"detail":{' || CASE WHEN TG_OP <> 'DELETE' AND v_counts[1] > 200 THEN '"compared":200,' ELSE '' END
-        || '"rows":' || v_counts[1] || ',"rowsHash":"' || encode(sha256(array_send(v_row_ids) || array_send(v_whose)), 'hex') || '"}';
+        || '"rows":' || v_counts[1] || ',"rowsHash":"' || medzen.rows_hash(v_row_ids, v_whose) || '"}';
     END IF;
     v_patients := ARRAY[CASE WHEN cardinality(v_whose) = 1 THEN v_whose[1] END];
     v_counts := v_counts[:1];
@@ -2395,8 +2395,10 @@ BEGIN
     ORDER BY i.pseudonym FOR UPDATE) f;
   IF v_all IS NULL THEN
     RETURN jsonb_build_object('status', 'absent');
-  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE THEN
-    PERFORM medzen.fail('conflict', 'The event is about another pseudonym of the identity');
+  -- Each pseudonym that goes is named, so that whoever verifies the log finds why nobody is known for it.
+  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE OR NOT array_remove(v_all, v_event #>> '{target,id}')
+      <@ ARRAY(SELECT jsonb_array_elements_text(coalesce(v_event #> '{detail,pseudonyms}', '[]'))) THEN
+    PERFORM medzen.fail('conflict', 'The event must name every pseudonym of the identity: one as its target, all in detail.pseudonyms');
   ELSIF medzen.is_identity_held(p_tenant, p_kind, p_value, v_all) THEN
     RETURN jsonb_build_object('status', 'held');
   END IF;
@@ -2426,6 +2428,12 @@ BEGIN
   RETURN 'sha256:' || encode(sha256(convert_to(p_id, 'UTF8')), 'hex');
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.explains_absence(p_action text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (p_action = ANY (ARRAY['audit.purge'::text, 'audit.rebase'::text, 'identity.erase'::text]));
 
 CREATE OR REPLACE FUNCTION medzen.extend_keep(p_tenant text, p_id uuid, p_until timestamp with time zone, p_reason text, p_event_id text, p_event_body bytea)
  RETURNS jsonb
@@ -2727,21 +2735,9 @@ END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.hmac_sha256(p_key bytea, p_data bytea)
  RETURNS bytea
- LANGUAGE plpgsql
- IMMUTABLE STRICT
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-DECLARE
-  v_inner bytea := decode(repeat('36', 64), 'hex');
-  v_outer bytea := decode(repeat('5c', 64), 'hex');
-BEGIN
-  FOR v_at IN 0 .. octet_length(p_key) - 1 LOOP
-    v_inner := set_byte(v_inner, v_at, get_byte(p_key, v_at) # 54);
-    v_outer := set_byte(v_outer, v_at, get_byte(p_key, v_at) # 92);
-  END LOOP;
-  RETURN sha256(v_outer || sha256(v_inner || p_data));
-END
-$function$;
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (octet_length(p_key) = 32) THEN sha256(((medzen.pad_key(p_key, '6655295901103053916'::bigint) || '\x5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c'::bytea) || sha256(((medzen.pad_key(p_key, '3906369333256140342'::bigint) || '\x3636363636363636363636363636363636363636363636363636363636363636'::bytea) || p_data)))) ELSE NULL::bytea END;
 
 CREATE OR REPLACE FUNCTION medzen.identities_in(p_tenant text, p_body bytea)
  RETURNS text
@@ -2749,9 +2745,11 @@ CREATE OR REPLACE FUNCTION medzen.identities_in(p_tenant text, p_body bytea)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT json_object_agg(i.pseudonym, i.value)::text
-  FROM (SELECT DISTINCT m[1] AS pseudonym FROM regexp_matches(encode(p_body, 'escape'), 'erasable:v1:[A-Za-z0-9_-]{43}', 'g') m) x
-  JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
+  SELECT json_object_agg(x.pseudonym, CASE
+    WHEN i.pseudonym IS NOT NULL THEN json_build_object('kind', i.kind, 'value', i.value, 'salt', encode(i.salt, 'hex'))
+    WHEN medzen.is_erased(p_tenant, x.pseudonym) THEN 'true'::json END)::text
+  FROM medzen.pseudonyms_in(p_body) AS x (pseudonym)
+  LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
   HAVING count(*) > 0
 $function$;
 
@@ -2763,6 +2761,7 @@ CREATE OR REPLACE FUNCTION medzen.identity_keys(p_tenant text, p_value text, VAR
 AS $function$
   SELECT ARRAY[medzen.index_key(p_value)] || array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
   WHERE i.tenant = p_tenant AND i.kind = ANY (p_kinds) AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    AND medzen.is_proved(i)
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.identity_texts(p_line text)
@@ -2821,6 +2820,22 @@ CREATE OR REPLACE FUNCTION medzen.is_auditor()
  STABLE
 RETURN false;
 
+CREATE OR REPLACE FUNCTION medzen.is_erased(p_tenant text, p_pseudonym text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.target_id = p_pseudonym AND e.tenant = p_tenant AND e.action = 'identity.erase' AND e.outcome = 'success')
+  OR EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.action = 'identity.erase' AND e.tenant = p_tenant AND e.outcome = 'success'
+      AND position('"pseudonyms":['::bytea IN e.body) > 0
+      AND convert_from(e.body, 'UTF8')::jsonb #> '{detail,pseudonyms}' ? p_pseudonym)
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.is_filed(p_event medzen.audit_event)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2866,6 +2881,28 @@ AS $function$
         WHERE e.tenant = p_tenant AND e.target_id = h.recording_id::text AND medzen.names_identity(e.body, p_pseudonyms))))
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.is_proved(i medzen.erasable_identity)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN COALESCE(((i).pseudonym = medzen.pseudonym_of((i).salt, (i).tenant, (i).kind, (i).value)), false);
+
+CREATE OR REPLACE FUNCTION medzen.is_purge_of(p_body bytea, p_first bigint, p_end bigint, p_manifest_sha256 bytea)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  RETURN replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb @> jsonb_build_object(
+    'action', 'audit.purge', 'kind', 'delete', 'outcome', 'success',
+    'target', jsonb_build_object('type', 'audit_archive', 'id', p_first || '-' || p_end),
+    'detail', jsonb_build_object('first', p_first, 'end', p_end, 'manifestSha256', encode(p_manifest_sha256, 'hex')));
+EXCEPTION
+  WHEN data_exception THEN RETURN false; -- damaged, or no event
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2883,7 +2920,7 @@ BEGIN
   RETURN medzen.pseudonymize_event(p_tenant, v_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
     AND NOT EXISTS (
       SELECT FROM unnest(medzen.identity_texts(v_stored), medzen.identity_texts(p_given)) AS t (kept, said)
-      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
+      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept AND medzen.is_proved(i)
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE t.said IS DISTINCT FROM i.value END
         -- Another pseudonym of the same value, or that before the switch: whoever writes at the same time may not know of each other.
@@ -3537,6 +3574,30 @@ AS $function$
       AND f.at <> position(convert_to(',"target":{"id":"' || f.pseudonym || '","type":"identity"}', 'UTF8') IN p_body) + 17)
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.next_event_at(p_end bigint)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+DECLARE
+  v_from bigint := p_end;
+  v_next bigint;
+BEGIN
+  -- Past what was purged before it, in one step for each range.
+  LOOP
+    SELECT m.end_leaf INTO v_next FROM medzen.archive_manifest m WHERE m.first_leaf = v_from AND m.purged_at IS NOT NULL;
+    EXIT WHEN NOT found;
+    v_from := v_next;
+  END LOOP;
+  RETURN (
+    SELECT e.at FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+    WHERE l.leaf_index >= v_from AND e.action <> 'audit.purge' ORDER BY l.leaf_index LIMIT 1);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.next_states(p_state text)
  RETURNS text[]
  LANGUAGE sql
@@ -3747,6 +3808,41 @@ EXCEPTION
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.open_found(p_id text, p_body bytea, p_filters jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_event jsonb := medzen.open_event(p_body);
+  -- As the log holds it: who looks for a pseudonym finds by it, too.
+  v_stored jsonb;
+BEGIN
+  IF v_event IS NULL OR medzen.rows_state(p_id::uuid, p_body) IS NOT NULL OR v_event ->> 'id' IS DISTINCT FROM p_id
+     OR v_event ->> 'tenant' IS DISTINCT FROM medzen.current_tenant() OR v_event #>> '{actor,id}' IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_stored := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  RETURN CASE WHEN (
+      p_filters ->> 'patient' IS NULL OR p_filters ->> 'patient' IN (v_event ->> 'patient', v_stored ->> 'patient')
+        OR v_event ->> 'patient' IS NULL AND v_event #>> '{detail,rowsHash}' IS NOT NULL)
+    AND (p_filters ->> 'doneBy' IS NULL OR p_filters ->> 'doneBy' IN (v_event #>> '{actor,id}', v_stored #>> '{actor,id}'))
+    AND coalesce(p_filters ->> 'action' = v_event ->> 'action', p_filters ->> 'action' IS NULL)
+    AND coalesce(p_filters ->> 'outcome' = v_event ->> 'outcome', p_filters ->> 'outcome' IS NULL)
+    AND coalesce(p_filters ->> 'purpose' = v_event ->> 'purpose', p_filters ->> 'purpose' IS NULL)
+    AND coalesce(p_filters ->> 'targetType' = v_event #>> '{target,type}', p_filters ->> 'targetType' IS NULL)
+    AND (p_filters ->> 'targetId' IS NULL OR p_filters ->> 'targetId' IN (v_event #>> '{target,id}', v_stored #>> '{target,id}'))
+    THEN v_event END;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.pad_key(p_key bytea, p_pad bigint)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (((int8send((((('x'::text || encode(SUBSTRING(p_key FROM 1 FOR 8), 'hex'::text)))::bit(64))::bigint # p_pad)) || int8send((((('x'::text || encode(SUBSTRING(p_key FROM 9 FOR 8), 'hex'::text)))::bit(64))::bigint # p_pad))) || int8send((((('x'::text || encode(SUBSTRING(p_key FROM 17 FOR 8), 'hex'::text)))::bit(64))::bigint # p_pad))) || int8send((((('x'::text || encode(SUBSTRING(p_key FROM 25 FOR 8), 'hex'::text)))::bit(64))::bigint # p_pad)));
+
 CREATE OR REPLACE FUNCTION medzen.patient_hashes(p_patients text[])
  RETURNS bigint[]
  LANGUAGE sql
@@ -3853,7 +3949,7 @@ END $function$;
 CREATE OR REPLACE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text)
  RETURNS text
  LANGUAGE sql
- IMMUTABLE STRICT
+ IMMUTABLE
 RETURN ('erasable:v1:'::text || translate(rtrim(encode(medzen.hmac_sha256(p_salt, convert_to(((((('medzen.erasable.v1
 '::text || p_kind) || '
 '::text) || p_tenant) || '
@@ -3987,6 +4083,22 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.pseudonyms_in(p_body bytea)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF position('"erasable:v1:'::bytea IN p_body) > 0 THEN
+    RETURN QUERY SELECT DISTINCT t FROM unnest(medzen.identity_texts(convert_from(p_body, 'UTF8'))) t
+      WHERE t ~ '^erasable:v1:[A-Za-z0-9_-]{43}$';
+  END IF;
+EXCEPTION
+  WHEN data_exception THEN RETURN;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -3997,6 +4109,7 @@ BEGIN
   RETURN ARRAY(
     SELECT i.pseudonym FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+      AND medzen.is_proved(i)
     ORDER BY i.pseudonym);
 END
 $function$;
@@ -4023,7 +4136,8 @@ BEGIN
     RETURN jsonb_build_object('status', 'not_archived');
   ELSIF v_row.purged_at IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'repeated');
-  ELSIF medzen.audit_kept_until(v_row.newest_at, p_years) > medzen.now() THEN
+  ELSIF medzen.audit_kept_until(v_row.newest_at, p_years) > medzen.now()
+    OR medzen.audit_kept_until(medzen.next_event_at(v_row.end_leaf), p_years) > medzen.now() + interval '31 days' THEN
     RETURN jsonb_build_object('status', 'too_young');
   END IF;
   -- Nobody places a hold between the look and the purge.
@@ -4031,8 +4145,10 @@ BEGIN
   IF medzen.is_archive_held(v_row.first_leaf, v_row.end_leaf) THEN
     RETURN jsonb_build_object('status', 'held');
   END IF;
-  IF convert_from(p_event_body, 'UTF8')::jsonb ->> 'action' IS DISTINCT FROM 'audit.purge' THEN
-    PERFORM medzen.fail('invalid_input', 'A purge is recorded by an event of action audit.purge');
+  IF NOT medzen.is_purge_of(p_event_body, v_row.first_leaf, v_row.end_leaf, v_row.manifest_sha256)
+     OR (convert_from(p_event_body, 'UTF8')::jsonb #>> '{detail,years}') IS DISTINCT FROM p_years::text THEN
+    PERFORM medzen.fail('invalid_input', 'The event must record this purge: action audit.purge, its range as target, and range, years and '
+      'manifest in detail');
   END IF;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   UPDATE medzen.archive_manifest m
@@ -4041,9 +4157,10 @@ BEGIN
   DELETE FROM medzen.audit_rows r USING medzen.audit_leaf l
   WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND r.event_id = l.event_id;
   DELETE FROM medzen.audit_event e USING medzen.audit_leaf l
-  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND e.id = l.event_id;
+  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND e.id = l.event_id AND NOT medzen.explains_absence(e.action);
   GET DIAGNOSTICS v_purged = ROW_COUNT;
-  IF v_purged <> v_row.end_leaf - v_row.first_leaf THEN
+  IF v_purged + (SELECT count(*) FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+      WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf) <> v_row.end_leaf - v_row.first_leaf THEN
     PERFORM medzen.fail('checkpoint_inconsistent', 'An event that should be purged is missing already');
   END IF;
   RETURN jsonb_build_object('status', 'purged');
@@ -4075,6 +4192,7 @@ BEGIN
   v_pseudonym := (ARRAY(
     SELECT i.pseudonym FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+      AND medzen.is_proved(i)
     ORDER BY i.pseudonym))[1];
   IF v_pseudonym IS NULL AND p_how = 'make' THEN
     v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
@@ -4250,7 +4368,7 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
- RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean)
+ RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean, rows text, unknown text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4264,12 +4382,14 @@ BEGIN
   RETURN QUERY
     WITH gone AS MATERIALIZED (
       SELECT m.first_leaf, m.end_leaf FROM medzen.archive_manifest m
+      JOIN medzen.audit_leaf s ON s.event_id = m.purge_event AND s.leaf_index >= m.end_leaf
+      JOIN medzen.audit_event e ON e.id = m.purge_event
       WHERE m.end_leaf > p_from::bigint AND m.first_leaf < p_from::bigint + p_limit AND m.purged_at IS NOT NULL
-        AND (EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = m.purge_event AND e.action = 'audit.purge')
-          OR EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = m.purge_event))
+        AND medzen.is_purge_of(e.body, m.first_leaf, m.end_leaf, m.manifest_sha256)
     )
     SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e),
-      e.id IS NULL AND EXISTS (SELECT FROM gone g WHERE g.first_leaf <= l.leaf_index AND l.leaf_index < g.end_leaf)
+      e.id IS NULL AND EXISTS (SELECT FROM gone g WHERE g.first_leaf <= l.leaf_index AND l.leaf_index < g.end_leaf),
+      CASE WHEN e.id IS NOT NULL THEN medzen.rows_state(e.id, e.body) END, medzen.unknown_identities(e.tenant, e.body)
     FROM (
       SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
       WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit
@@ -4301,6 +4421,38 @@ BEGIN
   RETURN CASE WHEN jsonb_typeof(v_value) = 'object' THEN v_value END;
 EXCEPTION
   WHEN data_exception OR program_limit_exceeded THEN RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.read_strays(p_after text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_stages CONSTANT text[] := ARRAY['leaf', 'archive', 'checkpoint', 'identity', 'review', 'rows', 'event'];
+  v_stage text := coalesce(split_part(p_after, ' ', 1), 'leaf');
+  v_from text := nullif(split_part(p_after, ' ', 2), '');
+  v_more text := nullif(split_part(p_after, ' ', 3), '');
+  v_last text;
+  v_found jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 OR v_stage <> ALL (v_stages) THEN
+    PERFORM medzen.fail('invalid_input', 'Strays are looked for among 1 to 10000 rows at a time, from a place that an earlier call gave');
+  END IF;
+  CASE v_stage
+    WHEN 'leaf' THEN v_found := medzen.stray_leaves(least(p_limit, 1000));
+    WHEN 'archive' THEN SELECT * INTO v_last, v_found FROM medzen.stray_archives(coalesce(v_from::bigint, -1), p_limit);
+    WHEN 'checkpoint' THEN SELECT * INTO v_last, v_found FROM medzen.stray_checkpoints(coalesce(v_from::bigint, -1), p_limit);
+    WHEN 'identity' THEN SELECT * INTO v_last, v_found FROM medzen.stray_identities(v_from, v_more, p_limit);
+    WHEN 'review' THEN SELECT * INTO v_last, v_found FROM medzen.stray_reviews(v_from, v_more, p_limit);
+    WHEN 'rows' THEN SELECT * INTO v_last, v_found FROM medzen.stray_rows(v_from::uuid, p_limit);
+    WHEN 'event' THEN SELECT * INTO v_last, v_found FROM medzen.stray_events(v_from::uuid, p_limit);
+  END CASE;
+  v_stage := CASE WHEN v_last IS NOT NULL THEN v_stage ELSE v_stages[array_position(v_stages, v_stage) + 1] END;
+  RETURN jsonb_build_object('strays', coalesce(v_found, '[]'))
+    || CASE WHEN v_stage IS NULL THEN '{}' ELSE jsonb_build_object('next', concat_ws(' ', v_stage, v_last)) END;
 END
 $function$;
 
@@ -4746,7 +4898,8 @@ CREATE OR REPLACE FUNCTION medzen.reveal(p_tenant text, p_text text)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = p_text), p_text)
+  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.pseudonym = p_text AND medzen.is_proved(i)), p_text)
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.reveal_identities(p_tenant text, p_pseudonyms text[])
@@ -4759,8 +4912,10 @@ BEGIN
   IF cardinality(p_pseudonyms) > 10000 THEN
     PERFORM medzen.fail('invalid_input', 'At most 10000 pseudonyms are revealed at a time');
   END IF;
+  -- With what proves them: the reader believes no value without.
   RETURN (
-    SELECT coalesce(jsonb_object_agg(i.pseudonym, i.value), '{}') FROM medzen.erasable_identity i
+    SELECT coalesce(jsonb_object_agg(i.pseudonym, jsonb_build_object('kind', i.kind, 'value', i.value, 'salt', encode(i.salt, 'hex'))), '{}')
+    FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.pseudonym = ANY (p_pseudonyms));
 END
 $function$;
@@ -4782,6 +4937,34 @@ AS $function$
     CASE jsonb_typeof(p_claim) WHEN 'array' THEN p_claim WHEN 'string' THEN jsonb_build_array(p_claim) ELSE '[]' END
   ) WITH ORDINALITY AS e (item, at)
   WHERE jsonb_typeof(e.item) = 'string' AND e.item <> '""'
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.rows_hash(p_row_ids text[], p_patients text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT encode(sha256(medzen.text_array_bytes(p_row_ids) || medzen.text_array_bytes(p_patients)), 'hex')
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.rows_state(p_event_id uuid, p_body bytea)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  -- As audit_change writes them, and nobody else.
+  v_bound boolean := substring(p_body FOR 17) = '{"action":"table.' AND position('"rowsHash":"'::bytea IN p_body) > 0;
+  v_hash text;
+BEGIN
+  SELECT medzen.rows_hash(r.row_ids, r.patients) INTO v_hash FROM medzen.audit_rows r WHERE r.event_id = p_event_id;
+  RETURN CASE
+    WHEN v_hash IS NULL THEN CASE WHEN v_bound THEN 'missing' END
+    WHEN NOT v_bound THEN 'unbound'
+    WHEN position(convert_to(',"rowsHash":"' || v_hash || '"}', 'UTF8') IN p_body) = 0 THEN 'altered' END;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.save_decision(p_tenant text, p_id uuid, p_rules_version text, p_facts_revision integer, p_decided_at timestamp with time zone, p_rule_ids text[], p_event_id text, p_event_body bytea, p_retain_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_warn_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_grace_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_undated text DEFAULT NULL::text)
@@ -4881,6 +5064,21 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.says_review(p_body bytea, p_outcome text, p_note text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_event jsonb := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+BEGIN
+  RETURN (v_event #>> '{detail,outcome}', v_event ->> 'reason') IS NOT DISTINCT FROM (p_outcome, p_note);
+EXCEPTION
+  WHEN data_exception THEN RETURN true; -- damaged, which its hash shows
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.schedule_jobs()
  RETURNS TABLE(scheduled_job text, change text)
  LANGUAGE plpgsql
@@ -4934,19 +5132,20 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
- RETURNS TABLE(id text, body bytea, identities text)
+ RETURNS TABLE(id text, body bytea, identities text, rows text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-  IF NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
-    RETURN QUERY SELECT s.id, s.body, NULL::text FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
+  IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
+    -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
+    RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
       p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body)
+    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body), medzen.rows_state(f.id::uuid, f.body)
     FROM (
       SELECT s.id, s.body
       FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
@@ -5127,6 +5326,141 @@ BEGIN
   RETURN jsonb_build_object('status', 'started', 'recording', medzen.recording_json(v_row));
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.stray_archives(p_after bigint, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT m.* FROM medzen.archive_manifest m WHERE m.first_leaf > p_after ORDER BY m.first_leaf LIMIT p_limit
+  )
+  SELECT (SELECT p.first_leaf::text FROM page p ORDER BY p.first_leaf DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'archive', 'index', p.first_leaf::text) ORDER BY p.first_leaf) FROM page p
+      WHERE p.first_leaf <> 0 AND NOT EXISTS (SELECT FROM medzen.archive_manifest b WHERE b.end_leaf = p.first_leaf)
+        OR p.end_leaf > (SELECT h.size FROM medzen.audit_head h)
+        OR p.purged_at IS NOT NULL
+          -- The event of a purge waits for its leaf, for a while.
+          AND NOT EXISTS (SELECT FROM medzen.audit_pending q WHERE q.event_id = p.purge_event)
+          AND NOT EXISTS (
+            SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id AND l.leaf_index >= p.end_leaf
+            WHERE e.id = p.purge_event AND medzen.is_purge_of(e.body, p.first_leaf, p.end_leaf, p.manifest_sha256)))
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_checkpoints(p_after bigint, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT c.* FROM medzen.audit_checkpoint c WHERE c.size > p_after ORDER BY c.size LIMIT p_limit
+  )
+  SELECT (SELECT p.size::text FROM page p ORDER BY p.size DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'checkpoint', 'index', p.size::text) ORDER BY p.size) FROM page p
+      WHERE p.size > (SELECT h.size FROM medzen.audit_head h)
+        OR split_part(p.checkpoint, E'\n', 2) <> p.size::text
+        OR split_part(p.checkpoint, E'\n', 3) <> encode(p.root, 'base64')
+        OR p.size = (SELECT h.size FROM medzen.audit_head h) AND p.checkpoint IS DISTINCT FROM (SELECT h.checkpoint FROM medzen.audit_head h)
+        OR EXISTS (SELECT FROM medzen.audit_cosignature s WHERE s.size = p.size
+          AND (s.name, s.key_id) IS DISTINCT FROM ((medzen.cosignature_key(s.line)).name, (medzen.cosignature_key(s.line)).key_id)))
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_events(p_after uuid, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT e.id FROM medzen.audit_event e WHERE p_after IS NULL OR e.id > p_after ORDER BY e.id LIMIT p_limit
+  )
+  SELECT (SELECT p.id::text FROM page p ORDER BY p.id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'event', 'eventId', p.id) ORDER BY p.id) FROM page p
+      WHERE NOT EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = p.id
+          AND l.leaf_index >= 0 AND l.leaf_index < (SELECT h.size FROM medzen.audit_head h))
+        AND NOT EXISTS (SELECT FROM medzen.audit_pending q WHERE q.event_id = p.id))
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_identities(p_tenant text, p_pseudonym text, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT i.tenant, i.pseudonym, medzen.is_proved(i) AS proved FROM medzen.erasable_identity i
+    WHERE p_tenant IS NULL OR (i.tenant, i.pseudonym) > (p_tenant, p_pseudonym) ORDER BY i.tenant, i.pseudonym LIMIT p_limit
+  ), erased AS MATERIALIZED (
+    SELECT e.tenant, e.target_id AS pseudonym FROM medzen.audit_event e
+    WHERE e.action = 'identity.erase' AND e.outcome = 'success' AND EXISTS (SELECT FROM page)
+    UNION
+    SELECT e.tenant, n.value FROM medzen.audit_event e,
+      jsonb_array_elements_text(convert_from(e.body, 'UTF8')::jsonb #> '{detail,pseudonyms}') AS n (value)
+    WHERE e.action = 'identity.erase' AND e.outcome = 'success' AND position('"pseudonyms":['::bytea IN e.body) > 0 AND EXISTS (SELECT FROM page)
+  )
+  SELECT (SELECT p.tenant || ' ' || p.pseudonym FROM page p ORDER BY p.tenant DESC, p.pseudonym DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', CASE WHEN s.restored THEN 'restored' ELSE 'identity' END,
+        'tenant', s.tenant, 'pseudonym', s.pseudonym) ORDER BY s.tenant, s.pseudonym)
+      FROM (SELECT p.*, (p.tenant, p.pseudonym) IN (SELECT d.tenant, d.pseudonym FROM erased d) AS restored FROM page p) s
+      WHERE NOT s.proved OR s.restored)
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_leaves(p_limit integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT jsonb_agg(jsonb_build_object('kind', 'leaf', 'index', l.leaf_index::text, 'eventId', l.event_id)) FROM (
+    (SELECT a.* FROM medzen.audit_leaf a WHERE a.leaf_index < 0 ORDER BY a.leaf_index LIMIT p_limit)
+    UNION ALL
+    (SELECT a.* FROM medzen.audit_leaf a WHERE a.leaf_index >= (SELECT coalesce(max(h.size), 0) FROM medzen.audit_head h)
+      ORDER BY a.leaf_index LIMIT p_limit)) l
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_reviews(p_tenant text, p_id text, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT r.* FROM medzen.review r WHERE p_tenant IS NULL OR (r.tenant, r.id) > (p_tenant, p_id) ORDER BY r.tenant, r.id LIMIT p_limit
+  )
+  SELECT (SELECT p.tenant || ' ' || p.id FROM page p ORDER BY p.tenant DESC, p.id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'review', 'tenant', p.tenant, 'id', p.id) ORDER BY p.tenant, p.id) FROM page p
+      LEFT JOIN medzen.audit_leaf l ON l.leaf_index = p.leaf_index
+      LEFT JOIN medzen.audit_event e ON e.id = p.event_id
+      LEFT JOIN medzen.audit_event s ON s.id = p.sign_event
+      WHERE l.event_id IS DISTINCT FROM p.event_id
+        -- What was purged can no longer be compared.
+        OR e.id IS NOT NULL AND (e.tenant, e.actor, e.patient, date_trunc('milliseconds', e.at)) IS DISTINCT FROM
+          (p.tenant, medzen.index_key(p.actor), medzen.index_key(p.patient), date_trunc('milliseconds', p.at))
+        OR p.signed_at IS NOT NULL AND CASE WHEN s.id IS NULL
+          THEN NOT EXISTS (SELECT FROM medzen.audit_leaf g WHERE g.event_id = p.sign_event)
+          ELSE NOT (s.tenant = p.tenant AND s.action = 'audit.review' AND s.outcome = 'success' AND s.target_type = 'review' AND s.target_id = p.id
+            AND medzen.index_key(p.signed_by) = s.actor AND medzen.says_review(s.body, p.outcome, p.note)) END)
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.stray_rows(p_after uuid, p_limit integer, OUT last text, OUT found jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+  WITH page AS MATERIALIZED (
+    SELECT r.event_id FROM medzen.audit_rows r WHERE p_after IS NULL OR r.event_id > p_after ORDER BY r.event_id LIMIT p_limit
+  )
+  SELECT (SELECT p.event_id::text FROM page p ORDER BY p.event_id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'rows', 'eventId', p.event_id) ORDER BY p.event_id) FROM page p
+      LEFT JOIN medzen.audit_event e ON e.id = p.event_id WHERE e.id IS NULL OR medzen.rows_state(e.id, e.body) = 'unbound')
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamp with time zone, p_to timestamp with time zone, p_limit integer)
  RETURNS TABLE(month text, actor text, accesses text, patients text, target_types text, refused text)
  LANGUAGE plpgsql
@@ -5147,6 +5481,11 @@ BEGIN
       UNION ALL
       SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
       WHERE e.tenant = $1 AND e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+    ), known AS MATERIALIZED (
+      -- Each is proved once, however many events name it.
+      SELECT i.pseudonym, i.value FROM medzen.erasable_identity i
+      WHERE i.tenant = $1 AND i.kind IN ('user', 'patient') AND medzen.is_proved(i)
+        AND i.pseudonym IN (SELECT x.actor FROM access x UNION SELECT x.patient FROM access x)
     )
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
@@ -5156,8 +5495,8 @@ BEGIN
       SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
         coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
       FROM access x
-      LEFT JOIN medzen.erasable_identity u ON u.tenant = $1 AND u.pseudonym = x.actor
-      LEFT JOIN medzen.erasable_identity p ON p.tenant = $1 AND p.pseudonym = x.patient
+      LEFT JOIN known u ON u.pseudonym = x.actor
+      LEFT JOIN known p ON p.pseudonym = x.patient
     ) a
     GROUP BY a.month, a.actor
     ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
@@ -5229,6 +5568,19 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.text_array_bytes(p_texts text[])
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT CASE WHEN pg_client_encoding() = 'UTF8' OR cardinality(p_texts) = 0 THEN array_send(p_texts)
+    ELSE int4send(1) || int4send((array_position(p_texts, NULL) IS NOT NULL)::int) || int4send(25) || int4send(cardinality(p_texts)) || int4send(1)
+      || (SELECT string_agg(CASE WHEN u.t IS NULL THEN int4send(-1)
+          ELSE int4send(octet_length(convert_to(u.t, 'UTF8'))) || convert_to(u.t, 'UTF8') END, ''::bytea ORDER BY u.at)
+        FROM unnest(p_texts) WITH ORDINALITY AS u (t, at)) END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.text_expression(p_plain boolean, p_column text)
  RETURNS text
  LANGUAGE sql
@@ -5278,6 +5630,16 @@ BEGIN
   END IF;
   RETURN cardinality(v_parts);
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT string_agg(x.pseudonym, ' ' ORDER BY x.pseudonym) FROM medzen.pseudonyms_in(p_body) AS x (pseudonym)
+  WHERE NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = x.pseudonym)
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.unschedule_jobs()
@@ -5464,6 +5826,7 @@ AS $function$
 DECLARE
   v_patient text;
   v_accesses jsonb;
+  v_damaged jsonb;
   v_found int;
   v_last text;
 BEGIN
@@ -5481,16 +5844,19 @@ BEGIN
       'action', f.event -> 'action',
       'kind', f.event -> 'kind',
       'outcome', f.event -> 'outcome',
-      'purpose', f.event -> 'purpose')) ORDER BY f.id DESC) FILTER (WHERE f.place <= p_limit), '[]'),
+      'purpose', f.event -> 'purpose')) ORDER BY f.id DESC) FILTER (WHERE f.event IS NOT NULL AND f.place <= p_limit), '[]'),
+    jsonb_agg(f.id ORDER BY f.id DESC) FILTER (WHERE f.event IS NULL AND f.place <= p_limit),
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
-  INTO v_accesses, v_found, v_last
+  INTO v_accesses, v_damaged, v_found, v_last
   FROM (
-    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, jsonb_build_object('patient', v_patient)) AS event,
+      row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient => v_patient,
       p_from => p_from::text, p_to => p_to::text) s) f;
   PERFORM medzen.record_event('audit.report', 'read', p_patient => v_patient,
     p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)), p_purpose => 'PATRQT');
   RETURN jsonb_build_object('status', 'ok', 'accesses', v_accesses)
+    || CASE WHEN v_damaged IS NULL THEN '{}' ELSE jsonb_build_object('damaged', v_damaged) END
     || CASE WHEN v_found > p_limit THEN jsonb_build_object('cursor', v_last) ELSE '{}' END;
 END
 $function$;
@@ -5648,7 +6014,8 @@ BEGIN
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
   INTO v_events, v_damaged, v_found, v_last
   FROM (
-    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, v_filters) AS event,
+      row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
@@ -5818,6 +6185,9 @@ GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_migrations TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.read_strays TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_strays TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_strays TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_tile TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_tile TO service_role;

@@ -1,10 +1,12 @@
 import {
   type ArchiveRow,
   type ArchiveStore,
+  type AuditEvent,
   equalBytes,
   type LeafSpan,
   MedzenError,
   openSealedEvent,
+  type PurgeOrder,
   toHex,
 } from '@medzen/core';
 import type { EventTable } from './memory-audit.ts';
@@ -106,18 +108,48 @@ export function memoryArchive({ leaves, events, now, isHeld }: MemoryArchiveDeps
       const until = new Date(row.newestAt);
       until.setUTCFullYear(until.getUTCFullYear() + years); // 29 February becomes 1 March
       if (until.getTime() > now()) return { status: 'too_young' };
+      // What stays must prove the range's age: the event behind it is at most a month short of its years.
+      const next = ids.slice(end).map((id) => events.rows.get(id));
+      const after = next.find((one) => one?.body !== undefined && one.event.action !== 'audit.purge');
+      if (after !== undefined && keptUntil(Date.parse(after.event.at), years) > now() + 31 * dayMs)
+        return { status: 'too_young' };
       const rows = Array.from({ length: end - first }, (_, at) => events.rows.get(ids[first + at] ?? ''));
       if (rows.some((one) => one?.body !== undefined && isHeld(one.tenant, one.event.patient, one.event.target?.id)))
         return { status: 'held' };
-      if (openSealedEvent(scope, event).action !== 'audit.purge')
-        throw new MedzenError('invalid_input', 'A purge is recorded by an event of action audit.purge');
-      for (let index = first; index < end; index++) eventAt(index);
+      if (!recordsPurge(openSealedEvent(scope, event), order))
+        throw new MedzenError(
+          'invalid_input',
+          'The event must record this purge: action audit.purge, its range as target, and range, years and manifest in detail',
+        );
+      for (let index = first; index < end; index++) eventAt(index); // nothing may be missing already
       events.plan(scope, [event])();
-      for (const id of ids.slice(first, end)) events.damage(id, undefined);
+      for (const id of ids.slice(first, end))
+        if (!explaining.has(events.rows.get(id)?.event.action ?? '')) events.damage(id, undefined);
       archives[place] = { ...row, status: 'purged', purgeEventId: event.id };
       return { status: 'purged' };
     },
   };
+}
+
+const dayMs = 86_400_000;
+
+/** Events that explain why others, or identities, are gone: they stay. */
+const explaining: ReadonlySet<string> = new Set(['audit.purge', 'audit.rebase', 'identity.erase']);
+
+function recordsPurge({ action, kind, outcome, target, detail }: AuditEvent, order: PurgeOrder): boolean {
+  const { first, end, years, manifestSha256 } = order;
+  return (
+    [action, kind, outcome, target?.type, target?.id].join() ===
+      `audit.purge,delete,success,audit_archive,${first}-${end}` &&
+    [detail?.first, detail?.end, detail?.years, detail?.manifestSha256].join() ===
+      [first, end, years, toHex(manifestSha256)].join()
+  );
+}
+
+function keptUntil(at: number, years: number): number {
+  const until = new Date(at);
+  until.setUTCFullYear(until.getUTCFullYear() + years);
+  return until.getTime();
 }
 
 function startOfMonth(at: number): number {

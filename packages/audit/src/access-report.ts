@@ -51,15 +51,21 @@ export interface AccessReport {
   readonly events: readonly AuditEvent[];
   /** Events counted, including those not listed. */
   readonly total: number;
-  /** Ids of rows that could not be opened, at most 1000: see `verifyLog`. */
+  /** Ids of rows that could not be opened, or that were found under what they do not say, at most 1000: see `verifyLog`. */
   readonly damaged: readonly string[];
+  /**
+   * Pseudonyms in these events for which nobody can be proved, at most 1000: somebody altered or removed the identity. They stand in the report as they
+   * are, and nobody stands in their stead. Absent when there are none.
+   */
+  readonly unproved?: readonly string[];
 }
 
 const maxDamaged = 1000;
 
 /**
  * Everyone who touched one patient's record, or was refused it, with the latest events: `AuditLog.accessReport` as a function of its own. Reads
- * page after page and keeps no event but the latest. Not the accounting of 45 CFR 164.528: see `accountingOfDisclosures`.
+ * page after page and keeps no event but the latest. What a hostile owner of the database hid from searches is missing here too: `verifyLog` finds it,
+ * so a report is whole only beside a verification that found nothing. Not the accounting of 45 CFR 164.528: see `accountingOfDisclosures`.
  *
  * @param log - an audit log, or whatever else gives pages of events
  * @param patient - the host's id of the patient
@@ -85,6 +91,7 @@ export async function accessReport(
   const people = new Map<string, Tally>();
   const events: AuditEvent[] = [];
   const damaged: string[] = [];
+  const unproved = new Set<string>();
   let total = 0;
   const { from, to, clock = systemClock, signal } = options;
   const query = { patient, limit: 1000, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
@@ -98,6 +105,7 @@ export async function accessReport(
       count(tally, event);
     }
     damaged.push(...page.damaged.slice(0, maxDamaged - damaged.length));
+    for (const pseudonym of page.unproved ?? []) if (unproved.size < maxDamaged) unproved.add(pseudonym);
   }
   return {
     patient,
@@ -108,6 +116,7 @@ export async function accessReport(
     events,
     total,
     damaged,
+    ...(unproved.size > 0 && { unproved: [...unproved] }),
   };
 }
 

@@ -197,7 +197,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
 
   const search: AuditLog['search'] = async (scope, query) => {
     try {
-      return openPage(await store.search(scope, query));
+      return openPage(await store.search(scope, query), scope, query);
     } catch (error) {
       throw storeTrouble(error);
     }

@@ -76,7 +76,8 @@ export async function eraseIdentity(
       'invalid_input',
       'An erasure has a value and a reason, and the reason does not hold the value',
     );
-  const [pseudonym] = await identities.pseudonyms(ctx.scope, { kind, value });
+  const pseudonyms = await identities.pseudonyms(ctx.scope, { kind, value });
+  const [pseudonym] = pseudonyms;
   if (pseudonym === undefined) return { status: 'absent' };
   const facts: AuditFacts = {
     action: 'identity.erase',
@@ -85,7 +86,8 @@ export async function eraseIdentity(
     target: { type: 'identity', id: pseudonym },
     purpose: ctx.purpose ?? 'HOPERAT',
     reason,
-    detail: { kind, despiteRetention },
+    // All that go are named: whoever verifies the log demands an erasure for each one for which nobody is known.
+    detail: { kind, despiteRetention, ...(pseudonyms.length > 1 && { pseudonyms: [...pseudonyms] }) },
   };
   const result = await identities.erase(ctx.scope, erasure, sealEvent(draftEvent(facts, ctx), sealing));
   if (result.status === 'held' || result.status === 'too_young') {

@@ -27,6 +27,30 @@ export type LogFinding =
     }
   /** The events were purged, with proof; what the database itself notes of that purge is missing or says something else. */
   | { readonly kind: 'purge_altered'; readonly index: number; readonly count: number; readonly eventId: string }
+  /** The rows that a bulk write touched are not those that its event carries the hash of, or are gone: it is missing from somebody's report, or in another's. */
+  | { readonly kind: 'rows_altered' | 'rows_missing'; readonly eventId: string; readonly index?: number }
+  /** An identity does not give its pseudonym: somebody changed who is meant. Nobody is shown in its stead. */
+  | { readonly kind: 'identity_altered'; readonly tenant: string; readonly pseudonym: string }
+  /** Nobody is known for a pseudonym, and no sealed event says that it was erased. `index` is the first leaf that names it. */
+  | {
+      readonly kind: 'identity_missing';
+      readonly tenant: string;
+      readonly pseudonym: string;
+      readonly index: number;
+      readonly eventId: string;
+    }
+  /** The log says that the identity was erased, and it is there again: from a backup, perhaps. */
+  | { readonly kind: 'identity_restored'; readonly tenant: string; readonly pseudonym: string }
+  /** An event stands in the database that has no leaf and does not wait for one: searches show it, and nothing proves it. */
+  | { readonly kind: 'event_unsealed'; readonly eventId: string }
+  /** A leaf stands outside the tree: its event will never be sealed. */
+  | { readonly kind: 'leaf_outside'; readonly index: string; readonly eventId: string }
+  /** What the database notes of a range of the archive, by its first leaf, is not what the log says, or does not follow the range before. */
+  | { readonly kind: 'archive_altered'; readonly index: string }
+  /** A stored checkpoint, by its size, says something else than its row, or a size that the log does not have; or a cosignature is not what its row says. */
+  | { readonly kind: 'checkpoint_altered'; readonly index: string }
+  /** A finding of the review is about another event than it says, or nobody signed it as it says. */
+  | { readonly kind: 'review_altered'; readonly tenant: string; readonly id: string }
   /** Events and the hashes over them were changed together: one or more of `count` events from `index` on. */
   | { readonly kind: 'range_altered'; readonly index: number; readonly count: number }
   /** A stored tile (or one hash of it, at `position`) is missing or altered; the events under it may be sound. */

@@ -12,7 +12,9 @@ export interface TileLogOptions {
 }
 
 /** The part of a log's store that its verification reads. */
-export interface ReadableLog extends Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'lag'> {
+export interface ReadableLog
+  extends Pick<LogStore, 'head' | 'readTile' | 'readLeaves' | 'lag'>,
+    Partial<Pick<LogStore, 'readStrays'>> {
   /** Set by a log of static files: whether its entries are among them. `absent`: only hashes are verified, by design. */
   readonly entries?: 'present' | 'absent';
 }

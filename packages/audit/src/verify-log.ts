@@ -10,6 +10,7 @@ import { createFindings } from './verify/findings.ts';
 import { walkLog } from './verify/log-walk.ts';
 import { createPurgeProofs } from './verify/purge-proofs.ts';
 import { createRebaseCheck, judgeTrusted, type VerifiedRebase } from './verify/rebases.ts';
+import { createSideEvidence } from './verify/side-evidence.ts';
 import { untilAborted } from './verify/until-aborted.ts';
 
 /** What is verified, against what. */
@@ -118,6 +119,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
       return leaf?.index === index ? leaf.eventId : undefined;
     },
   });
+  const beside = createSideEvidence({ report, signal });
   const proved = await walkLog({
     store,
     hasher,
@@ -128,6 +130,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
     report,
     reserve: found.reserve,
     purges,
+    onLeaf: beside.leaf,
     signal,
     onRow: (level, index, hashes) => {
       earlier?.take(level, index, hashes);
@@ -152,6 +155,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   if (signed !== undefined && trusted !== undefined && !isOlder && trusted.size >= 1 && !isSameLineage(signed, trusted))
     report({ kind: 'rebase_invalid', index: size, reason: 'lineage_changed' });
 
+  await beside.finish(store, [...absences.findings.values()].flat());
   const { pending: unsequenced, lost } = await untilAborted(signal, store.lag());
   if (lost > 0) report({ kind: 'pending_lost', count: lost });
   const { findings, total } = found.all();

@@ -4,8 +4,7 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- which rows a statement touched
--- With an event for each statement, what it touched stands here, and in the event its hash: of array_send(row_ids) and
--- array_send(patients), one behind the other.
+-- With an event for each statement, what it touched stands here, and in the event its hash: see rows_hash.
 
 CREATE TABLE medzen.audit_rows (
   event_id uuid NOT NULL PRIMARY KEY,
@@ -21,6 +20,42 @@ CREATE TRIGGER refuse_row_change BEFORE UPDATE OR DELETE ON medzen.audit_rows
   FOR EACH ROW EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.audit_rows
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+
+-- The bytes of a list of texts as array_send gives them to a client of UTF-8, whatever the client's encoding is.
+CREATE FUNCTION medzen.text_array_bytes(p_texts text[]) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN pg_client_encoding() = 'UTF8' OR cardinality(p_texts) = 0 THEN array_send(p_texts)
+    ELSE int4send(1) || int4send((array_position(p_texts, NULL) IS NOT NULL)::int) || int4send(25) || int4send(cardinality(p_texts)) || int4send(1)
+      || (SELECT string_agg(CASE WHEN u.t IS NULL THEN int4send(-1)
+          ELSE int4send(octet_length(convert_to(u.t, 'UTF8'))) || convert_to(u.t, 'UTF8') END, ''::bytea ORDER BY u.at)
+        FROM unnest(p_texts) WITH ORDINALITY AS u (t, at)) END
+$$;
+
+-- What an event says of the rows that its statement touched: SHA-256, in hexadecimal, of the bytes of both lists, one behind the other.
+CREATE FUNCTION medzen.rows_hash(p_row_ids text[], p_patients text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT encode(sha256(medzen.text_array_bytes(p_row_ids) || medzen.text_array_bytes(p_patients)), 'hex')
+$$;
+
+-- What does not hold of an event's rows: `missing`, it has a hash of rows, and none are here; `altered`, they have another hash; `unbound`, rows
+-- are here, and it has no hash. NULL when all is well.
+CREATE FUNCTION medzen.rows_state(p_event_id uuid, p_body bytea) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- As audit_change writes them, and nobody else.
+  v_bound boolean := substring(p_body FOR 17) = '{"action":"table.' AND position('"rowsHash":"'::bytea IN p_body) > 0;
+  v_hash text;
+BEGIN
+  SELECT medzen.rows_hash(r.row_ids, r.patients) INTO v_hash FROM medzen.audit_rows r WHERE r.event_id = p_event_id;
+  RETURN CASE
+    WHEN v_hash IS NULL THEN CASE WHEN v_bound THEN 'missing' END
+    WHEN NOT v_bound THEN 'unbound'
+    WHEN position(convert_to(',"rowsHash":"' || v_hash || '"}', 'UTF8') IN p_body) = 0 THEN 'altered' END;
+END
+$$;
 
 -- ---- how a column is read
 -- The trigger runs with the rights of this schema's owner on types that the host defined, so it must not run casts and operators that the
@@ -315,7 +350,7 @@ BEGIN
     v_listed := v_counts[1] > 1 OR cardinality(v_whose) > 1;
     IF v_listed THEN
       v_detail := ',"detail":{' || CASE WHEN TG_OP <> 'DELETE' AND v_counts[1] > 200 THEN '"compared":200,' ELSE '' END
-        || '"rows":' || v_counts[1] || ',"rowsHash":"' || encode(sha256(array_send(v_row_ids) || array_send(v_whose)), 'hex') || '"}';
+        || '"rows":' || v_counts[1] || ',"rowsHash":"' || medzen.rows_hash(v_row_ids, v_whose) || '"}';
     END IF;
     v_patients := ARRAY[CASE WHEN cardinality(v_whose) = 1 THEN v_whose[1] END];
     v_counts := v_counts[:1];
@@ -482,4 +517,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '48825e77167e2724822ceb84e910e2034f4b7cbed0a586a405fd49ad057c1fb7', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '9ae5b18aa7f7f1ead468120004d2ca59d2ab803ad67c17d21f695e4b73878e69', false);

@@ -346,6 +346,34 @@ $$;
 
 -- ---- the log
 
+-- An event that a search found; NULL when its bytes are not that event of this tenant, or say something else than what was looked for: it is
+-- damaged, or filed as another's. So it is when the rows of a bulk write, by which it may have been found, are not those of the event.
+CREATE FUNCTION medzen.open_found(p_id text, p_body bytea, p_filters jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_event jsonb := medzen.open_event(p_body);
+  -- As the log holds it: who looks for a pseudonym finds by it, too.
+  v_stored jsonb;
+BEGIN
+  IF v_event IS NULL OR medzen.rows_state(p_id::uuid, p_body) IS NOT NULL OR v_event ->> 'id' IS DISTINCT FROM p_id
+     OR v_event ->> 'tenant' IS DISTINCT FROM medzen.current_tenant() OR v_event #>> '{actor,id}' IS NULL THEN
+    RETURN NULL;
+  END IF;
+  v_stored := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+  RETURN CASE WHEN (
+      p_filters ->> 'patient' IS NULL OR p_filters ->> 'patient' IN (v_event ->> 'patient', v_stored ->> 'patient')
+        OR v_event ->> 'patient' IS NULL AND v_event #>> '{detail,rowsHash}' IS NOT NULL)
+    AND (p_filters ->> 'doneBy' IS NULL OR p_filters ->> 'doneBy' IN (v_event #>> '{actor,id}', v_stored #>> '{actor,id}'))
+    AND coalesce(p_filters ->> 'action' = v_event ->> 'action', p_filters ->> 'action' IS NULL)
+    AND coalesce(p_filters ->> 'outcome' = v_event ->> 'outcome', p_filters ->> 'outcome' IS NULL)
+    AND coalesce(p_filters ->> 'purpose' = v_event ->> 'purpose', p_filters ->> 'purpose' IS NULL)
+    AND coalesce(p_filters ->> 'targetType' = v_event #>> '{target,type}', p_filters ->> 'targetType' IS NULL)
+    AND (p_filters ->> 'targetId' IS NULL OR p_filters ->> 'targetId' IN (v_event #>> '{target,id}', v_stored #>> '{target,id}'))
+    THEN v_event END;
+END
+$$;
+
 -- Who saw my record: for patients. From where staff looked, and what they gave as a reason, is for those who examine the log.
 CREATE FUNCTION medzen_api.list_accesses_to_me(
   p_limit int DEFAULT 50, p_cursor text DEFAULT NULL, p_from timestamptz DEFAULT NULL, p_to timestamptz DEFAULT NULL
@@ -355,6 +383,7 @@ AS $$
 DECLARE
   v_patient text;
   v_accesses jsonb;
+  v_damaged jsonb;
   v_found int;
   v_last text;
 BEGIN
@@ -372,16 +401,19 @@ BEGIN
       'action', f.event -> 'action',
       'kind', f.event -> 'kind',
       'outcome', f.event -> 'outcome',
-      'purpose', f.event -> 'purpose')) ORDER BY f.id DESC) FILTER (WHERE f.place <= p_limit), '[]'),
+      'purpose', f.event -> 'purpose')) ORDER BY f.id DESC) FILTER (WHERE f.event IS NOT NULL AND f.place <= p_limit), '[]'),
+    jsonb_agg(f.id ORDER BY f.id DESC) FILTER (WHERE f.event IS NULL AND f.place <= p_limit),
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
-  INTO v_accesses, v_found, v_last
+  INTO v_accesses, v_damaged, v_found, v_last
   FROM (
-    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, jsonb_build_object('patient', v_patient)) AS event,
+      row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient => v_patient,
       p_from => p_from::text, p_to => p_to::text) s) f;
   PERFORM medzen.record_event('audit.report', 'read', p_patient => v_patient,
     p_detail => jsonb_build_object('count', jsonb_array_length(v_accesses)), p_purpose => 'PATRQT');
   RETURN jsonb_build_object('status', 'ok', 'accesses', v_accesses)
+    || CASE WHEN v_damaged IS NULL THEN '{}' ELSE jsonb_build_object('damaged', v_damaged) END
     || CASE WHEN v_found > p_limit THEN jsonb_build_object('cursor', v_last) ELSE '{}' END;
 END
 $$;
@@ -414,7 +446,8 @@ BEGIN
     count(*), min(f.id) FILTER (WHERE f.place <= p_limit)
   INTO v_events, v_damaged, v_found, v_last
   FROM (
-    SELECT s.id COLLATE "C" AS id, medzen.open_event(s.body) AS event, row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
+    SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, v_filters) AS event,
+      row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
     FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
@@ -505,4 +538,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'e5109ab81ca8a244a410c5e6158581b8c81ce49349d38106e06f5cd675992670', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '36b8a106344d457f6796860aeb4d00e33f606d256791739c97f06e8c82578889', false);

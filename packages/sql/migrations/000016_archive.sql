@@ -197,8 +197,50 @@ AS $$
         AND (e.patient = medzen.index_key(h.patient) OR e.target_id = h.recording_id::text)))
 $$;
 
+-- Whether an event records the purge of exactly this range, under this manifest, as createArchiver writes it. Whoever verifies the log demands
+-- such an event, sealed, for every range that is gone.
+CREATE FUNCTION medzen.is_purge_of(p_body bytea, p_first bigint, p_end bigint, p_manifest_sha256 bytea) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb @> jsonb_build_object(
+    'action', 'audit.purge', 'kind', 'delete', 'outcome', 'success',
+    'target', jsonb_build_object('type', 'audit_archive', 'id', p_first || '-' || p_end),
+    'detail', jsonb_build_object('first', p_first, 'end', p_end, 'manifestSha256', encode(p_manifest_sha256, 'hex')));
+EXCEPTION
+  WHEN data_exception THEN RETURN false; -- damaged, or no event
+END
+$$;
+
+-- Events that explain why others, or identities, are gone. They are not purged: without them nothing proves that all is well.
+CREATE FUNCTION medzen.explains_absence(p_action text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_action IN ('audit.purge', 'audit.rebase', 'identity.erase');
+
+-- When the first event behind a range happened that is there and is no purge; NULL when there is none.
+CREATE FUNCTION medzen.next_event_at(p_end bigint) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+  v_from bigint := p_end;
+  v_next bigint;
+BEGIN
+  -- Past what was purged before it, in one step for each range.
+  LOOP
+    SELECT m.end_leaf INTO v_next FROM medzen.archive_manifest m WHERE m.first_leaf = v_from AND m.purged_at IS NOT NULL;
+    EXIT WHEN NOT found;
+    v_from := v_next;
+  END LOOP;
+  RETURN (
+    SELECT e.at FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+    WHERE l.leaf_index >= v_from AND e.action <> 'audit.purge' ORDER BY l.leaf_index LIMIT 1);
+END
+$$;
+
 -- Removes the events of one archived range, and their rows in audit_rows, together with the event that records it. For the owner of
--- the tables alone: it runs with the caller's rights.
+-- the tables alone: it runs with the caller's rights. Waits until the purge can be proved by what stays: the event behind the range is at most a
+-- month short of its years.
 CREATE FUNCTION medzen.purge_archive(
   p_tenant text, p_first text, p_end text, p_manifest_sha256 bytea, p_years int, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
@@ -219,7 +261,8 @@ BEGIN
     RETURN jsonb_build_object('status', 'not_archived');
   ELSIF v_row.purged_at IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'repeated');
-  ELSIF medzen.audit_kept_until(v_row.newest_at, p_years) > medzen.now() THEN
+  ELSIF medzen.audit_kept_until(v_row.newest_at, p_years) > medzen.now()
+    OR medzen.audit_kept_until(medzen.next_event_at(v_row.end_leaf), p_years) > medzen.now() + interval '31 days' THEN
     RETURN jsonb_build_object('status', 'too_young');
   END IF;
   -- Nobody places a hold between the look and the purge.
@@ -227,8 +270,10 @@ BEGIN
   IF medzen.is_archive_held(v_row.first_leaf, v_row.end_leaf) THEN
     RETURN jsonb_build_object('status', 'held');
   END IF;
-  IF convert_from(p_event_body, 'UTF8')::jsonb ->> 'action' IS DISTINCT FROM 'audit.purge' THEN
-    PERFORM medzen.fail('invalid_input', 'A purge is recorded by an event of action audit.purge');
+  IF NOT medzen.is_purge_of(p_event_body, v_row.first_leaf, v_row.end_leaf, v_row.manifest_sha256)
+     OR (convert_from(p_event_body, 'UTF8')::jsonb #>> '{detail,years}') IS DISTINCT FROM p_years::text THEN
+    PERFORM medzen.fail('invalid_input', 'The event must record this purge: action audit.purge, its range as target, and range, years and '
+      'manifest in detail');
   END IF;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   UPDATE medzen.archive_manifest m
@@ -237,9 +282,10 @@ BEGIN
   DELETE FROM medzen.audit_rows r USING medzen.audit_leaf l
   WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND r.event_id = l.event_id;
   DELETE FROM medzen.audit_event e USING medzen.audit_leaf l
-  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND e.id = l.event_id;
+  WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf AND e.id = l.event_id AND NOT medzen.explains_absence(e.action);
   GET DIAGNOSTICS v_purged = ROW_COUNT;
-  IF v_purged <> v_row.end_leaf - v_row.first_leaf THEN
+  IF v_purged + (SELECT count(*) FROM medzen.audit_leaf l JOIN medzen.audit_event e ON e.id = l.event_id
+      WHERE l.leaf_index >= v_row.first_leaf AND l.leaf_index < v_row.end_leaf) <> v_row.end_leaf - v_row.first_leaf THEN
     PERFORM medzen.fail('checkpoint_inconsistent', 'An event that should be purged is missing already');
   END IF;
   RETURN jsonb_build_object('status', 'purged');
@@ -403,11 +449,19 @@ END
 $$;
 
 -- ---- reading what is left
--- Leaves with their bodies as they are now. Where an event is missing, whether it was purged: of a range whose purge is itself in the log.
+-- Leaves with their bodies as they are now, and what does not hold of the rows that a bulk write touched. Where an event is missing, whether it
+-- was purged: of a range whose purge is itself in the tree, behind the range.
+
+-- The pseudonyms in an event for which nobody is known; none until identities can be erased.
+CREATE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NULL::text
+$$;
 
 DROP FUNCTION medzen.read_leaves;
 CREATE FUNCTION medzen.read_leaves(p_from text, p_limit int)
-RETURNS TABLE (leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean)
+RETURNS TABLE (leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean, rows text, unknown text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -418,12 +472,14 @@ BEGIN
   RETURN QUERY
     WITH gone AS MATERIALIZED (
       SELECT m.first_leaf, m.end_leaf FROM medzen.archive_manifest m
+      JOIN medzen.audit_leaf s ON s.event_id = m.purge_event AND s.leaf_index >= m.end_leaf
+      JOIN medzen.audit_event e ON e.id = m.purge_event
       WHERE m.end_leaf > p_from::bigint AND m.first_leaf < p_from::bigint + p_limit AND m.purged_at IS NOT NULL
-        AND (EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = m.purge_event AND e.action = 'audit.purge')
-          OR EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = m.purge_event))
+        AND medzen.is_purge_of(e.body, m.first_leaf, m.end_leaf, m.manifest_sha256)
     )
     SELECT l.leaf_index::text, l.event_id::text, e.body, e.id IS NOT NULL AND NOT medzen.is_filed(e),
-      e.id IS NULL AND EXISTS (SELECT FROM gone g WHERE g.first_leaf <= l.leaf_index AND l.leaf_index < g.end_leaf)
+      e.id IS NULL AND EXISTS (SELECT FROM gone g WHERE g.first_leaf <= l.leaf_index AND l.leaf_index < g.end_leaf),
+      CASE WHEN e.id IS NOT NULL THEN medzen.rows_state(e.id, e.body) END, medzen.unknown_identities(e.tenant, e.body)
     FROM (
       SELECT a.leaf_index, a.event_id FROM medzen.audit_leaf a
       WHERE a.leaf_index >= p_from::bigint ORDER BY a.leaf_index LIMIT p_limit
@@ -483,4 +539,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '6d3acf9d070b94f731b0e16624453d20970f358d52ba8642cfb1665ed521becb', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '25b9ee46efd5a8ec362f6a0405066ec9b17b261769a9cde3a11e72a23b1f608d', false);

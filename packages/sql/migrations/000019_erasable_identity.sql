@@ -121,27 +121,32 @@ $$;
 
 -- ---- pseudonyms
 
--- RFC 2104, for keys of up to 64 bytes.
+-- The 32 bytes of a key, each combined (XOR) with one byte: eight of them at a time.
+CREATE FUNCTION medzen.pad_key(p_key bytea, p_pad bigint) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN int8send(('x' || encode(substring(p_key FROM 1 FOR 8), 'hex'))::bit(64)::bigint # p_pad)
+  || int8send(('x' || encode(substring(p_key FROM 9 FOR 8), 'hex'))::bit(64)::bigint # p_pad)
+  || int8send(('x' || encode(substring(p_key FROM 17 FOR 8), 'hex'))::bit(64)::bigint # p_pad)
+  || int8send(('x' || encode(substring(p_key FROM 25 FOR 8), 'hex'))::bit(64)::bigint # p_pad);
+
+-- RFC 2104, for keys of 32 bytes. Every name that is shown and every event that is written asks, so it is planned into what asks.
 CREATE FUNCTION medzen.hmac_sha256(p_key bytea, p_data bytea) RETURNS bytea
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_inner bytea := decode(repeat('36', 64), 'hex');
-  v_outer bytea := decode(repeat('5c', 64), 'hex');
-BEGIN
-  FOR v_at IN 0 .. octet_length(p_key) - 1 LOOP
-    v_inner := set_byte(v_inner, v_at, get_byte(p_key, v_at) # 54);
-    v_outer := set_byte(v_outer, v_at, get_byte(p_key, v_at) # 92);
-  END LOOP;
-  RETURN sha256(v_outer || sha256(v_inner || p_data));
-END
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN octet_length(p_key) = 32 THEN sha256(
+  medzen.pad_key(p_key, 6655295901103053916) || '\x5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c'::bytea
+  || sha256(medzen.pad_key(p_key, 3906369333256140342)
+    || '\x3636363636363636363636363636363636363636363636363636363636363636'::bytea || p_data)) END;
 
 -- What the library's pseudonymOf gives.
 CREATE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT
+LANGUAGE sql IMMUTABLE
 RETURN 'erasable:v1:' || translate(rtrim(encode(medzen.hmac_sha256(p_salt,
   convert_to(E'medzen.erasable.v1\n' || p_kind || E'\n' || p_tenant || E'\n' || p_value, 'UTF8')), 'base64'), '='), '+/', '-_');
+
+-- Whether an identity is the one that its pseudonym was made of. One that is not was altered: nobody is shown, found or written by it.
+CREATE FUNCTION medzen.is_proved(i medzen.erasable_identity) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN coalesce(i.pseudonym = medzen.pseudonym_of(i.salt, i.tenant, i.kind, i.value), false);
 
 -- The pseudonyms of an identity, the one to use first. In PL/pgSQL, which keeps the plan: every event of the log asks.
 CREATE FUNCTION medzen.pseudonyms_of(p_tenant text, p_kind text, p_value text) RETURNS text[]
@@ -151,6 +156,7 @@ BEGIN
   RETURN ARRAY(
     SELECT i.pseudonym FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+      AND medzen.is_proved(i)
     ORDER BY i.pseudonym);
 END
 $$;
@@ -161,13 +167,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY[medzen.index_key(p_value)] || array_agg(i.pseudonym ORDER BY i.pseudonym) FROM medzen.erasable_identity i
   WHERE i.tenant = p_tenant AND i.kind = ANY (p_kinds) AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+    AND medzen.is_proved(i)
 $$;
 
--- What a text stands for: itself, when it is no pseudonym of this tenant or an erased one.
+-- What a text stands for: itself, when it is no pseudonym of this tenant, an erased one, or one whose identity is not proved.
 CREATE FUNCTION medzen.reveal(p_tenant text, p_text text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = p_text), p_text)
+  SELECT coalesce((SELECT i.value FROM medzen.erasable_identity i
+    WHERE i.tenant = p_tenant AND i.pseudonym = p_text AND medzen.is_proved(i)), p_text)
 $$;
 
 -- ---- events
@@ -191,6 +199,7 @@ BEGIN
   v_pseudonym := (ARRAY(
     SELECT i.pseudonym FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.kind = p_kind AND medzen.index_key(i.value) = medzen.index_key(p_value) AND i.value = p_value
+      AND medzen.is_proved(i)
     ORDER BY i.pseudonym))[1];
   IF v_pseudonym IS NULL AND p_how = 'make' THEN
     v_salt := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
@@ -383,7 +392,7 @@ BEGIN
   RETURN medzen.pseudonymize_event(p_tenant, v_stored, v_all, 'mask') = medzen.pseudonymize_event(p_tenant, p_given, v_all, 'mask')
     AND NOT EXISTS (
       SELECT FROM unnest(medzen.identity_texts(v_stored), medzen.identity_texts(p_given)) AS t (kept, said)
-      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept
+      LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept AND medzen.is_proved(i)
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE t.said IS DISTINCT FROM i.value END
         -- Another pseudonym of the same value, or that before the switch: whoever writes at the same time may not know of each other.
@@ -470,14 +479,54 @@ $$;
 
 -- ---- searching and reporting
 
--- What the pseudonyms in a body stand for, as a JSON object; NULL when there is none. The bytes may be damaged, and no text.
+-- Whether the log records that a pseudonym was erased: as the target of an erasure, or among the others of the same identity.
+CREATE FUNCTION medzen.is_erased(p_tenant text, p_pseudonym text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.target_id = p_pseudonym AND e.tenant = p_tenant AND e.action = 'identity.erase' AND e.outcome = 'success')
+  OR EXISTS (
+    SELECT FROM medzen.audit_event e
+    WHERE e.action = 'identity.erase' AND e.tenant = p_tenant AND e.outcome = 'success'
+      AND position('"pseudonyms":['::bytea IN e.body) > 0
+      AND convert_from(e.body, 'UTF8')::jsonb #> '{detail,pseudonyms}' ? p_pseudonym)
+$$;
+
+-- The texts in an event that are pseudonyms, where an identity may stand. The bytes may be damaged, and no event.
+CREATE FUNCTION medzen.pseudonyms_in(p_body bytea) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF position('"erasable:v1:'::bytea IN p_body) > 0 THEN
+    RETURN QUERY SELECT DISTINCT t FROM unnest(medzen.identity_texts(convert_from(p_body, 'UTF8'))) t
+      WHERE t ~ '^erasable:v1:[A-Za-z0-9_-]{43}$';
+  END IF;
+EXCEPTION
+  WHEN data_exception THEN RETURN;
+END
+$$;
+
+-- What stands beside the pseudonyms in an event, as a JSON object: of each one kind, value and salt, by which the reader proves it; true for
+-- one that was erased; null where nobody is known. NULL when there is none.
 CREATE FUNCTION medzen.identities_in(p_tenant text, p_body bytea) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT json_object_agg(i.pseudonym, i.value)::text
-  FROM (SELECT DISTINCT m[1] AS pseudonym FROM regexp_matches(encode(p_body, 'escape'), 'erasable:v1:[A-Za-z0-9_-]{43}', 'g') m) x
-  JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
+  SELECT json_object_agg(x.pseudonym, CASE
+    WHEN i.pseudonym IS NOT NULL THEN json_build_object('kind', i.kind, 'value', i.value, 'salt', encode(i.salt, 'hex'))
+    WHEN medzen.is_erased(p_tenant, x.pseudonym) THEN 'true'::json END)::text
+  FROM medzen.pseudonyms_in(p_body) AS x (pseudonym)
+  LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = x.pseudonym
   HAVING count(*) > 0
+$$;
+
+-- The pseudonyms in an event for which nobody is known, with a space between them; NULL when there is none. Erased ones are among them: whoever
+-- verifies the log looks for the event that says so.
+CREATE OR REPLACE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(x.pseudonym, ' ' ORDER BY x.pseudonym) FROM medzen.pseudonyms_in(p_body) AS x (pseudonym)
+  WHERE NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant AND i.pseudonym = x.pseudonym)
 $$;
 
 -- One tenant's events, newest first, from the one before `p_before` on. What is NULL does not restrict. Identities are given in clear, and
@@ -486,17 +535,18 @@ CREATE FUNCTION medzen.search_events(
   p_tenant text, p_limit int, p_before text DEFAULT NULL, p_patient text DEFAULT NULL, p_actor text DEFAULT NULL,
   p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_from text DEFAULT NULL, p_to text DEFAULT NULL
-) RETURNS TABLE (id text, body bytea, identities text)
+) RETURNS TABLE (id text, body bytea, identities text, rows text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
-    RETURN QUERY SELECT s.id, s.body, NULL::text FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
+  IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
+    -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
+    RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
       p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body)
+    SELECT f.id, f.body, medzen.identities_in(p_tenant, f.body), medzen.rows_state(f.id::uuid, f.body)
     FROM (
       SELECT s.id, s.body
       FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
@@ -527,6 +577,11 @@ BEGIN
       UNION ALL
       SELECT e.at, e.actor, e.patient, e.target_type, e.outcome FROM medzen.audit_event e
       WHERE e.tenant = $1 AND e.stray AND e.patient IS NOT NULL AND e.at >= $2 AND e.at < $3
+    ), known AS MATERIALIZED (
+      -- Each is proved once, however many events name it.
+      SELECT i.pseudonym, i.value FROM medzen.erasable_identity i
+      WHERE i.tenant = $1 AND i.kind IN ('user', 'patient') AND medzen.is_proved(i)
+        AND i.pseudonym IN (SELECT x.actor FROM access x UNION SELECT x.patient FROM access x)
     )
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
@@ -536,8 +591,8 @@ BEGIN
       SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
         coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
       FROM access x
-      LEFT JOIN medzen.erasable_identity u ON u.tenant = $1 AND u.pseudonym = x.actor
-      LEFT JOIN medzen.erasable_identity p ON p.tenant = $1 AND p.pseudonym = x.patient
+      LEFT JOIN known u ON u.pseudonym = x.actor
+      LEFT JOIN known p ON p.pseudonym = x.patient
     ) a
     GROUP BY a.month, a.actor
     ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
@@ -677,8 +732,10 @@ BEGIN
   IF cardinality(p_pseudonyms) > 10000 THEN
     PERFORM medzen.fail('invalid_input', 'At most 10000 pseudonyms are revealed at a time');
   END IF;
+  -- With what proves them: the reader believes no value without.
   RETURN (
-    SELECT coalesce(jsonb_object_agg(i.pseudonym, i.value), '{}') FROM medzen.erasable_identity i
+    SELECT coalesce(jsonb_object_agg(i.pseudonym, jsonb_build_object('kind', i.kind, 'value', i.value, 'salt', encode(i.salt, 'hex'))), '{}')
+    FROM medzen.erasable_identity i
     WHERE i.tenant = p_tenant AND i.pseudonym = ANY (p_pseudonyms));
 END
 $$;
@@ -742,8 +799,10 @@ BEGIN
     ORDER BY i.pseudonym FOR UPDATE) f;
   IF v_all IS NULL THEN
     RETURN jsonb_build_object('status', 'absent');
-  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE THEN
-    PERFORM medzen.fail('conflict', 'The event is about another pseudonym of the identity');
+  -- Each pseudonym that goes is named, so that whoever verifies the log finds why nobody is known for it.
+  ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE OR NOT array_remove(v_all, v_event #>> '{target,id}')
+      <@ ARRAY(SELECT jsonb_array_elements_text(coalesce(v_event #> '{detail,pseudonyms}', '[]'))) THEN
+    PERFORM medzen.fail('conflict', 'The event must name every pseudonym of the identity: one as its target, all in detail.pseudonyms');
   ELSIF medzen.is_identity_held(p_tenant, p_kind, p_value, v_all) THEN
     RETURN jsonb_build_object('status', 'held');
   END IF;
@@ -776,6 +835,174 @@ AS $$
       WHERE e.tenant = h.tenant AND e.patient = i.pseudonym AND l.leaf_index >= p_first AND l.leaf_index < p_end))
 $$;
 
+-- ---- what no leaf accounts for
+-- Rows beside the log that nothing sealed explains, some at a time. A place is a table and the last row that was looked at; each call looks at so
+-- many rows, and says where the next one goes on. Everything by the snapshot of one call: what is being sequenced meanwhile is no stray.
+
+-- Events that are neither in the tree nor in the queue.
+CREATE FUNCTION medzen.stray_events(p_after uuid, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT e.id FROM medzen.audit_event e WHERE p_after IS NULL OR e.id > p_after ORDER BY e.id LIMIT p_limit
+  )
+  SELECT (SELECT p.id::text FROM page p ORDER BY p.id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'event', 'eventId', p.id) ORDER BY p.id) FROM page p
+      WHERE NOT EXISTS (SELECT FROM medzen.audit_leaf l WHERE l.event_id = p.id
+          AND l.leaf_index >= 0 AND l.leaf_index < (SELECT h.size FROM medzen.audit_head h))
+        AND NOT EXISTS (SELECT FROM medzen.audit_pending q WHERE q.event_id = p.id))
+$$;
+
+-- Leaves past the end of the tree, or before its beginning.
+CREATE FUNCTION medzen.stray_leaves(p_limit int) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_agg(jsonb_build_object('kind', 'leaf', 'index', l.leaf_index::text, 'eventId', l.event_id)) FROM (
+    (SELECT a.* FROM medzen.audit_leaf a WHERE a.leaf_index < 0 ORDER BY a.leaf_index LIMIT p_limit)
+    UNION ALL
+    (SELECT a.* FROM medzen.audit_leaf a WHERE a.leaf_index >= (SELECT coalesce(max(h.size), 0) FROM medzen.audit_head h)
+      ORDER BY a.leaf_index LIMIT p_limit)) l
+$$;
+
+-- Rows of bulk writes whose event has no hash of them, or is not there.
+CREATE FUNCTION medzen.stray_rows(p_after uuid, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT r.event_id FROM medzen.audit_rows r WHERE p_after IS NULL OR r.event_id > p_after ORDER BY r.event_id LIMIT p_limit
+  )
+  SELECT (SELECT p.event_id::text FROM page p ORDER BY p.event_id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'rows', 'eventId', p.event_id) ORDER BY p.event_id) FROM page p
+      LEFT JOIN medzen.audit_event e ON e.id = p.event_id WHERE e.id IS NULL OR medzen.rows_state(e.id, e.body) = 'unbound')
+$$;
+
+-- Identities that do not give their pseudonym, and such as the log says were erased.
+CREATE FUNCTION medzen.stray_identities(p_tenant text, p_pseudonym text, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT i.tenant, i.pseudonym, medzen.is_proved(i) AS proved FROM medzen.erasable_identity i
+    WHERE p_tenant IS NULL OR (i.tenant, i.pseudonym) > (p_tenant, p_pseudonym) ORDER BY i.tenant, i.pseudonym LIMIT p_limit
+  ), erased AS MATERIALIZED (
+    SELECT e.tenant, e.target_id AS pseudonym FROM medzen.audit_event e
+    WHERE e.action = 'identity.erase' AND e.outcome = 'success' AND EXISTS (SELECT FROM page)
+    UNION
+    SELECT e.tenant, n.value FROM medzen.audit_event e,
+      jsonb_array_elements_text(convert_from(e.body, 'UTF8')::jsonb #> '{detail,pseudonyms}') AS n (value)
+    WHERE e.action = 'identity.erase' AND e.outcome = 'success' AND position('"pseudonyms":['::bytea IN e.body) > 0 AND EXISTS (SELECT FROM page)
+  )
+  SELECT (SELECT p.tenant || ' ' || p.pseudonym FROM page p ORDER BY p.tenant DESC, p.pseudonym DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', CASE WHEN s.restored THEN 'restored' ELSE 'identity' END,
+        'tenant', s.tenant, 'pseudonym', s.pseudonym) ORDER BY s.tenant, s.pseudonym)
+      FROM (SELECT p.*, (p.tenant, p.pseudonym) IN (SELECT d.tenant, d.pseudonym FROM erased d) AS restored FROM page p) s
+      WHERE NOT s.proved OR s.restored)
+$$;
+
+-- Ranges that the archive's rows call purged and no event of the tree does, that overlap, or leave a gap.
+CREATE FUNCTION medzen.stray_archives(p_after bigint, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT m.* FROM medzen.archive_manifest m WHERE m.first_leaf > p_after ORDER BY m.first_leaf LIMIT p_limit
+  )
+  SELECT (SELECT p.first_leaf::text FROM page p ORDER BY p.first_leaf DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'archive', 'index', p.first_leaf::text) ORDER BY p.first_leaf) FROM page p
+      WHERE p.first_leaf <> 0 AND NOT EXISTS (SELECT FROM medzen.archive_manifest b WHERE b.end_leaf = p.first_leaf)
+        OR p.end_leaf > (SELECT h.size FROM medzen.audit_head h)
+        OR p.purged_at IS NOT NULL
+          -- The event of a purge waits for its leaf, for a while.
+          AND NOT EXISTS (SELECT FROM medzen.audit_pending q WHERE q.event_id = p.purge_event)
+          AND NOT EXISTS (
+            SELECT FROM medzen.audit_event e JOIN medzen.audit_leaf l ON l.event_id = e.id AND l.leaf_index >= p.end_leaf
+            WHERE e.id = p.purge_event AND medzen.is_purge_of(e.body, p.first_leaf, p.end_leaf, p.manifest_sha256)))
+$$;
+
+-- Whether a sign-off's event says this outcome and note.
+CREATE FUNCTION medzen.says_review(p_body bytea, p_outcome text, p_note text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_event jsonb := replace(convert_from(p_body, 'UTF8'), '\u0000', '\ufffd')::jsonb;
+BEGIN
+  RETURN (v_event #>> '{detail,outcome}', v_event ->> 'reason') IS NOT DISTINCT FROM (p_outcome, p_note);
+EXCEPTION
+  WHEN data_exception THEN RETURN true; -- damaged, which its hash shows
+END
+$$;
+
+-- Findings of the review that are about another event than they say, or that nobody signed as they say.
+CREATE FUNCTION medzen.stray_reviews(p_tenant text, p_id text, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT r.* FROM medzen.review r WHERE p_tenant IS NULL OR (r.tenant, r.id) > (p_tenant, p_id) ORDER BY r.tenant, r.id LIMIT p_limit
+  )
+  SELECT (SELECT p.tenant || ' ' || p.id FROM page p ORDER BY p.tenant DESC, p.id DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'review', 'tenant', p.tenant, 'id', p.id) ORDER BY p.tenant, p.id) FROM page p
+      LEFT JOIN medzen.audit_leaf l ON l.leaf_index = p.leaf_index
+      LEFT JOIN medzen.audit_event e ON e.id = p.event_id
+      LEFT JOIN medzen.audit_event s ON s.id = p.sign_event
+      WHERE l.event_id IS DISTINCT FROM p.event_id
+        -- What was purged can no longer be compared.
+        OR e.id IS NOT NULL AND (e.tenant, e.actor, e.patient, date_trunc('milliseconds', e.at)) IS DISTINCT FROM
+          (p.tenant, medzen.index_key(p.actor), medzen.index_key(p.patient), date_trunc('milliseconds', p.at))
+        OR p.signed_at IS NOT NULL AND CASE WHEN s.id IS NULL
+          THEN NOT EXISTS (SELECT FROM medzen.audit_leaf g WHERE g.event_id = p.sign_event)
+          ELSE NOT (s.tenant = p.tenant AND s.action = 'audit.review' AND s.outcome = 'success' AND s.target_type = 'review' AND s.target_id = p.id
+            AND medzen.index_key(p.signed_by) = s.actor AND medzen.says_review(s.body, p.outcome, p.note)) END)
+$$;
+
+-- Checkpoints that do not say their own size and root, or a size that the tree does not have; and cosignatures that are not what their line says.
+CREATE FUNCTION medzen.stray_checkpoints(p_after bigint, p_limit int, OUT last text, OUT found jsonb) RETURNS record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH page AS MATERIALIZED (
+    SELECT c.* FROM medzen.audit_checkpoint c WHERE c.size > p_after ORDER BY c.size LIMIT p_limit
+  )
+  SELECT (SELECT p.size::text FROM page p ORDER BY p.size DESC LIMIT 1),
+    (SELECT jsonb_agg(jsonb_build_object('kind', 'checkpoint', 'index', p.size::text) ORDER BY p.size) FROM page p
+      WHERE p.size > (SELECT h.size FROM medzen.audit_head h)
+        OR split_part(p.checkpoint, E'\n', 2) <> p.size::text
+        OR split_part(p.checkpoint, E'\n', 3) <> encode(p.root, 'base64')
+        OR p.size = (SELECT h.size FROM medzen.audit_head h) AND p.checkpoint IS DISTINCT FROM (SELECT h.checkpoint FROM medzen.audit_head h)
+        OR EXISTS (SELECT FROM medzen.audit_cosignature s WHERE s.size = p.size
+          AND (s.name, s.key_id) IS DISTINCT FROM ((medzen.cosignature_key(s.line)).name, (medzen.cosignature_key(s.line)).key_id)))
+$$;
+
+-- One call's share of all of them. p_after is what the call before gave; the answer has none at the end.
+CREATE FUNCTION medzen.read_strays(p_after text, p_limit int) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_stages CONSTANT text[] := ARRAY['leaf', 'archive', 'checkpoint', 'identity', 'review', 'rows', 'event'];
+  v_stage text := coalesce(split_part(p_after, ' ', 1), 'leaf');
+  v_from text := nullif(split_part(p_after, ' ', 2), '');
+  v_more text := nullif(split_part(p_after, ' ', 3), '');
+  v_last text;
+  v_found jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 OR v_stage <> ALL (v_stages) THEN
+    PERFORM medzen.fail('invalid_input', 'Strays are looked for among 1 to 10000 rows at a time, from a place that an earlier call gave');
+  END IF;
+  CASE v_stage
+    WHEN 'leaf' THEN v_found := medzen.stray_leaves(least(p_limit, 1000));
+    WHEN 'archive' THEN SELECT * INTO v_last, v_found FROM medzen.stray_archives(coalesce(v_from::bigint, -1), p_limit);
+    WHEN 'checkpoint' THEN SELECT * INTO v_last, v_found FROM medzen.stray_checkpoints(coalesce(v_from::bigint, -1), p_limit);
+    WHEN 'identity' THEN SELECT * INTO v_last, v_found FROM medzen.stray_identities(v_from, v_more, p_limit);
+    WHEN 'review' THEN SELECT * INTO v_last, v_found FROM medzen.stray_reviews(v_from, v_more, p_limit);
+    WHEN 'rows' THEN SELECT * INTO v_last, v_found FROM medzen.stray_rows(v_from::uuid, p_limit);
+    WHEN 'event' THEN SELECT * INTO v_last, v_found FROM medzen.stray_events(v_from::uuid, p_limit);
+  END CASE;
+  v_stage := CASE WHEN v_last IS NOT NULL THEN v_stage ELSE v_stages[array_position(v_stages, v_stage) + 1] END;
+  RETURN jsonb_build_object('strays', coalesce(v_found, '[]'))
+    || CASE WHEN v_stage IS NULL THEN '{}' ELSE jsonb_build_object('next', concat_ws(' ', v_stage, v_last)) END;
+END
+$$;
+
+SELECT medzen.permit('medzen_sequencer', 'read_strays');
+SELECT medzen.permit('medzen_auditor', 'read_strays');
 SELECT medzen.permit('medzen_app', 'erasable_kinds', 'find_pseudonyms', 'reveal_identities', 'erase_identity');
 SELECT medzen.permit('medzen_auditor', 'erasable_kinds', 'find_pseudonyms', 'reveal_identities');
 -- For the review of the log, whose rules look at people and not at pseudonyms.
@@ -783,4 +1010,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'cd36f9afa236f0d7c464a03140bb8239e64504870950a1baf8ecbe9ce9e060c1', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'c104c8c9009309e44b4d9a4f74b3b6cb61194499119177698a0979a415507a49', false);

@@ -12,4 +12,7 @@ DROP FUNCTION medzen.audit_row_query;
 DROP FUNCTION medzen.refuse_unaudited;
 DROP FUNCTION medzen.audited_columns;
 DROP FUNCTION medzen.text_expression;
+DROP FUNCTION medzen.rows_state;
+DROP FUNCTION medzen.rows_hash;
+DROP FUNCTION medzen.text_array_bytes;
 DROP TABLE medzen.audit_rows;

@@ -12,6 +12,7 @@ DROP FUNCTION medzen_api.list_my_recordings;
 DROP INDEX medzen.recording_pending_deletion;
 DROP FUNCTION medzen.save_own_consent;
 DROP FUNCTION medzen.lock_consent_session;
+DROP FUNCTION medzen.open_found;
 DROP FUNCTION medzen.open_event;
 DROP FUNCTION medzen.recording_for_participant;
 DROP FUNCTION medzen.record_listing;

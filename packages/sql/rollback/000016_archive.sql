@@ -15,6 +15,7 @@ $$;
 
 DROP FUNCTION medzen.oldest_writer;
 DROP FUNCTION medzen.read_leaves;
+DROP FUNCTION medzen.unknown_identities;
 CREATE FUNCTION medzen.read_leaves(p_from text, p_limit int)
 RETURNS TABLE (leaf_index text, event_id text, body bytea, misfiled boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -112,6 +113,9 @@ DROP FUNCTION medzen.refuse_purged;
 DROP FUNCTION medzen.is_same_event;
 DROP FUNCTION medzen.drop_purged_partitions;
 DROP FUNCTION medzen.purge_archive;
+DROP FUNCTION medzen.next_event_at;
+DROP FUNCTION medzen.explains_absence;
+DROP FUNCTION medzen.is_purge_of;
 DROP FUNCTION medzen.is_archive_held;
 DROP FUNCTION medzen.finish_archive;
 DROP FUNCTION medzen.read_archives;

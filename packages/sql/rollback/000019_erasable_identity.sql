@@ -3,6 +3,15 @@ SELECT medzen.begin_rollback('000019_erasable_identity', 'erasable_identity');
 
 DROP FUNCTION medzen.is_archive_held;
 ALTER FUNCTION medzen.is_archive_held_by_name(bigint, bigint) RENAME TO is_archive_held;
+DROP FUNCTION medzen.read_strays;
+DROP FUNCTION medzen.stray_checkpoints;
+DROP FUNCTION medzen.stray_reviews;
+DROP FUNCTION medzen.says_review;
+DROP FUNCTION medzen.stray_archives;
+DROP FUNCTION medzen.stray_identities;
+DROP FUNCTION medzen.stray_rows;
+DROP FUNCTION medzen.stray_leaves;
+DROP FUNCTION medzen.stray_events;
 DROP FUNCTION medzen.erase_identity;
 DROP FUNCTION medzen.is_identity_held;
 DROP FUNCTION medzen.names_identity;
@@ -113,6 +122,13 @@ $$;
 DROP FUNCTION medzen.search_events;
 ALTER FUNCTION medzen.search_written_events(text, int, text, text, text, text, text, text, text, text, text, text) RENAME TO search_events;
 DROP FUNCTION medzen.identities_in;
+DROP FUNCTION medzen.is_erased;
+CREATE OR REPLACE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NULL::text
+$$;
+DROP FUNCTION medzen.pseudonyms_in;
 DROP FUNCTION medzen.append_events;
 ALTER FUNCTION medzen.append_written_events(text, text[], text) RENAME TO append_events;
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
@@ -128,8 +144,10 @@ DROP FUNCTION medzen.put_pseudonym;
 DROP FUNCTION medzen.reveal;
 DROP FUNCTION medzen.identity_keys;
 DROP FUNCTION medzen.pseudonyms_of;
+DROP FUNCTION medzen.is_proved;
 DROP FUNCTION medzen.pseudonym_of;
 DROP FUNCTION medzen.hmac_sha256;
+DROP FUNCTION medzen.pad_key;
 DROP TRIGGER refuse_clear_rows ON medzen.audit_rows;
 DROP FUNCTION medzen.refuse_clear_rows;
 CREATE OR REPLACE FUNCTION medzen.note_audited(p_table regclass, p_detail jsonb) RETURNS text
@@ -144,5 +162,5 @@ DROP TABLE medzen.erasable_identity;
 DROP FUNCTION medzen.guard_identity;
 DROP TABLE medzen.erasable_kind;
 
-DELETE FROM medzen.permission WHERE function IN ('erasable_kinds', 'find_pseudonyms', 'reveal_identities', 'erase_identity');
+DELETE FROM medzen.permission WHERE function IN ('erasable_kinds', 'find_pseudonyms', 'reveal_identities', 'erase_identity', 'read_strays');
 SELECT medzen.apply_permissions();

@@ -143,6 +143,7 @@ function forwarding(present: () => LogStore): LogStore {
     leafOf: (eventId) => present().leafOf(eventId),
     addCosignature: (size, line) => present().addCosignature(size, line),
     checkpoints: (after, limit) => present().checkpoints(after, limit),
+    readStrays: (after, limit) => present().readStrays(after, limit),
     lag: () => present().lag(),
   };
 }

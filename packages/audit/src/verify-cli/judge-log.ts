@@ -157,6 +157,25 @@ function wordsFor(finding: LogFinding): string {
       }${finding.purge === undefined ? '' : `; a purge of them is not proved: ${finding.purge}`}`;
     case 'purge_altered':
       return `${finding.count} entries from ${finding.index} on were purged, and the database notes that purge otherwise`;
+    case 'rows_altered':
+    case 'rows_missing':
+      return `the rows of the bulk write ${finding.eventId} ${finding.kind === 'rows_missing' ? 'are gone' : 'were altered'}`;
+    case 'identity_altered':
+      return `who is meant by ${finding.pseudonym} was altered`;
+    case 'identity_missing':
+      return `nobody is known for ${finding.pseudonym}, which entry ${finding.index} names, and no erasure is in the log`;
+    case 'identity_restored':
+      return `${finding.pseudonym} was erased, and who is meant is there again`;
+    case 'event_unsealed':
+      return `the event ${finding.eventId} is no entry, and does not wait to become one`;
+    case 'leaf_outside':
+      return `the event ${finding.eventId} has the place ${finding.index}, outside the log`;
+    case 'archive_altered':
+      return `what is noted of the archive from entry ${finding.index} on was altered`;
+    case 'checkpoint_altered':
+      return `the stored checkpoint of ${finding.index} entries, or a cosignature of it, was altered`;
+    case 'review_altered':
+      return `the review ${finding.id} is not what the log says`;
     case 'range_altered':
       return `one or more of the ${finding.count} entries from ${finding.index} on were altered, and the hashes over them`;
     case 'tile_altered':

@@ -75,7 +75,11 @@ export interface ArchiveStore {
    * An id that was purged stays taken.
    *
    * @param scope - of the event
-   * @param event - of action `audit.purge`
+   * Events that explain why others are gone stay: `audit.purge`, `audit.rebase`, `identity.erase`. `too_young` is also what the purge of a range is
+   * whose next event is more than a month short of its years: nothing that stays would prove the range's age.
+   *
+   * @param event - of action `audit.purge`, kind `delete`, outcome `success`; its target is `{ type: 'audit_archive', id: 'first-end' }`, its detail
+   * holds `first`, `end`, `years` and `manifestSha256` (hexadecimal) of the order
    * @throws MedzenError `invalid_input` for years out of bounds or another event; `checkpoint_inconsistent` when one of the events is missing
    * already; `forbidden`; `store_unavailable`
    */

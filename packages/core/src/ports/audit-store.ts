@@ -43,8 +43,12 @@ export interface AuditQuery {
 /** One page of events, newest first (by id). */
 export interface AuditPage {
   readonly events: readonly SealedEvent[];
-  /** What the pseudonyms in these events stand for (see `IdentityStore`); absent when there are none, or all were erased. */
+  /** What the pseudonyms in these events stand for (see `IdentityStore`), each proved by its salt; absent when there are none, or all were erased. */
   readonly identities?: Readonly<Record<string, string>>;
+  /** Pseudonyms in these events for which nobody can be proved, although none of them was erased: somebody altered or removed the identity. */
+  readonly unproved?: readonly string[];
+  /** Ids of those of these events that were found by rows of a bulk write which are not the ones that the event carries the hash of. */
+  readonly doubtful?: readonly string[];
   /** Absent on the last page. */
   readonly cursor?: string;
 }

@@ -34,7 +34,8 @@ export interface IdentityStore {
   pseudonyms(scope: Scope, identity: ErasableIdentity): Promise<readonly string[]>;
 
   /**
-   * What pseudonyms of this tenant stand for; those that were erased, and what is no pseudonym, are left out. Not recorded: whoever reads PHI
+   * What pseudonyms of this tenant stand for, each proved by its salt; those that were erased, whose value or salt was altered, and what is no
+   * pseudonym, are left out. Not recorded: whoever reads PHI
    * with it runs it in `audited`.
    *
    * @param pseudonyms - 0–10 000
@@ -45,8 +46,9 @@ export interface IdentityStore {
   /**
    * Removes an identity with its salts, and its event commits with that, or neither does. Of several at once one erases, and the others find it absent.
    *
-   * @param event - of action `identity.erase`, with a reason that does not hold the value; its target is `{ type: 'identity', id: one of the pseudonyms }`
-   * @throws MedzenError `invalid_input` for another event; `conflict` when its target is a pseudonym that the identity no longer has;
+   * @param event - of action `identity.erase`, with a reason that does not hold the value; its target is `{ type: 'identity', id: one of the pseudonyms }`,
+   * and `detail.pseudonyms` lists all, where there are several
+   * @throws MedzenError `invalid_input` for another event; `conflict` when its target is a pseudonym that the identity no longer has, or one is not named;
    * `audit_conflict`; `store_unavailable`
    */
   erase(scope: Scope, erasure: IdentityErasure, event: SealedEvent): Promise<IdentityErasureResult>;

@@ -49,6 +49,35 @@ export interface LogLeaf {
    * body: somebody hid it, or put it under another's name. Only `true` is ever set; a store that searches the bodies themselves has no such case.
    */
   readonly misfiled?: true;
+  /**
+   * What does not hold of the rows that a bulk write touched, whose hash the event carries (`detail.rowsHash`): `missing`, the store has none;
+   * `altered`, they have another hash; `unbound`, there are rows, and the event carries no hash. Absent when all is well.
+   */
+  readonly rows?: 'missing' | 'altered' | 'unbound';
+  /** Pseudonyms in the event for which the store knows nobody. An erasure that is in the log explains that; nothing else does. */
+  readonly unknown?: readonly string[];
+}
+
+/** A row beside the log that nothing sealed explains: somebody put it there, or changed it. */
+export type Stray =
+  /** An event that has no leaf in the tree and does not wait for one. Searches show it. */
+  | { readonly kind: 'event'; readonly eventId: string }
+  /** A leaf past the end of the tree, or before its beginning. */
+  | { readonly kind: 'leaf'; readonly index: string; readonly eventId: string }
+  /** Rows of a bulk write whose event is not there, or carries no hash of them. */
+  | { readonly kind: 'rows'; readonly eventId: string }
+  /** `identity`: value and salt do not give the pseudonym. `restored`: the log says that it was erased, and it is there again. */
+  | { readonly kind: 'identity' | 'restored'; readonly tenant: string; readonly pseudonym: string }
+  /** A finding of the review that is about another event than it says, or that nobody signed as it says. */
+  | { readonly kind: 'review'; readonly tenant: string; readonly id: string }
+  /** `archive`: a range, by its first leaf, that is called purged without a sealed event, or does not follow the one before. `checkpoint`: one, by its size, that says something else. */
+  | { readonly kind: 'archive' | 'checkpoint'; readonly index: string };
+
+/** Some of them. */
+export interface StrayPage {
+  readonly strays: readonly Stray[];
+  /** Where to go on; absent when everything was looked at. Opaque. */
+  readonly next?: string;
 }
 
 /** A transaction that has written events and has not ended. Until it does, nobody sees them, and the tree cannot hold them. */
@@ -147,6 +176,16 @@ export interface LogStore {
     afterSize: number,
     limit: number,
   ): Promise<readonly { readonly size: number; readonly checkpoint: string }[]>;
+
+  /**
+   * Looks for rows that nothing sealed explains, some rows a call: for whoever verifies the log, after its walk. A store that keeps nothing beside the
+   * events themselves has none.
+   *
+   * @param after - `next` of the page before; from the beginning when absent
+   * @param limit - rows to look at, 1–10 000
+   * @throws MedzenError `invalid_input` for a foreign place; `store_unavailable`
+   */
+  readStrays(after: string | undefined, limit: number): Promise<StrayPage>;
 
   /** How far the tree lags, and which open transaction holds events back. @throws MedzenError `store_unavailable` */
   lag(): Promise<LogLag>;

@@ -43,11 +43,12 @@ export function auditStore(wire: Wire): AuditStore {
       });
       const shown = rows.slice(0, limit);
       const events = shown.map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
-      const identities = identitiesIn(shown);
+      const doubtful = shown.filter((row) => typeof row.rows === 'string').map((row) => textIn(row, 'id'));
       const last = events.at(-1);
       return {
         events,
-        ...(Object.keys(identities).length === 0 ? {} : { identities }),
+        ...identitiesIn(scope.tenant, shown),
+        ...(doubtful.length > 0 && { doubtful }),
         ...(rows.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${last.id}` } : {}),
       };
     },

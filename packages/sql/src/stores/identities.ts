@@ -1,12 +1,24 @@
-import { erasableKinds, type IdentityStore, type Wire } from '@medzen/core';
+import { type AuditPage, erasableKinds, fromHex, type IdentityStore, pseudonymOf, type Wire } from '@medzen/core';
 import { callJson, eventArgs } from './call-json.ts';
 import { list, oneOf, type Reader, shape, text, verdict } from './read-json.ts';
 
-const values: Reader<Readonly<Record<string, string>>> = (value, path) => {
+/** An identity as the database keeps it, with what proves it. */
+const kept = shape({ kind: oneOf(...erasableKinds), value: text, salt: text });
+
+const members: Reader<readonly (readonly [string, unknown])[]> = (value, path) => {
   shape({})(value, path);
-  const entries = Object.entries(value as object); // as the line above has seen
-  return Object.fromEntries(entries.map(([key, item]) => [key, text(item, `${path}/${key}`)]));
+  return Object.entries(value as object); // as the line above has seen
 };
+
+/** Whether an identity is the one that the pseudonym was made of. Nothing else is believed: the row may have been altered. */
+function provedValue(tenant: string, pseudonym: string, found: unknown): string | undefined {
+  try {
+    const { kind, value, salt } = kept(found, pseudonym);
+    return pseudonymOf(fromHex(salt), tenant, { kind, value }) === pseudonym ? value : undefined;
+  } catch {
+    return undefined; // altered to what is no identity at all
+  }
+}
 
 /** Who is meant by the pseudonyms in the log, in `medzen.erasable_identity`. */
 export function identityStore(wire: Wire): IdentityStore {
@@ -14,8 +26,14 @@ export function identityStore(wire: Wire): IdentityStore {
     kinds: () => callJson(wire.root, 'erasable_kinds', {}, list(oneOf(...erasableKinds))),
     pseudonyms: ({ tenant }, { kind, value }) =>
       callJson(wire, 'find_pseudonyms', { tenant, kind, value: withoutNul(value) }, list(text)),
-    reveal: ({ tenant }, pseudonyms) =>
-      callJson(wire, 'reveal_identities', { tenant, pseudonyms: [...pseudonyms] }, values),
+    async reveal({ tenant }, pseudonyms) {
+      const found = await callJson(wire, 'reveal_identities', { tenant, pseudonyms: [...pseudonyms] }, members);
+      const proved = found.flatMap(([pseudonym, row]) => {
+        const value = provedValue(tenant, pseudonym, row);
+        return value === undefined ? [] : [[pseudonym, value] as const];
+      });
+      return Object.fromEntries(proved);
+    },
     erase: ({ tenant }, { kind, value, despiteRetention }, event) =>
       callJson(
         wire,
@@ -26,12 +44,26 @@ export function identityStore(wire: Wire): IdentityStore {
   };
 }
 
-/** The identities that stand beside a page of events. */
-export function identitiesIn(rows: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, string>> {
-  const all: Record<string, string> = {};
-  for (const { identities } of rows)
-    if (typeof identities === 'string') Object.assign(all, values(JSON.parse(identities), 'identities'));
-  return all;
+/** What stands beside a page of events: who is meant, as far as it is proved, and of which pseudonyms it is not. */
+export function identitiesIn(
+  tenant: string,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Pick<AuditPage, 'identities' | 'unproved'> {
+  const identities: Record<string, string> = {};
+  const unproved = new Set<string>();
+  for (const { identities: beside } of rows) {
+    if (typeof beside !== 'string') continue;
+    for (const [pseudonym, row] of members(JSON.parse(beside), 'identities')) {
+      if (row === true || Object.hasOwn(identities, pseudonym) || unproved.has(pseudonym)) continue; // erased, or seen
+      const value = provedValue(tenant, pseudonym, row);
+      if (value === undefined) unproved.add(pseudonym);
+      else identities[pseudonym] = value;
+    }
+  }
+  return {
+    ...(Object.keys(identities).length > 0 && { identities }),
+    ...(unproved.size > 0 && { unproved: [...unproved] }),
+  };
 }
 
 /** As the table holds it, which cannot hold a NUL. */

@@ -1,14 +1,18 @@
 import {
   isUuid,
   type LogCommit,
+  type LogLeaf,
   type LogStore,
   MedzenError,
   type OpenWriter,
+  type Stray,
   type Wire,
   type WireRow,
   type WireValue,
 } from '@medzen/core';
 import { bytesIn, integerIn, statusIn, textIn } from '../row.ts';
+import { callJson } from './call-json.ts';
+import { list, oneOf, type Reader, shape, text } from './read-json.ts';
 
 /** The sequencer's side of the audit log. Always on the root wire: its work is never part of a host's transaction. */
 export function logStore(wire: Wire): LogStore {
@@ -17,9 +21,10 @@ export function logStore(wire: Wire): LogStore {
     async head() {
       const [row] = await root.call('read_head', {});
       const checkpoint = row?.checkpoint;
+      // Whatever an altered row says, or none: the sequencer's guard and verification call it damaged.
       return {
-        size: integerIn(row, 'size'),
-        root: bytesIn(row, 'root'),
+        size: Number(row?.size ?? Number.NaN),
+        root: row?.root instanceof Uint8Array ? row.root : new Uint8Array(),
         ...(typeof checkpoint === 'string' ? { checkpoint } : {}),
       };
     },
@@ -54,11 +59,13 @@ export function logStore(wire: Wire): LogStore {
     async readLeaves(from, limit) {
       const rows = await root.call('read_leaves', { from: String(whole(from)), limit: whole(limit) });
       return rows.map((row) => ({
-        index: integerIn(row, 'leaf_index'),
+        index: Number(textIn(row, 'leaf_index')), // one that no number holds is past the end of every tree
         eventId: textIn(row, 'event_id'),
         ...(row.body instanceof Uint8Array ? { body: row.body } : {}),
         ...(row.misfiled === true ? { misfiled: true } : {}),
         ...(row.purged === true ? { purged: true } : {}),
+        ...(isRowsState(row.rows) && { rows: row.rows }),
+        ...(typeof row.unknown === 'string' && { unknown: row.unknown.split(' ') }),
       }));
     },
 
@@ -83,6 +90,9 @@ export function logStore(wire: Wire): LogStore {
       return rows.map((row) => ({ size: integerIn(row, 'size'), checkpoint: textIn(row, 'checkpoint') }));
     },
 
+    readStrays: (after, limit) =>
+      callJson(root, 'read_strays', { after: after ?? null, limit: whole(limit) }, strayPage),
+
     async lag() {
       const [row] = await root.call('audit_lag', {});
       return {
@@ -94,6 +104,31 @@ export function logStore(wire: Wire): LogStore {
     },
   };
 }
+
+function isRowsState(value: unknown): value is NonNullable<LogLeaf['rows']> {
+  return value === 'missing' || value === 'altered' || value === 'unbound';
+}
+
+const stray: Reader<Stray> = (value, path) => {
+  const { kind } = shape({ kind: oneOf(...strayKinds) })(value, path);
+  switch (kind) {
+    case 'event':
+    case 'rows':
+      return { kind, ...shape({ eventId: text })(value, path) };
+    case 'leaf':
+      return { kind, ...shape({ index: text, eventId: text })(value, path) };
+    case 'identity':
+    case 'restored':
+      return { kind, ...shape({ tenant: text, pseudonym: text })(value, path) };
+    case 'review':
+      return { kind, ...shape({ tenant: text, id: text })(value, path) };
+    default:
+      return { kind, ...shape({ index: text })(value, path) };
+  }
+};
+
+const strayKinds = ['event', 'leaf', 'rows', 'identity', 'restored', 'review', 'archive', 'checkpoint'] as const;
+const strayPage = shape({ strays: list(stray) }, { next: text });
 
 function openWriter(row: WireRow): OpenWriter {
   const { writer_pid: pid, writer_since: since } = row;

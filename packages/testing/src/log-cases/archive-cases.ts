@@ -1,4 +1,4 @@
-import { type ArchiveRow, type ArchiveStore, type SealedEvent, sha256 } from '@medzen/core';
+import { type ArchiveRow, type ArchiveStore, type SealedEvent, sha256, toHex } from '@medzen/core';
 import { at, holds, present, rejects, same, status } from '../assertions.ts';
 import type { ContractCase } from '../contract.ts';
 import { createSamples } from '../samples.ts';
@@ -94,7 +94,14 @@ export const archiveCases: readonly ContractCase<LogStoreContext>[] = [
     async (tools) => {
       const { stores, scope, advance, clock, reader } = tools;
       const events = await month(tools, [], 3);
-      const event = tools.mine.event({ action: 'audit.purge', kind: 'delete' });
+      const purgeOf = ({ first, end }: { first: number; end: number }, years = 6) =>
+        tools.mine.event({
+          action: 'audit.purge',
+          kind: 'delete',
+          target: { type: 'audit_archive', id: `${first}-${end}` },
+          detail: { first, end, years, manifestSha256: toHex(digest) },
+        });
+      const event = purgeOf({ first: 0, end: 3 });
       const order = (row: ArchiveRow, years = 6) => ({ first: row.first, end: row.end, manifestSha256: digest, years });
       const begun = present(await stores.archive.begin(10), 'range');
       same(await stores.archive.purge(scope, order(begun), event), { status: 'not_archived' }, 'before it is archived');
@@ -108,7 +115,13 @@ export const archiveCases: readonly ContractCase<LogStoreContext>[] = [
       await advance(1);
       const other = { ...order(row), manifestSha256: sha256() };
       same(await stores.archive.purge(scope, other, event), { status: 'not_archived' }, 'another manifest');
-      await rejects(stores.archive.purge(scope, order(row), tools.mine.event()), 'invalid_input', 'another event');
+      for (const [wrong, why] of [
+        [tools.mine.event(), 'another event'],
+        [tools.mine.event({ action: 'audit.purge', kind: 'delete' }), 'an event that does not say what was purged'],
+        [purgeOf({ first: 0, end: 2 }), 'the event of another range'],
+        [purgeOf({ first: 0, end: 3 }, 7), 'other years than the order’s'],
+      ] as const)
+        await rejects(stores.archive.purge(scope, order(row), wrong), 'invalid_input', why);
       holds((await reader.countEvents()) === 3, 'events are gone, or there are more');
       same(await stores.archive.purge(scope, order(row), event), { status: 'purged' }, 'in time');
       same(
@@ -124,6 +137,51 @@ export const archiveCases: readonly ContractCase<LogStoreContext>[] = [
       );
       same((await stores.archive.list(0, 1))[0]?.purgeEventId, event.id, 'the event of the purge');
       await rejects(stores.audit.append(scope, [at(events, 1, 'event')]), 'audit_conflict', 'a purged event once more');
+    },
+    ['owner'],
+  ),
+
+  define(
+    'archive.purge_provable',
+    'keeps what explains absences, and waits while nothing that stays could prove a range’s age',
+    async (tools) => {
+      const { stores, scope, advance, clock } = tools;
+      const events = await month(tools, [], 2);
+      const erasure = tools.mine.event({
+        action: 'identity.erase',
+        kind: 'delete',
+        target: { type: 'identity', id: 'x' },
+      });
+      await stores.audit.append(scope, [erasure]);
+      const later = [...events, erasure];
+      same(await stores.log.commitBatch(commitOf(events, [erasure])), { status: 'committed' }, 'leaves');
+      await advance(monthMs);
+      await archived(stores.archive);
+      const second = await archived(stores.archive);
+      const until = new Date(second.newestAt);
+      until.setUTCFullYear(until.getUTCFullYear() + 6);
+      await advance(until.getTime() - clock.now().getTime());
+      const fresh = tools.mine.event();
+      await stores.audit.append(scope, [fresh]);
+      same(await stores.log.commitBatch(commitOf(later, [fresh])), { status: 'committed' }, 'a leaf of today');
+      const purge = (first: number, end: number) =>
+        stores.archive.purge(
+          scope,
+          { first, end, years: 6, manifestSha256: digest },
+          tools.mine.event({
+            action: 'audit.purge',
+            kind: 'delete',
+            target: { type: 'audit_archive', id: `${first}-${end}` },
+            detail: { first, end, years: 6, manifestSha256: toHex(digest) },
+          }),
+        );
+      same(await purge(2, 3), { status: 'too_young' }, 'a range before what happened today');
+      same(await purge(0, 2), { status: 'purged' }, 'a range before one that is old, too');
+      const left = (await stores.log.readLeaves(0, 10)).map(({ body }) => body !== undefined);
+      same(left, [false, false, true, true], 'what is left');
+      await advance(6 * 366 * 86_400_000);
+      same(await purge(2, 3), { status: 'purged' }, 'the range of the erasure');
+      holds((await stores.log.readLeaves(2, 1))[0]?.body !== undefined, 'the erasure was purged');
     },
     ['owner'],
   ),
