@@ -23,6 +23,7 @@ const stages: readonly Stage[] = [
   { name: 'generated SQL modules are up to date', run: run('node', 'scripts/generate-sql.ts', '--check') },
   { name: 'schema dump is up to date', run: run('node', 'scripts/schema-dump.ts', '--check') },
   { name: 'Prisma models are up to date', run: run('node', 'scripts/prisma-models.ts', '--check') },
+  { name: 'law tables are up to date', run: run('node', 'scripts/law-tables.ts', '--check') },
   {
     name: 'examples in docs type-check',
     run: async () => {

@@ -3,12 +3,14 @@ import { sleep } from './backoff.ts';
 import { reconcile } from './capture/reconcile.ts';
 import { consents } from './consent/consents.ts';
 import { deleteRecording } from './delete-recording.ts';
-import { noteFact } from './facts.ts';
 import { ingest } from './ingest.ts';
 import { legalHold } from './legal-hold.ts';
 import { link } from './links.ts';
 import { list, status } from './look.ts';
 import type { Recordings, RecordingsDeps } from './recordings.ts';
+import { explain } from './retention/explain.ts';
+import { noteFact } from './retention/facts.ts';
+import { keepUntil } from './retention/keep.ts';
 import { defaultRoles } from './roles.ts';
 import type { Room } from './room.ts';
 import { start } from './start.ts';
@@ -55,6 +57,8 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     retryTransfer: (id, ctx) => retryTransfer(room, id, ctx),
     playbackUrl: (id, ctx, options) => link(room, 'view', id, ctx, options),
     downloadUrl: (id, ctx, options) => link(room, 'download', id, ctx, options),
+    explain: (id, ctx) => explain(room, id, ctx),
+    keepUntil: (id, keep, ctx) => keepUntil(room, id, keep, ctx),
     noteFact: (fact, ctx) => noteFact(room, fact, ctx),
     delete: (id, request, ctx) => deleteRecording(room, id, request, ctx),
     legalHold: legalHold(room),

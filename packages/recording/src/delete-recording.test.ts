@@ -212,7 +212,7 @@ describe('legalHold', () => {
     await clinic.recordings.legalHold.release(one.id, clinic.admin);
     expect(await asked(id)).toMatchObject({ code: 'held' });
     await clinic.recordings.legalHold.release(two.id, clinic.admin);
-    expect(await clinic.recordings.legalHold.list(id, clinic.admin)).toMatchObject([
+    expect(await clinic.recordings.legalHold.on(id, clinic.admin)).toMatchObject([
       { matter: 'a', releasedBy: 'a1' },
       { matter: 'b', releasedBy: 'a1' },
     ]);
@@ -232,7 +232,7 @@ describe('legalHold', () => {
     await expect(clinic.recordings.legalHold.place(input, clinic.outsider)).rejects.toMatchObject({
       code: 'not_found',
     });
-    await expect(clinic.recordings.legalHold.list(id, clinic.doctor)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(clinic.recordings.legalHold.on(id, clinic.doctor)).rejects.toMatchObject({ code: 'forbidden' });
     const hold = await clinic.recordings.legalHold.place(input, clinic.admin);
     await expect(clinic.recordings.legalHold.release(hold.id, clinic.doctor)).rejects.toMatchObject({
       code: 'forbidden',
@@ -249,12 +249,12 @@ describe('noteFact', () => {
       id: '019aa7c4-0000-7000-8000-0000000000f1',
       patient: 'p1',
       type: 'treatment',
-      date: '2027-01-05',
+      date: '2026-11-05',
       zone: 'America/New_York',
     } as const;
     const first = await clinic.recordings.noteFact(fact, clinic.doctor);
     expect(await clinic.recordings.noteFact(fact, clinic.doctor)).toEqual(first);
-    await expect(clinic.recordings.noteFact({ ...fact, date: '2028-01-05' }, clinic.doctor)).rejects.toMatchObject({
+    await expect(clinic.recordings.noteFact({ ...fact, date: '2026-11-06' }, clinic.doctor)).rejects.toMatchObject({
       code: 'conflict',
     });
   });
@@ -270,12 +270,12 @@ describe('noteFact', () => {
     ['a kind that is none', { type: 'rumour' as 'treatment' }],
     ['an id that is no UUID', { id: 'x' }],
   ])('refuses %s', async (_what, wrong) => {
-    const fact = { patient: 'p1', type: 'treatment', date: '2027-01-05', zone: 'America/New_York', ...wrong } as const;
+    const fact = { patient: 'p1', type: 'treatment', date: '2026-11-05', zone: 'America/New_York', ...wrong } as const;
     await expect(clinic.recordings.noteFact(fact, clinic.doctor)).rejects.toMatchObject({ code: 'invalid_input' });
   });
 
   it('is refused to a patient', async () => {
-    const fact = { patient: 'p1', type: 'treatment', date: '2027-01-05', zone: 'America/New_York' } as const;
+    const fact = { patient: 'p1', type: 'treatment', date: '2026-11-05', zone: 'America/New_York' } as const;
     await expect(clinic.recordings.noteFact(fact, clinic.patient)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

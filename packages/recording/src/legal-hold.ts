@@ -2,15 +2,17 @@ import { type CallContext, isUuid, type LegalHold, MedzenError, type Recording }
 import { refuse, witness } from './audited.ts';
 import { hasRole, recordingFor, sameTenant } from './authorise.ts';
 import { checkReason, checkText } from './check-input.ts';
+import { listHolds } from './list-holds.ts';
 import type { HoldInput, Recordings } from './recordings.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
 
-/** Legal holds: placed, released, listed. */
+/** Legal holds: placed, released, listed, and those on one recording. */
 export function legalHold(room: Room): Recordings['legalHold'] {
   return {
     place: (input, ctx) => place(room, input, ctx),
     release: (holdId, ctx) => release(room, holdId, ctx),
-    list: async (recordingId, ctx) => {
+    list: (query, ctx) => listHolds(room, query, ctx),
+    on: async (recordingId, ctx) => {
       const what = { action: 'hold.list', kind: 'read' } as const;
       const recording = await recordingFor(room, recordingId, ctx, what, () => hasRole(ctx, room.roles.hold));
       const holds = await room.stores.recordings.holds(ctx.scope, recordingId);

@@ -4,7 +4,9 @@ import type {
   Clock,
   ConsentAcknowledgements,
   ConsentRecord,
+  HoldQuery,
   Ids,
+  KeepUntil,
   LegalHold,
   Logger,
   ObjectStore,
@@ -20,6 +22,7 @@ import type {
 } from '@medzen/core';
 import type { Notifier } from './notifier.ts';
 import type { Provider, ProviderEvent } from './provider.ts';
+import type { RetentionExplanation } from './retention/explain.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
 import type { SweepOptions, SweepReport } from './sweep/report.ts';
@@ -100,11 +103,19 @@ export interface StartInput {
   readonly provider: string;
   /** The provider's id of the session: for Twilio the RoomSid. */
   readonly providerRef: string;
+  /** A place, class and zone that the rules or a policy know. */
   readonly retentionClass?: RetentionClass;
+  /** Keeps this recording at least so long, whatever the rules say. */
+  readonly keepUntil?: KeepUntil;
 }
 
-/** Something that happened to a patient. */
-export type FactInput = Omit<RetentionFact, 'id'> & { readonly id?: string };
+/** Something that happened to a patient, or that did not. */
+export type FactInput = Omit<RetentionFact, 'id'> & {
+  /** A UUID, for retries. */
+  readonly id?: string;
+  /** Needed with `voids`: why the earlier fact was a mistake. Stands in the audit event. 1–2048 characters. */
+  readonly reason?: string;
+};
 
 /** A legal hold to place. */
 export interface HoldInput {
@@ -280,8 +291,34 @@ export interface Recordings {
   /** As `playbackUrl`, to save as a file, for 300 seconds. */
   downloadUrl(id: string, ctx: CallContext, options?: LinkOptions): Promise<RecordingLink>;
 
-  /** Notes what retention counts from, and so makes what was decided before stale. @throws MedzenError `forbidden`; `conflict` */
+  /**
+   * Notes what retention counts from, and so makes what was decided before stale: the next sweep decides again, also about what is being
+   * deleted and still there. A mistake is taken back with `voids` and a `reason`, by a role of `correctFacts`; the mistaken fact stays on
+   * record and no longer counts. What was deleted on a mistaken fact is not brought back.
+   *
+   * @throws MedzenError `forbidden`; `invalid_input` for a date before 1900 or more than a day in the future, an unknown zone, a birth after
+   * care or death, a death before the birth, or `voids` that names no fact of the patient; `conflict` when the id exists with other content,
+   * or the voided fact is void already
+   */
   noteFact(fact: FactInput, ctx: CallContext): Promise<{ readonly id: string; readonly revision: number }>;
+
+  /**
+   * Why a recording is kept, and until when: rules with their citations, the facts they counted, what is missing, holds, dates, and what has
+   * to happen before it can be deleted. Judged anew. For roles of `seeAll`, since it shows the patient's dates; holds are listed to roles of
+   * `hold`, and counted for others. Audited as a read before it answers.
+   *
+   * @throws MedzenError `not_found`, `forbidden`
+   */
+  explain(id: string, ctx: CallContext): Promise<RetentionExplanation>;
+
+  /**
+   * Has one recording kept at least until an instant, whatever the rules say, by a role of `keepLonger`. The floor moves later only; what
+   * was decided without it is decided again, and warned of again.
+   *
+   * @throws MedzenError `conflict` when the floor stands later already; `too_late` when the deletion has begun (both audited); `not_found`,
+   * `forbidden`, `invalid_input`
+   */
+  keepUntil(id: string, keep: KeepUntil, ctx: CallContext): Promise<Recording>;
 
   /**
    * A person's request to delete. Goes the same road as the sweep, or is refused.
@@ -298,7 +335,17 @@ export interface Recordings {
     /** Releasing twice is no error. Release is not deletion. @throws MedzenError `not_found`, `forbidden` */
     release(holdId: string, ctx: CallContext): Promise<void>;
     /** On the recording and on its patient, released ones too. @throws MedzenError `not_found`, `forbidden` */
-    list(recordingId: string, ctx: CallContext): Promise<readonly LegalHold[]>;
+    on(recordingId: string, ctx: CallContext): Promise<readonly LegalHold[]>;
+    /**
+     * Holds of the tenant by page, the latest placed first: those that stand (`active: true`), of a patient and of that patient's
+     * recordings, of a matter.
+     *
+     * @throws MedzenError `forbidden`; `invalid_input` for a limit outside 1–1000 or a foreign cursor
+     */
+    list(
+      query: HoldQuery,
+      ctx: CallContext,
+    ): Promise<{ readonly holds: readonly LegalHold[]; readonly cursor?: string }>;
   };
 
   /**

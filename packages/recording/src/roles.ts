@@ -11,6 +11,10 @@ export interface RecordingRoles {
   readonly consentForOthers: readonly string[];
   /** Note what retention counts from: a treatment, a birth date, a claim. */
   readonly noteFacts: readonly string[];
+  /** Take back a fact that was a mistake, with a reason. It can end a duty to keep, so not everyone who notes facts may. */
+  readonly correctFacts: readonly string[];
+  /** Have a recording kept longer than the rules ask. */
+  readonly keepLonger: readonly string[];
   /** Place, release and list legal holds. */
   readonly hold: readonly string[];
   /** Ask for a deletion. Retention and holds still decide. */
@@ -25,6 +29,8 @@ export const defaultRoles: RecordingRoles = {
   seeAll: ['system_admin', 'compliance_officer'],
   consentForOthers: ['provider', 'system_admin'],
   noteFacts: ['provider', 'system_admin'],
+  correctFacts: ['system_admin', 'compliance_officer'],
+  keepLonger: ['system_admin', 'compliance_officer'],
   hold: ['system_admin', 'compliance_officer'],
   delete: ['system_admin', 'compliance_officer'],
   retry: ['provider', 'system_admin'],

@@ -16,6 +16,7 @@ import { checkText } from './check-input.ts';
 import { type RequiredConsents, requiredConsents } from './consent/required.ts';
 import { providerDeadlineMs } from './deadline.ts';
 import type { StartInput } from './recordings.ts';
+import { checkKeep } from './retention/keep.ts';
 import { about, type Room, seal } from './room.ts';
 
 const denied = { action: 'recording.start', kind: 'create' } as const;
@@ -74,8 +75,8 @@ async function newRecording(room: Room, input: StartInput, ctx: CallContext): Pr
     checkText(retentionClass[member], `/retentionClass/${member}`, 64);
   const id = input.id ?? room.ids.uuid();
   const startedAt = await storeTime(room);
-  // Throws for a zone that does not exist: better now than when the law is asked years later.
-  room.retention.dayOf(new Date(startedAt), retentionClass.zone);
+  // Better refused now than never decided: what no rule and no policy knows would be kept for ever, and nobody would be told why.
+  room.retention.checkClass(retentionClass);
   return {
     id,
     sessionId: input.sessionId,
@@ -86,6 +87,7 @@ async function newRecording(room: Room, input: StartInput, ctx: CallContext): Pr
     startedAt,
     objectPrefix: objectPrefix(ctx.scope.tenant, startedAt, id),
     retentionClass,
+    ...(input.keepUntil === undefined ? {} : { keepUntil: checkKeep(input.keepUntil, room.clock.now()) }),
   };
 }
 

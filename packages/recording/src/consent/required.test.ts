@@ -1,11 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { RecordingParticipant } from '@medzen/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requiredConsents } from './required.ts';
-import { recordingConsentRules } from './rules.ts';
-
-const facts = new URL('../../../../../shared/data/retention/recording-consent.json', import.meta.url);
+import { recordingConsentRules } from './rules.generated.ts';
 
 const patient = (location?: string): RecordingParticipant => ({
   id: 'p1',
@@ -76,16 +74,16 @@ describe('recordingConsentRules', () => {
     for (const rule of recordingConsentRules) expect([rule.citation, rule.source]).not.toContain('');
   });
 
-  it('agrees with the collected facts, row by row', () => {
-    if (!existsSync(facts))
-      throw new Error('shared/data/retention/recording-consent.json is absent beside the repository');
-    const { rules } = JSON.parse(readFileSync(facts, 'utf8')) as { rules: Record<string, string>[] }; // the file's documented shape
-    const pick = ({ jurisdiction, rule, citation, confidence }: Record<string, unknown>) => ({
-      jurisdiction,
-      rule,
-      citation,
-      confidence,
-    });
-    expect(recordingConsentRules.map((rule) => pick({ ...rule }))).toEqual(rules.map(pick));
+  it('is the checked-in data, row by row', () => {
+    const file = new URL('../../data/consent-rules.json', import.meta.url);
+    const { rules } = JSON.parse(readFileSync(file, 'utf8')) as { rules: unknown[] }; // our own file, compared as a whole
+    expect(recordingConsentRules).toEqual(rules);
+  });
+
+  it('is never more lenient than what was read of either mode, and follows mixed texts as all-party', () => {
+    for (const { jurisdiction, rule, inPerson, electronic } of recordingConsentRules) {
+      const strict = [inPerson, electronic].some((mode) => mode !== undefined && mode !== 'one_party');
+      expect([jurisdiction, strict && rule === 'one_party']).toEqual([jurisdiction, false]);
+    }
   });
 });

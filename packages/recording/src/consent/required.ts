@@ -1,6 +1,6 @@
 import { MedzenError, type RecordingParticipant } from '@medzen/core';
 import type { ConsentRule } from './rule.ts';
-import { recordingConsentRules } from './rules.ts';
+import { recordingConsentRules } from './rules.generated.ts';
 
 /** Whose consent a recording needs, and by which law. */
 export interface RequiredConsents {

@@ -8,5 +8,11 @@ export interface ConsentRule {
   /** `primary-seen`: the operative words were read. `secondary-seen`: a quotation or a compilation was. */
   readonly confidence: 'primary-seen' | 'secondary-seen';
   readonly source: string;
+  /** What the law that was read seems to ask of people who are together. Explains, and never relaxes `rule`. */
+  readonly inPerson?: ConsentRule['rule'];
+  /** What it seems to ask of a call. Explains, and never relaxes `rule`. */
+  readonly electronic?: ConsentRule['rule'];
+  /** The legislature's own page, where the text can be checked. */
+  readonly official?: string;
   readonly note?: string;
 }

@@ -9,15 +9,16 @@ export interface Claims {
 }
 
 /**
- * Follows openings and closings day by day, openings first. Facts name no claim, so a closing ends any that is open; one that finds none
- * open ended a claim whose opening was not noted, never one that is still to come.
+ * Follows openings and closings day by day, openings first. Facts name no claim, so a closing ends any that is open. One that finds none
+ * open was of a claim whose opening was not noted, or is a second date for the one before: the time stands still up to it, since of two
+ * dates the later keeps longer. It never ends a claim that is still to come.
  */
 export function claimsOf(facts: readonly RetentionFact[]): Claims {
   const opens = ({ type }: RetentionFact): boolean => type === 'claim_opened';
   const steps = facts
     .filter((fact) => opens(fact) || fact.type === 'claim_closed')
     .sort((a, b) => compareDates(a.date, b.date) || Number(opens(b)) - Number(opens(a)));
-  const closed: { from: LocalDate; to: LocalDate }[] = [];
+  const closed: { readonly from: LocalDate; to: LocalDate }[] = [];
   let open = 0;
   let from = '';
   for (const step of steps) {
@@ -27,6 +28,9 @@ export function claimsOf(facts: readonly RetentionFact[]): Claims {
     } else if (open > 0) {
       open -= 1;
       if (open === 0) closed.push({ from, to: step.date });
+    } else {
+      const before = closed.at(-1);
+      if (before !== undefined) before.to = step.date;
     }
   }
   return { open, closed };

@@ -1,9 +1,11 @@
-import { canonicalize, MedzenError, sha256, toHex } from '@medzen/core';
-import { localDate, localDateAt, startOfDay } from '@medzen/core/calendar';
+import { canonicalize, MedzenError, type RetentionClass, sha256, toHex } from '@medzen/core';
+import { localDate, localDateAt } from '@medzen/core/calendar';
+import { checkClass } from './check-class.ts';
+import { checkFact } from './check-fact.ts';
 import { defaultGraceDays, defaultWarnDays, evaluateRetention } from './evaluate.ts';
 import type { RetentionPolicy } from './policy.ts';
 import type { Retention } from './retention.ts';
-import type { RetentionRule } from './rule.ts';
+import { agesOfMajority, type RetentionRule } from './rule.ts';
 
 /** What `createRetention` is built from. */
 export interface RetentionConfig {
@@ -13,7 +15,7 @@ export interface RetentionConfig {
 }
 
 /** Raised whenever the engine would answer the same question differently, so that stored decisions are made again. */
-const engine = 2;
+const engine = 3;
 
 /**
  * Binds rules and policies.
@@ -46,23 +48,49 @@ export function createRetention(config: RetentionConfig): Retention {
     if (!whole(policy.warnDays ?? Math.min(defaultWarnDays, grace), grace))
       refuse(`The policy ${policy.name} has no valid warnDays`);
   }
-  const version = canonicalize(JSON.parse(JSON.stringify({ engine, rules: config.rules, policies })));
+  const policyOf = ({ jurisdiction, providerClass }: RetentionClass): RetentionPolicy | undefined =>
+    byClass.get(`${jurisdiction} ${providerClass}`);
   return {
-    rulesVersion: toHex(sha256(new TextEncoder().encode(version))).slice(0, 32),
-    evaluate: (input, now) => {
-      const { jurisdiction, providerClass } = input.retentionClass;
-      return evaluateRetention(input, config.rules, now, byClass.get(`${jurisdiction} ${providerClass}`));
-    },
+    rulesVersion: versionOf(config.rules, policies),
+    evaluate: (input, now) => evaluateRetention(input, config.rules, now, policyOf(input.retentionClass)),
     dayOf: localDateAt,
-    check: (fact) => {
-      startOfDay(localDate(fact.date), fact.zone);
-    },
+    check: checkFact,
+    checkClass: (retentionClass) => checkClass(retentionClass, config.rules, policyOf(retentionClass)),
   };
 }
 
+/**
+ * Only what decides, in an order of its own. A new version makes every decision of every recording stale, so a reworded note must not be
+ * one.
+ */
+function versionOf(rules: readonly RetentionRule[], policies: readonly RetentionPolicy[]): string {
+  const decides = ({ citation: _c, source: _s, note: _n, ...rule }: RetentionRule): object => rule;
+  const byId = (list: readonly RetentionRule[]): object[] =>
+    list.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(decides);
+  const said = policies
+    .map(({ name: _, rules: own, apply, confirm, ...policy }) => ({
+      ...policy,
+      rules: byId(own ?? []),
+      apply: [...new Set(apply)].sort(),
+      confirm: [...new Set(confirm)].sort(),
+    }))
+    .toSorted((a, b) => (`${a.jurisdiction} ${a.providerClass}` < `${b.jurisdiction} ${b.providerClass}` ? -1 : 1));
+  const text = canonicalize(JSON.parse(JSON.stringify({ engine, agesOfMajority, rules: byId(rules), policies: said })));
+  return toHex(sha256(new TextEncoder().encode(text))).slice(0, 32);
+}
+
 function checkRule(rule: RetentionRule): void {
-  const years = [rule.adultYears ?? 0, rule.minor?.n ?? 0, rule.minor?.nIfSeventeen ?? 0, rule.deceased?.years ?? 0];
-  if (!years.every((n) => whole(n, 100))) refuse(`The rule ${rule.id} has years out of bounds`);
+  const { adultYears, minor, deceased, maxYears, ageOfMajority } = rule;
+  const years = [adultYears, minor?.n, minor?.nIfSeventeen, deceased?.years, maxYears, ageOfMajority];
+  if (!years.every((n) => whole(n ?? 0, 100)))
+    refuse(`The rule ${rule.id} has years out of bounds: each must be a whole number from 0 to 100`);
+  for (const date of [rule.effective?.from, rule.effective?.to]) {
+    try {
+      if (date !== undefined) localDate(date);
+    } catch {
+      refuse(`The rule ${rule.id} has no real date in effective: write YYYY-MM-DD`);
+    }
+  }
   const period = rule.adultYears !== null || rule.deceased !== null;
   if (period && (rule.citation === '' || rule.source === ''))
     refuse(`The rule ${rule.id} has no citation or no source`);

@@ -29,7 +29,7 @@ export async function decide(
 ): Promise<Decided> {
   for (let round = 0; round < rounds; round++) {
     const { decision, factsRevision } = await judge(room, scope, recording, now);
-    const stored = storable(room, decision, factsRevision, now);
+    const stored = storable(room, decision, factsRevision, now, decision.undated);
     const event = seal(room, actingAs(scope, 'sweep', 'system'), {
       action: 'recording.restore',
       kind: 'update',
@@ -56,15 +56,22 @@ export async function judge(
   now: Date,
 ): Promise<{ readonly decision: RetentionDecision; readonly factsRevision: number }> {
   const { facts, revision } = await room.stores.recordings.facts(scope, recording.patient);
-  const { retentionClass, holds } = recording;
+  const { retentionClass, holds, keepUntil } = recording;
   const startedAt = tookPlaceAt(recording);
+  const floor = keepUntil === undefined ? {} : { keepUntil: keepUntil.until };
   return {
-    decision: room.retention.evaluate({ retentionClass, startedAt, facts, holds }, now),
+    decision: room.retention.evaluate({ retentionClass, startedAt, facts, holds, ...floor }, now),
     factsRevision: revision,
   };
 }
 
-function storable(room: Room, decision: RetentionDecision, factsRevision: number, now: Date): StoredDecision {
+function storable(
+  room: Room,
+  decision: Pick<RetentionDecision, 'basis' | 'retainUntil' | 'warnAt' | 'graceUntil'>,
+  factsRevision: number,
+  now: Date,
+  undated: StoredDecision['undated'],
+): StoredDecision {
   const { retainUntil, warnAt, graceUntil } = decision;
   return {
     rulesVersion: room.retention.rulesVersion,
@@ -74,18 +81,23 @@ function storable(room: Room, decision: RetentionDecision, factsRevision: number
     ...(retainUntil === undefined ? {} : { retainUntil }),
     ...(warnAt === undefined ? {} : { warnAt }),
     ...(graceUntil === undefined ? {} : { graceUntil }),
+    ...(undated === undefined ? {} : { undated }),
   };
 }
 
 /** Sets a row aside that the rules cannot judge: no dates, so nothing is ever due, and it is not asked about again until something changes. */
 export async function setAside(room: Room, scope: Scope, recording: Recording, now: Date): Promise<void> {
   const { revision } = await room.stores.recordings.facts(scope, recording.patient);
-  const nothing: RetentionDecision = { status: 'unknown', basis: [], explanation: '' };
   const event = seal(room, actingAs(scope, 'sweep', 'system'), {
     action: 'recording.restore',
     kind: 'update',
     outcome: 'success',
     ...about(recording),
   });
-  await room.stores.recordings.saveDecision(scope, recording.id, storable(room, nothing, revision, now), event);
+  await room.stores.recordings.saveDecision(
+    scope,
+    recording.id,
+    storable(room, { basis: [] }, revision, now, 'unjudged'),
+    event,
+  );
 }

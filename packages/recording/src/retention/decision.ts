@@ -1,4 +1,4 @@
-import type { RetentionClass, RetentionFact } from '@medzen/core';
+import type { RetentionClass, RetentionFact, RetentionFactType } from '@medzen/core';
 import type { RuleConfidence } from './rule.ts';
 
 /** What the rules are asked about. */
@@ -6,12 +6,14 @@ export interface RetentionInput {
   readonly retentionClass: RetentionClass;
   /** When the recorded session began, RFC 3339: the record was created then, and its patient was treated. */
   readonly startedAt: string;
-  /** All facts of the patient. */
+  /** All facts of the patient, in the order in which they were noted. Void ones are told apart here. */
   readonly facts: readonly RetentionFact[];
   /** Active legal holds, ≥ 0. */
   readonly holds: number;
   /** The object store refuses deletion until then (Object Lock): RFC 3339. */
   readonly lockedUntil?: string;
+  /** The recording's own floor: RFC 3339. */
+  readonly keepUntil?: string;
 }
 
 /** One rule that had a say. */
@@ -22,6 +24,8 @@ export interface RetentionBasis {
   readonly confidence: RuleConfidence;
   /** First local day on which this rule no longer asks to keep; absent when it cannot be told. */
   readonly until?: string;
+  /** The day after which the rule's text forbids keeping the record. Reported where it comes before the end of the grace; never acted on. */
+  readonly noLongerThan?: string;
 }
 
 /**
@@ -42,6 +46,19 @@ export interface RetentionDecision {
   readonly graceUntil?: string;
   /** The rule that decides first. Empty only when no rule is known at all. */
   readonly basis: readonly RetentionBasis[];
-  /** One or two sentences for a person. Dates and rules, no names. */
+  /** Whether a rule that was read in its own words, or that the operator answers for, gives a period. Only then a duty can end. */
+  readonly verified: boolean;
+  /** Why there are no dates: no rule or fact gives one, or a claim is open. Absent when there are dates. */
+  readonly undated?: 'unknown' | 'claim';
+  /**
+   * Kinds of facts that are not noted and would change the answer: `birth` where a rule asks whether the patient was a minor, `discharge`
+   * where one counts from it.
+   */
+  readonly missing: readonly RetentionFactType[];
+  /** What was taken for granted in place of what is missing, a sentence each. */
+  readonly assumptions: readonly string[];
+  /** Ids of facts that were taken back and did not count. */
+  readonly voided: readonly string[];
+  /** A few sentences for a person. Dates and rules, no names. */
   readonly explanation: string;
 }

@@ -5,7 +5,7 @@ import type { RetentionInput } from './decision.ts';
 import { evaluateRetention } from './evaluate.ts';
 import { georgiaPsychologist, type RetentionPolicy } from './policy.ts';
 import type { RetentionRule } from './rule.ts';
-import { retentionRules } from './rules.ts';
+import { retentionRules } from './rules.generated.ts';
 
 const zone = 'America/New_York';
 const psychologist = { jurisdiction: 'US-GA', providerClass: 'psychologist', zone };
@@ -91,9 +91,109 @@ describe('evaluateRetention', () => {
     );
   });
 
-  it('takes a patient without a birth date for as young as the first contact allows', () => {
-    expect(ask({ facts: [] }).retainUntil).toBe('2047-11-22T05:00:00.000Z');
-    expect(ask({ facts: [fact('treatment', '2020-02-01')] }).retainUntil).toBe('2041-02-02T05:00:00.000Z');
+  it('takes a patient without a birth date for born on the day of the recording, and says so', () => {
+    const decision = ask({ facts: [] });
+    expect(decision).toMatchObject({ retainUntil: '2047-11-22T05:00:00.000Z', missing: ['birth'] });
+    expect(decision.explanation).toContain('No birth date is noted');
+    expect(decision.explanation).toContain('kept as if a minor by us-ga-psychologist');
+    // An earlier contact does not make the patient older: a fact that is added never brings the end nearer.
+    expect(ask({ facts: [fact('treatment', '2020-02-01')] }).retainUntil).toBe(decision.retainUntil);
+    expect(ask()).toMatchObject({ missing: [], assumptions: [] });
+  });
+
+  it('does not ask for a birth date where no rule does', () => {
+    const physician = { ...psychologist, providerClass: 'physician' };
+    expect(ask({ retentionClass: physician, facts: [] }).missing).toEqual([]);
+  });
+
+  it('names the fact that a rule counts from, and says when no fact can state it', () => {
+    const of = (trigger: RetentionRule['trigger'], facts: readonly RetentionFact[] = [adult]) =>
+      evaluateRetention(
+        input({ facts }),
+        [{ ...secondary, confidence: 'primary-seen', trigger }],
+        at('2027-01-01T00:00:00Z'),
+      );
+    expect(of('discharge')).toMatchObject({ status: 'unknown', undated: 'unknown', missing: ['discharge'] });
+    expect(of('therapy_terminated').missing).toEqual(['therapy_ended']);
+    expect(of('death').missing).toEqual(['death']);
+    expect(of({ laterOf: ['last_contact', 'termination_of_services'] }).missing).toEqual(['therapy_ended']);
+    expect(of('contract_period_end')).toMatchObject({ status: 'unknown', missing: [] });
+    expect(of('contract_period_end').explanation).toContain('a policy must decide');
+  });
+
+  it('counts neither a fact that was taken back nor what took it back, and a void of a void brings it back', () => {
+    const mistake = fact('death', '2026-12-01');
+    const correction = { ...fact('void', '2026-12-02'), voids: mistake.id };
+    const again = { ...fact('void', '2026-12-03'), voids: correction.id };
+    const rule: RetentionRule = {
+      ...secondary,
+      confidence: 'primary-seen',
+      deceased: { years: 1, combine: 'replaces' },
+    };
+    const of = (...facts: RetentionFact[]) =>
+      evaluateRetention(input({ facts: [adult, ...facts] }), [rule], at('2026-12-05T00:00:00Z'));
+    expect(of(mistake).retainUntil?.slice(0, 4)).toBe('2027');
+    expect(of(mistake, correction)).toMatchObject({ voided: [mistake.id] });
+    expect(of(mistake, correction).retainUntil?.slice(0, 4)).toBe('2035');
+    expect(of(mistake, correction).explanation).toContain('1 fact was taken back as mistaken');
+    expect(of(mistake, correction, again)).toMatchObject({ voided: [correction.id] });
+    expect(of(mistake, correction, again).retainUntil?.slice(0, 4)).toBe('2027');
+  });
+
+  it('replaces a mistaken birth date by the corrected one, though the mistaken one would keep longer', () => {
+    const mistake = fact('birth', '2020-06-15');
+    const corrected = { ...fact('birth', '1980-06-15'), voids: mistake.id };
+    expect(ask({ facts: [mistake, corrected] }).retainUntil).toBe(ask().retainUntil);
+  });
+
+  it('keeps to the floor of the recording where that is longer', () => {
+    const decision = ask({ keepUntil: '2040-06-01T12:00:00Z' });
+    expect(decision.retainUntil).toBe('2040-06-02T04:00:00.000Z');
+    expect(decision.explanation).toContain('A floor set for this recording keeps it until 2040-06-02');
+    expect(ask({ keepUntil: '2027-06-01T12:00:00Z' })).toEqual(ask());
+  });
+
+  it('takes a patient who was treated later for alive until then', () => {
+    const rule: RetentionRule = {
+      ...secondary,
+      confidence: 'primary-seen',
+      deceased: { years: 3, combine: 'replaces' },
+    };
+    const of = (...facts: RetentionFact[]) =>
+      evaluateRetention(input({ facts: [adult, ...facts] }), [rule], at('2027-01-01T00:00:00Z')).retainUntil;
+    expect(of(fact('death', '2020-01-01'))).toBe('2029-11-22T05:00:00.000Z');
+    expect(of(fact('death', '2020-01-01'), fact('treatment', '2030-01-01'))).toBe('2033-01-02T05:00:00.000Z');
+  });
+
+  it('lets what a rule bound while it was in force stay bound after later care', () => {
+    const texas = { jurisdiction: 'US-TX', providerClass: 'psychologist', zone: 'America/Chicago' };
+    const base = { ...secondary, ...texas, confidence: 'primary-seen' as const };
+    const rules: RetentionRule[] = [
+      { ...base, id: 'old', adultYears: 10, effective: { to: '2020-12-31' } },
+      { ...base, id: 'new', adultYears: 5, effective: { from: '2021-01-01' } },
+    ];
+    const of = (startedAt: string, ...facts: RetentionFact[]) =>
+      evaluateRetention(
+        input({ retentionClass: texas, startedAt, facts: [adult, ...facts] }),
+        rules,
+        at('2026-11-21T00:00:00Z'),
+      );
+    const before = of('2020-06-01T15:00:00Z');
+    const after = of('2020-06-01T15:00:00Z', fact('treatment', '2021-01-04'));
+    expect(before.basis.map(({ ruleId, until }) => [ruleId, until])).toEqual([['old', '2030-06-02']]);
+    expect(after.basis.map(({ ruleId, until }) => [ruleId, until])).toEqual([
+      ['old', '2030-06-02'],
+      ['new', '2026-01-05'],
+    ]);
+    // What was recorded after it had gone out of force was never bound by it.
+    expect(of('2021-02-01T15:00:00Z').basis.map(({ ruleId }) => ruleId)).toEqual(['new']);
+  });
+
+  it('keeps the longer of two dates on which one claim was said to be closed', () => {
+    const opened = fact('claim_opened', '2030-01-01');
+    const of = (...dates: string[]) =>
+      ask({ facts: [adult, opened, ...dates.map((date) => fact('claim_closed', date))] }).retainUntil;
+    expect(of('2030-01-03', '2030-01-10')).toBe(of('2030-01-10'));
   });
 
   it('lets a legal hold beat everything, and still says what would hold without it', () => {
@@ -143,7 +243,9 @@ describe('evaluateRetention', () => {
   it('says unknown where no rule is known', () => {
     const elsewhere = { jurisdiction: 'CM', providerClass: 'physician', zone: 'Africa/Douala' };
     const decision = ask({ retentionClass: elsewhere }, '2090-01-01T00:00:00Z');
-    expect(decision).toMatchObject({ status: 'unknown', basis: [] });
+    expect(decision).toMatchObject({ status: 'unknown', basis: [{ ruleId: 'cm-all' }] });
+    const nowhere = ask({ retentionClass: { ...elsewhere, jurisdiction: 'XX' } }, '2090-01-01T00:00:00Z');
+    expect(nowhere).toMatchObject({ status: 'unknown', basis: [] });
     expect(decision).not.toHaveProperty('retainUntil');
   });
 
@@ -336,6 +438,82 @@ describe('evaluateRetention against an independent statement of the Georgia rule
         expect(localText(decision.warnAt ?? '')).toBe(`${nextDayByHand(end, 60)} 00:00:00`);
       }),
     );
+  });
+
+  it('never lets a treatment bring the end nearer, whatever the shape of the rules', () => {
+    const triggers = [
+      'last_treatment',
+      'last_contact',
+      'record_created',
+      'discharge',
+      'therapy_terminated',
+      'death',
+    ] as const;
+    const combine = fc.constantFrom('later_of' as const, 'earlier_of' as const, 'replaces' as const);
+    const years = fc.integer({ min: 0, max: 30 });
+    const shape: fc.Arbitrary<RetentionRule> = fc
+      .record({
+        adultYears: fc.option(years, { freq: 30 }),
+        trigger: fc.oneof(
+          fc.constantFrom(...triggers),
+          fc.array(fc.constantFrom(...triggers), { minLength: 1, maxLength: 3 }).map((laterOf) => ({ laterOf })),
+        ),
+        minor: fc.option(
+          fc.record({
+            rule: fc.constantFrom(
+              'years_after_majority' as const,
+              'until_birthday' as const,
+              'years_from_trigger' as const,
+            ),
+            n: years,
+            combine,
+            nIfSeventeen: years,
+          }),
+        ),
+        deceased: fc.option(fc.record({ years, combine })),
+        from: fc.option(day, { nil: undefined }),
+        to: fc.option(day, { nil: undefined }),
+        confidence: fc.constantFrom<RetentionRule['confidence']>(
+          'primary-seen',
+          'primary-seen',
+          'primary-seen',
+          'secondary-seen',
+        ),
+      })
+      .map(({ from, to, ...rest }) => ({
+        ...secondary,
+        ...rest,
+        effective: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
+      }));
+    const types = ['birth', 'death', 'treatment', 'discharge', 'therapy_ended', 'claim_closed'] as const;
+    const anyFact = fc.record({ type: fc.constantFrom(...types), date: day });
+    let dated = 0;
+    fc.assert(
+      fc.property(
+        fc.array(shape, { minLength: 1, maxLength: 3 }),
+        day,
+        fc.array(anyFact, { maxLength: 6 }),
+        day,
+        (shapes, own, given, extra) => {
+          const rules = shapes.map((rule, i) => ({ ...rule, id: `r${i}` }));
+          const facts = given.map(({ type, date }) => fact(type, date));
+          const of = (all: readonly RetentionFact[]) =>
+            evaluateRetention(
+              input({ startedAt: `${own}T17:00:00.000Z`, facts: all }),
+              rules,
+              at('2027-01-01T00:00:00Z'),
+            );
+          const before = of(facts).graceUntil;
+          if (before === undefined) return;
+          dated += 1;
+          const after = of([...facts, fact('treatment', extra)]).graceUntil;
+          // No date at all keeps for ever.
+          expect(after === undefined || after >= before).toBe(true);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    expect(dated).toBeGreaterThan(300);
   });
 
   it('never lets a treatment, a claim or a hold bring a deletion nearer', () => {

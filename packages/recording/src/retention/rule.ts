@@ -49,7 +49,10 @@ export interface RetentionRule {
   readonly providerClass: string;
   /** `recommendation` and `documentation` rows are not applied unless a policy names them. */
   readonly kind: 'minimum_retention' | 'recommendation' | 'documentation';
-  /** Whole years, 0–100. `null`: the text was searched and gives no fixed period. */
+  /**
+   * Whole years, 0–100. `null`: the law was searched and gives no fixed period. Then no other rule ends the duty for this class, unless the
+   * operator's policy has rules of its own, applies others, or confirms this one.
+   */
   readonly adultYears: number | null;
   /** One trigger, or several of which the latest counts. */
   readonly trigger: RetentionTrigger | { readonly laterOf: readonly RetentionTrigger[] };
@@ -60,7 +63,12 @@ export interface RetentionRule {
   readonly deceased: { readonly years: number; readonly combine: 'later_of' | 'earlier_of' | 'replaces' } | null;
   /** Whole years. Absent: 18, or what {@link agesOfMajority} says of the jurisdiction. */
   readonly ageOfMajority?: number;
-  /** The rule binds periods that start in it, both days included. */
+  /**
+   * Whole years after which the text forbids keeping the record. A conflict with a longer duty, a hold or the grace is reported; nothing is
+   * ever deleted by it.
+   */
+  readonly maxYears?: number;
+  /** The rule binds periods that start in it, both days included. What it once bound stays bound: later care does not undo it. */
   readonly effective?: { readonly from?: string; readonly to?: string };
   readonly citation: string;
   readonly source: string;

@@ -47,6 +47,19 @@ export interface SweepReport {
   readonly stuck: readonly string[];
   /** Provider copies removed that an earlier attempt could not remove. */
   readonly discarded: readonly string[];
+  /**
+   * What no rule decides, in every report: `count` of them all (counted up to 10 000) and the oldest `limit`. `unknown`: no verified rule, or
+   * a fact is missing that one counts from; `explain` says which. `unjudged`: a date or a zone that cannot be read.
+   */
+  readonly undecided: {
+    readonly count: number;
+    readonly recordings: readonly {
+      readonly id: string;
+      readonly jurisdiction: string;
+      readonly providerClass: string;
+      readonly reason: 'unknown' | 'unjudged';
+    }[];
+  };
   /** Versions and delete markers removed. */
   readonly versions: number;
   readonly bytes: number;

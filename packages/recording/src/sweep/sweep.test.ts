@@ -4,7 +4,7 @@ import { type Clinic, down, openClinic } from '../../test/clinic.ts';
 import { createRecordings } from '../create-recordings.ts';
 import { createRetention } from '../retention/create-retention.ts';
 import { georgiaPsychologist } from '../retention/policy.ts';
-import { retentionRules } from '../retention/rules.ts';
+import { retentionRules } from '../retention/rules.generated.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {

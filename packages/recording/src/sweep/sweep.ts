@@ -8,6 +8,7 @@ import { decideStale } from './decide-stale.ts';
 import { deleteExpired } from './delete-expired.ts';
 import { discardRemaining } from './discard-remaining.ts';
 import type { SweepOptions, SweepReport } from './report.ts';
+import { reportUndecided } from './report-undecided.ts';
 import type { SweepRun, SweepTally } from './run.ts';
 import { warnDue } from './warn-due.ts';
 
@@ -26,6 +27,7 @@ const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
   archiveDue,
   discardRemaining,
   deleteExpired,
+  reportUndecided,
 ];
 
 /** See `Recordings.sweep`. */
@@ -47,6 +49,7 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
     poisoned: [],
     stuck: [],
     discarded: [],
+    undecided: { count: 0, recordings: [] },
     versions: 0,
     bytes: 0,
   };
