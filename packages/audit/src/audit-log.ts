@@ -6,6 +6,7 @@ import {
   type AuditQuery,
   type AuditStore,
   type Clock,
+  checkedDeadline,
   createIds,
   draftEvent,
   type Ids,
@@ -17,6 +18,7 @@ import {
   sealEvent,
   systemClock,
   systemRandom,
+  withDeadline,
 } from '@medzen/core';
 import { type AccessReport, type AccessReportOptions, accessReport } from './access-report.ts';
 import { type ErasableOptions, erasableGuard } from './erasable-guard.ts';
@@ -39,6 +41,11 @@ export interface AuditLogDeps {
    * `memoryStores({ erasable })`. A spool, while the store is down, holds events as they were recorded; what is drained is pseudonymised.
    */
   readonly erasable?: ErasableOptions;
+  /**
+   * Milliseconds that the store may take for one call, 1–2 147 483 647; 10 000 when absent. Past it the event goes to the spool, or `record` throws
+   * `store_unavailable`. Where the late write arrives after all, the spooled copy has the same id and counts once.
+   */
+  readonly deadlineMs?: number;
   /** Gives `event.at`; the machine's own by default. */
   readonly clock?: Clock;
   readonly ids?: Ids;
@@ -169,6 +176,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
   const { store, spool, clock = systemClock, random = systemRandom } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
 
+  const limit = { ms: checkedDeadline('deadlineMs', deps.deadlineMs), what: 'The audit store' };
   const assured = deps.erasable === undefined ? undefined : erasableGuard(deps.erasable);
 
   const append = async (
@@ -177,8 +185,10 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
     durability: 'joined' | 'independent',
   ): Promise<{ readonly status: RecordStatus }> => {
     try {
-      await assured?.();
-      return await store.append(scope, events, { durability });
+      return await withDeadline(limit, async () => {
+        await assured?.();
+        return store.append(scope, events, { durability });
+      });
     } catch (error) {
       const trouble = storeTrouble(error);
       if (spool === undefined || durability !== 'independent' || trouble.code !== 'store_unavailable') throw trouble;
@@ -197,7 +207,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
 
   const search: AuditLog['search'] = async (scope, query) => {
     try {
-      return openPage(await store.search(scope, query), scope, query);
+      return openPage(await withDeadline(limit, async () => store.search(scope, query)), scope, query);
     } catch (error) {
       throw storeTrouble(error);
     }
@@ -227,7 +237,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
         );
       const draft = draftEvent({ ...facts, outcome: 'success' }, ctx);
       const seen = sealEvent(draft, sealing); // before fn: a draft that cannot be sealed must not cost a read
-      await assured?.();
+      await withDeadline(limit, async () => assured?.());
       let result: Awaited<ReturnType<typeof fn>>;
       try {
         result = await fn();

@@ -2,12 +2,15 @@ import { appendFile, mkdir, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AuditStore,
+  checkedDeadline,
+  errorFields,
   isMedzenError,
   type Logger,
   MedzenError,
   type Scope,
   type SealedEvent,
   stderrLogger,
+  withDeadline,
 } from '@medzen/core';
 import { sleepUntil } from '../sleep-until.ts';
 import type { Drained, Spool } from '../spool.ts';
@@ -22,6 +25,8 @@ export interface CreateSpoolOptions {
   readonly folder: string;
   /** Bytes that may wait; past them `keep` refuses. 1 GiB when absent. */
   readonly maxBytes?: number;
+  /** Milliseconds that the store may take for one batch of a drain, 1–2 147 483 647; 10 000 when absent. */
+  readonly deadlineMs?: number;
   readonly logger?: Logger;
   /** Waits between drains of `run`; ends early, without an error, when the signal is aborted. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -66,6 +71,7 @@ const aside = 'rejected.spool';
  */
 export async function createSpool(options: CreateSpoolOptions): Promise<FolderSpool> {
   const { folder, maxBytes = 1024 ** 3, logger = stderrLogger, sleep = sleepUntil } = options;
+  const limit = { ms: checkedDeadline('deadlineMs', options.deadlineMs), what: 'The audit store' };
   const at = (name: string): string => join(folder, name);
   let lock: FolderLock;
   let file: SpoolFile;
@@ -164,7 +170,7 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
     const { tenant } = first;
     const sealed = events.map(({ id, body }) => ({ id, body }));
     try {
-      await store.append({ tenant }, sealed, { durability: 'independent' });
+      await withDeadline(limit, async () => store.append({ tenant }, sealed, { durability: 'independent' }));
       return [];
     } catch (error) {
       if (!isMedzenError(error) || !(error.code === 'audit_conflict' || error.code === 'invalid_input')) throw error;
@@ -250,7 +256,7 @@ export async function createSpool(options: CreateSpoolOptions): Promise<FolderSp
           if (waiting > 0) await drain(store);
         } catch (error) {
           logger.warn('the spool could not be drained', {
-            code: isMedzenError(error) ? error.code : 'internal',
+            ...errorFields(error),
             waiting,
           });
         }
