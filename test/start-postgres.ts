@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -61,6 +61,38 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   } catch (cause) {
     rmSync(home, { recursive: true, force: true });
     throw new Error('The embedded Postgres could not be started; tests that need a real server cannot run', { cause });
+  }
+}
+
+/** What a base backup of a running server is made of. */
+export interface BaseBackup {
+  /** The server's folder of data, as `SHOW data_directory` has it. */
+  readonly data: string;
+  /** Copies nothing before it has run, and everything before it ends: `pg_backup_start`, the copy, then `pg_backup_stop`, whose label it gives. */
+  readonly around: (copy: () => void) => Promise<string>;
+  /** Where the standby follows it: a connection string of libpq. */
+  readonly primary: string;
+}
+
+/** Starts a standby of a running server, as `pg_basebackup` would, which the embedded binaries lack. */
+export async function startStandby({ data, around, primary }: BaseBackup): Promise<PostgresServer> {
+  const home = mkdtempSync(join(tmpdir(), 'medzen-standby-'));
+  try {
+    const user = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+    const copied = join(home, 'data');
+    const label = await around(() => execFileSync('cp', ['-a', data, copied]));
+    for (const name of ['postmaster.pid', 'postmaster.opts']) rmSync(join(copied, name), { force: true });
+    writeFileSync(join(copied, 'backup_label'), label);
+    writeFileSync(join(copied, 'standby.signal'), '');
+    writeFileSync(join(copied, 'postgresql.auto.conf'), `primary_conninfo = '${primary}'\n`);
+    if ('uid' in user) execFileSync('chown', ['-R', `${nobody}:${nobody}`, home]);
+    const bin = reachableBinaries(home, user, process.env.POSTGRES_HOME ?? embeddedHome());
+    const port = await freePort();
+    const child = await run(home, join(bin, 'postgres'), ['-D', copied, '-p', String(port), ...flags({})], user);
+    return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop: () => stop(child, home) };
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
   }
 }
 
@@ -127,7 +159,7 @@ function run(home: string, postgres: string, args: string[], user: object): Prom
     child.stderr.on('data', (text: string) => {
       if (said.length < 10_000) said += text;
       if (said.includes('FATAL:')) fail('Postgres refused to start');
-      if (!said.includes('ready to accept connections')) return;
+      if (!/ready to accept (read-only )?connections/.test(said)) return;
       clearTimeout(timer);
       child.removeAllListeners('exit');
       child.stderr.removeAllListeners('data').resume();

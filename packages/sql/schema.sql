@@ -1138,22 +1138,24 @@ CREATE OR REPLACE FUNCTION medzen.audit_kept_until(p_at timestamp with time zone
 RETURN ((((p_at AT TIME ZONE 'UTC'::text) + make_interval(years => p_years)) + CASE WHEN (EXTRACT(day FROM ((p_at AT TIME ZONE 'UTC'::text) + make_interval(years => p_years))) = EXTRACT(day FROM (p_at AT TIME ZONE 'UTC'::text))) THEN '00:00:00'::interval ELSE '1 day'::interval END) AT TIME ZONE 'UTC'::text);
 
 CREATE OR REPLACE FUNCTION medzen.audit_lag()
- RETURNS TABLE(pending text, lost text, oldest_ms text, writer boolean, writer_pid integer, writer_since text, writer_ms text, writer_prepared boolean)
+ RETURNS TABLE(pending text, lost text, oldest_ms text, more boolean, writer boolean, writer_pid integer, writer_since text, writer_ms text, writer_prepared boolean, oldest boolean, oldest_pid integer, oldest_since text, oldest_open_ms text, oldest_prepared boolean, oldest_elsewhere boolean)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
-  SELECT q.pending, q.lost, q.oldest_ms, w.prepared IS NOT NULL, w.pid,
-    to_char(w.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    CASE WHEN w.since IS NOT NULL THEN greatest(0, round(extract(epoch FROM clock_timestamp() - w.since) * 1000))::bigint::text END,
-    w.prepared
+  SELECT least(q.pending, 10000)::text, q.lost::text, q.oldest_ms, q.pending > 10000,
+    w.prepared IS NOT NULL, w.pid, medzen.format_instant(w.since), medzen.open_ms(w.since), w.prepared,
+    t.prepared IS NOT NULL, t.pid, medzen.format_instant(t.since), medzen.open_ms(t.since), t.prepared, t.elsewhere
   FROM (
-    SELECT count(*)::text AS pending,
-      (count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id)))::text AS lost,
+    SELECT count(*) AS pending,
+      count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id)) AS lost,
       coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text AS oldest_ms
-    FROM medzen.audit_pending p
+    FROM (SELECT f.event_id, f.written_at FROM medzen.audit_pending f ORDER BY f.xid, f.event_id LIMIT 10001) p
   ) q
   LEFT JOIN medzen.oldest_writer() w ON true
+  LEFT JOIN medzen.oldest_transaction(interval '1 minute') t ON true
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.audit_query(p_table oid, p_op text, p_patient text, p_granularity text, p_paired boolean, p_moved boolean)
@@ -3708,6 +3710,24 @@ CREATE OR REPLACE FUNCTION medzen.now_ns()
  PARALLEL SAFE
 RETURN (((EXTRACT(epoch FROM medzen.now()) * (1000000)::numeric))::bigint * 1000);
 
+CREATE OR REPLACE FUNCTION medzen.oldest_transaction(p_open interval)
+ RETURNS TABLE(pid integer, since timestamp with time zone, prepared boolean, elsewhere boolean)
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT o.pid, o.since, o.pid IS NULL, o.datname IS DISTINCT FROM current_database()
+  FROM (
+    SELECT a.pid, a.xact_start AS since, a.datname, greatest(age(a.backend_xid), age(a.backend_xmin)) AS age
+    FROM pg_stat_activity a
+    WHERE (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL) AND a.pid <> pg_backend_pid()
+      AND coalesce(a.query, '') NOT LIKE 'autovacuum:%'
+    UNION ALL
+    SELECT NULL, x.prepared, x.database, age(x.transaction) FROM pg_prepared_xacts x
+  ) o
+  WHERE o.since < clock_timestamp() - p_open OR (o.since IS NULL AND o.age > 100000)
+  ORDER BY o.age DESC LIMIT 1
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.oldest_writer()
  RETURNS TABLE(pid integer, since timestamp with time zone, prepared boolean)
  LANGUAGE sql
@@ -3835,6 +3855,14 @@ BEGIN
     AND (p_filters ->> 'targetId' IS NULL OR p_filters ->> 'targetId' IN (v_event #>> '{target,id}', v_stored #>> '{target,id}'))
     THEN v_event END;
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.open_ms(p_since timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT greatest(0, round(extract(epoch FROM clock_timestamp() - p_since) * 1000))::bigint::text
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.pad_key(p_key bytea, p_pad bigint)

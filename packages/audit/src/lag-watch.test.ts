@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryStores } from '@medzen/adapters-local';
-import { type LogLag, MedzenError, silentLogger } from '@medzen/core';
+import { type LogLag, MedzenError, type SealedEvent, silentLogger } from '@medzen/core';
 import { installSql, pgWire, sqlStores } from '@medzen/sql';
 import { createSamples, fakeClock } from '@medzen/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -118,6 +118,46 @@ test('names the oldest transaction that has written events and is open, prepared
   expect(await log.lag()).not.toHaveProperty('openWriter');
   await bystander.query('ROLLBACK');
 });
+
+test('names the oldest transaction of the whole server, in any database, once it has been open for a minute', async () => {
+  const other = await freshDatabase({ install: false });
+  const elsewhere = await other.connect();
+  const name = `of-another-${randomUUID()}`;
+  await elsewhere.query(`BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION '${name}'`);
+  try {
+    const { log } = sqlStores(pgWire(db.pool));
+    expect(await log.lag()).not.toHaveProperty('oldestTransaction'); // not for long yet
+    // The minute is Postgres's own: what is asked of it here is who has been open for no time at all.
+    const { rows } = await db.pool.query(
+      "SELECT pid, prepared, elsewhere, since <= clock_timestamp() AS since FROM medzen.oldest_transaction(interval '0')",
+    );
+    expect(rows).toHaveLength(1);
+    const [text = ''] = await definition('medzen.audit_lag()');
+    await db.pool.query(text.replace("'00:01:00'", "'00:00:00'").replace("'1 minute'", "'0 s'"));
+    const { oldestTransaction } = await log.lag();
+    expect(oldestTransaction).toMatchObject({ since: expect.any(String), openMs: expect.any(Number) });
+    await db.pool.query(text);
+  } finally {
+    await elsewhere.query(`ROLLBACK PREPARED '${name}'`);
+    await other.drop();
+  }
+});
+
+test('counts up to ten thousand events, and says that there are more', async () => {
+  const { log, audit } = sqlStores(pgWire(db.pool));
+  const samples = createSamples({ scope });
+  const batch = (): SealedEvent[] => Array.from({ length: 1000 }, () => samples.event());
+  const before = (await log.lag()).pending;
+  for (let events = before; events + 1000 <= 10_000; events += 1000) await audit.append(scope, batch());
+  expect(await log.lag()).not.toHaveProperty('more');
+  await audit.append(scope, batch());
+  expect(await log.lag()).toMatchObject({ pending: 10_000, more: true, lost: 0 });
+});
+
+async function definition(of: string): Promise<readonly string[]> {
+  const { rows } = await db.pool.query<{ text: string }>('SELECT pg_get_functiondef($1::regprocedure) AS text', [of]);
+  return rows.map(({ text }) => text);
+}
 
 test('an owner who may not see since when others are at it is told who, and says so', async () => {
   const bare = await freshDatabase({ install: false });

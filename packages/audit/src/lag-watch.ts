@@ -1,4 +1,12 @@
-import { type Clock, isMedzenError, type Logger, type LogLag, type LogStore } from '@medzen/core';
+import {
+  type Clock,
+  errorFields,
+  type LogFields,
+  type Logger,
+  type LogLag,
+  type LogStore,
+  type OpenWriter,
+} from '@medzen/core';
 
 /** What a host hears when the log falls behind: `late` once when it does, `caught-up` once when it has come back. */
 export type LagReport = { readonly status: 'late' | 'caught-up'; readonly lag: LogLag };
@@ -31,19 +39,26 @@ export function createLagWatch(deps: LagWatchDeps): () => Promise<void> {
     lookedAt = now;
     try {
       const lag = await store.lag();
-      const { pending, oldestMs, openWriter } = lag;
+      const { pending, oldestMs, openWriter, oldestTransaction } = lag;
       if (Math.max(oldestMs, openWriter?.openMs ?? 0) > boundMs === late) return;
       late = !late;
-      const cause = openWriter && {
-        writerPrepared: openWriter.prepared,
-        ...(openWriter.pid !== undefined && { writerPid: openWriter.pid }),
-        ...(openWriter.since !== undefined && { writerSince: openWriter.since }),
-      };
+      const cause = { ...holder('writer', openWriter), ...holder('oldest', oldestTransaction) };
       if (late) logger.error('the audit log is late', { pending, oldestMs, ...cause });
       else logger.info('the audit log has caught up', { pending, oldestMs });
       onLag({ status: late ? 'late' : 'caught-up', lag });
     } catch (error) {
-      logger.warn('the lag of the audit log is not known', { code: isMedzenError(error) ? error.code : 'internal' });
+      logger.warn('the lag of the audit log is not known', errorFields(error));
     }
+  };
+}
+
+/** What an operator needs to find a transaction and end it. */
+function holder(name: 'writer' | 'oldest', transaction: OpenWriter | undefined): LogFields {
+  if (transaction === undefined) return {};
+  const { prepared, pid, since } = transaction;
+  return {
+    [`${name}Prepared`]: prepared,
+    ...(pid !== undefined && { [`${name}Pid`]: pid }),
+    ...(since !== undefined && { [`${name}Since`]: since }),
   };
 }

@@ -514,22 +514,53 @@ AS $$
   LIMIT 1
 $$;
 
+-- Milliseconds since an instant; NULL for none.
+CREATE FUNCTION medzen.open_ms(p_since timestamptz) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest(0, round(extract(epoch FROM clock_timestamp() - p_since) * 1000))::bigint::text
+$$;
+
+-- The oldest transaction of the whole cluster that has been open for so long, in any database: what it might still see of the queue is not cleaned
+-- away behind the sequencer, and every look at the queue passes over it. Where Postgres does not show since when a session is at it, one
+-- counts that is 100000 transactions old.
+CREATE FUNCTION medzen.oldest_transaction(p_open interval) RETURNS TABLE (pid int, since timestamptz, prepared boolean, elsewhere boolean)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT o.pid, o.since, o.pid IS NULL, o.datname IS DISTINCT FROM current_database()
+  FROM (
+    SELECT a.pid, a.xact_start AS since, a.datname, greatest(age(a.backend_xid), age(a.backend_xmin)) AS age
+    FROM pg_stat_activity a
+    WHERE (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL) AND a.pid <> pg_backend_pid()
+      AND coalesce(a.query, '') NOT LIKE 'autovacuum:%'
+    UNION ALL
+    SELECT NULL, x.prepared, x.database, age(x.transaction) FROM pg_prepared_xacts x
+  ) o
+  WHERE o.since < clock_timestamp() - p_open OR (o.since IS NULL AND o.age > 100000)
+  ORDER BY o.age DESC LIMIT 1
+$$;
+
+-- How far the tree lags, counted up to 10000 events, and who holds it up.
 DROP FUNCTION medzen.audit_lag;
 CREATE FUNCTION medzen.audit_lag() RETURNS TABLE (
-  pending text, lost text, oldest_ms text, writer boolean, writer_pid int, writer_since text, writer_ms text, writer_prepared boolean)
+  pending text, lost text, oldest_ms text, more boolean,
+  writer boolean, writer_pid int, writer_since text, writer_ms text, writer_prepared boolean,
+  oldest boolean, oldest_pid int, oldest_since text, oldest_open_ms text, oldest_prepared boolean, oldest_elsewhere boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- The first of the queue are looked up one by one; no plan may read the log to join with them.
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
-  SELECT q.pending, q.lost, q.oldest_ms, w.prepared IS NOT NULL, w.pid,
-    to_char(w.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    CASE WHEN w.since IS NOT NULL THEN greatest(0, round(extract(epoch FROM clock_timestamp() - w.since) * 1000))::bigint::text END,
-    w.prepared
+  SELECT least(q.pending, 10000)::text, q.lost::text, q.oldest_ms, q.pending > 10000,
+    w.prepared IS NOT NULL, w.pid, medzen.format_instant(w.since), medzen.open_ms(w.since), w.prepared,
+    t.prepared IS NOT NULL, t.pid, medzen.format_instant(t.since), medzen.open_ms(t.since), t.prepared, t.elsewhere
   FROM (
-    SELECT count(*)::text AS pending,
-      (count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id)))::text AS lost,
+    SELECT count(*) AS pending,
+      count(*) FILTER (WHERE NOT EXISTS (SELECT FROM medzen.audit_event e WHERE e.id = p.event_id)) AS lost,
       coalesce(greatest(0, round(extract(epoch FROM medzen.now() - min(p.written_at)) * 1000)), 0)::bigint::text AS oldest_ms
-    FROM medzen.audit_pending p
+    FROM (SELECT f.event_id, f.written_at FROM medzen.audit_pending f ORDER BY f.xid, f.event_id LIMIT 10001) p
   ) q
   LEFT JOIN medzen.oldest_writer() w ON true
+  LEFT JOIN medzen.oldest_transaction(interval '1 minute') t ON true
 $$;
 
 SELECT medzen.permit('medzen_sequencer', 'open_archive', 'finish_archive', 'read_archives');
@@ -539,4 +570,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '25b9ee46efd5a8ec362f6a0405066ec9b17b261769a9cde3a11e72a23b1f608d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'e6c0f791dee2069c1a604bf3da8a45bcf2368c26259773517562b6fd434d1ddd', false);

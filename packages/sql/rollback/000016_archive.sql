@@ -13,6 +13,8 @@ AS $$
   FROM medzen.audit_pending p
 $$;
 
+DROP FUNCTION medzen.oldest_transaction;
+DROP FUNCTION medzen.open_ms;
 DROP FUNCTION medzen.oldest_writer;
 DROP FUNCTION medzen.read_leaves;
 DROP FUNCTION medzen.unknown_identities;

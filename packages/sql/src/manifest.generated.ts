@@ -19,7 +19,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000013_access', checksum: '9b76de030b93cf37572b8631cd7dc655ad37b62d3cd9a465a45665b9d9504112', breaking: false },
   { id: '000014_jobs', checksum: '0b064a8660c5892ffa04b10f425ff4de83efe8e53361ffa8271a15b3e32de585', breaking: false },
   { id: '000015_cosignature', checksum: '660688182c32c860ef420e0d8c818995db19466d34e2f66a1e92b8cff66bfa14', breaking: false },
-  { id: '000016_archive', checksum: '25b9ee46efd5a8ec362f6a0405066ec9b17b261769a9cde3a11e72a23b1f608d', breaking: false },
+  { id: '000016_archive', checksum: 'e6c0f791dee2069c1a604bf3da8a45bcf2368c26259773517562b6fd434d1ddd', breaking: false },
   { id: '000017_audit_reads', checksum: '354ecdf80b88243f560cb64692ade42bf3378c36903eac3c21f08c226253f9fc', breaking: false },
   { id: '000018_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
   { id: '000019_erasable_identity', checksum: 'c104c8c9009309e44b4d9a4f74b3b6cb61194499119177698a0979a415507a49', breaking: false },
@@ -29,7 +29,7 @@ export const knownMigrations: readonly LedgerRow[] = [
 export const manifest: Readonly<Record<string, SqlFunction>> = {
   add_cosignature: { migration: '000015_cosignature', args: { size: 'text', line: 'text' }, returns: 'jsonb' },
   append_events: { migration: '000019_erasable_identity', args: { tenant: 'text', ids: 'text[]', bodies: 'text' }, returns: 'jsonb' },
-  audit_lag: { migration: '000016_archive', args: {}, returns: { pending: 'text', lost: 'text', oldest_ms: 'text', writer: 'boolean', writer_pid: 'integer', writer_since: 'text', writer_ms: 'text', writer_prepared: 'boolean' } },
+  audit_lag: { migration: '000016_archive', args: {}, returns: { pending: 'text', lost: 'text', oldest_ms: 'text', more: 'boolean', writer: 'boolean', writer_pid: 'integer', writer_since: 'text', writer_ms: 'text', writer_prepared: 'boolean', oldest: 'boolean', oldest_pid: 'integer', oldest_since: 'text', oldest_open_ms: 'text', oldest_prepared: 'boolean', oldest_elsewhere: 'boolean' } },
   begin_deletion: { migration: '000009_deletion', args: { tenant: 'text', id: 'uuid', token: 'text', facts_revision: 'integer', rules_version: 'text', now: 'timestamp with time zone', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   change_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', expected_revision: 'integer', at: 'timestamp with time zone', event_id: 'text', event_body: 'bytea', to: 'text', ended_at: 'timestamp with time zone', duration_seconds: 'double precision', media: 'jsonb', object: 'jsonb', failure: 'jsonb', clear_failure: 'boolean', token: 'text', dedupe_key: 'text' }, returns: 'jsonb' },
   claim_expired: { migration: '000009_deletion', args: { tenant: 'text', now: 'timestamp with time zone', rules_version: 'text', limit: 'integer', lease_ms: 'integer', id: 'uuid' }, returns: 'jsonb' },

@@ -83,10 +83,17 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
   if (state.startsWith('22')) return fail('invalid_input', `An argument of ${name} has the wrong form`);
   const known = told.get(state) ?? told.get(state.slice(0, 2));
   if (known !== undefined) return fail(...known);
-  // A prepared statement from before a migration; what else is not supported is a bug.
-  if (state === '0A000' && error instanceof Error && error.message.startsWith('cached plan'))
+  if (state === '0A000' && said(error, 'RevalidateCachedQuery', 'cached plan'))
     return fail('store_unavailable', 'A migration has changed what a prepared statement gives; retry the transaction');
+  if (state === '0A000' && said(error, 'get_relation_info', 'during recovery'))
+    return fail('store_unavailable', readOnly);
   return fail('internal', `The database refused ${name}`);
+}
+
+/** Whether a server's error came from this routine of its own, or, where the driver leaves that out, has these words. */
+function said(error: unknown, routine: string, words: string): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('routine' in error && error.routine === routine) || error.message.includes(words);
 }
 
 /** What an error without a SQLSTATE is: of the driver, of the network, of TLS. */

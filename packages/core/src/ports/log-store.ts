@@ -92,16 +92,29 @@ export interface OpenWriter {
   readonly openMs?: number;
 }
 
+/** A transaction of the whole cluster that has been open for more than a minute, in any of its databases. */
+export interface OldTransaction extends OpenWriter {
+  /** Whether it is in another database than the log. */
+  readonly elsewhere: boolean;
+}
+
 /** How far the tree lags behind the writers. */
 export interface LogLag {
-  /** Committed events without a leaf. */
+  /** Committed events without a leaf, counted up to 10 000: the oldest. */
   readonly pending: number;
-  /** Of these, the ones whose event is no longer there: it was removed before it became tamper-evident. Never more than 0 by the library's doing. */
+  /** Set when there are more than were counted. */
+  readonly more?: true;
+  /** Of those counted, the ones whose event is no longer there: it was removed before it became tamper-evident. Never more than 0 by the library's doing. */
   readonly lost: number;
   /** Milliseconds since the oldest of them was written; 0 when there is none. */
   readonly oldestMs: number;
   /** The oldest transaction that still holds events back; absent when none does, and of stores without transactions. */
   readonly openWriter?: OpenWriter;
+  /**
+   * The oldest transaction that has been open for more than a minute, whatever it does: while it is, the database cannot clean up behind the
+   * sequencer, and reading the queue takes longer and longer. Absent when there is none, and of stores without transactions.
+   */
+  readonly oldestTransaction?: OldTransaction;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface Examination {
   /** Roles of the cluster. */
   readonly roles: ReadonlySet<string>;
   readonly testClock: boolean;
+  /** Whether the server is a standby: it can be read, but for its unlogged tables. */
+  readonly standby: boolean;
   /** Runs a query that is written with the word `medzen`. */
   read(sql: string): Promise<readonly Row[]>;
   /** SQL or a command, under the host's name of the schema. */

@@ -64,6 +64,7 @@ async function examine(client: SqlClient, schema: string): Promise<DoctorReport>
   const unexamined: string[] = [];
   const [server] = await read(`
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+      pg_is_in_recovery() AS standby,
       (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'medzen') AS owner`);
   const owner = typeof server?.owner === 'string' ? server.owner : undefined;
   const facts = {
@@ -84,6 +85,15 @@ async function examine(client: SqlClient, schema: string): Promise<DoctorReport>
             remedy: 'Upgrade the server',
           },
         ];
+  const standby = server?.standby === true;
+  if (standby)
+    old.push({
+      id: 'server.standby',
+      severity: 'warning',
+      object: 'the server',
+      message: 'It is a standby: the log can be read and verified here, but nothing can be written, limits included',
+      remedy: 'Connect services to the primary. Run the doctor there too: what only a primary has was not looked at',
+    });
   if (owner === undefined) {
     const remedy = 'npx medzen-sql add --target supabase|prisma|psql, and apply what it writes';
     const absent: Finding = {
@@ -109,6 +119,7 @@ async function examine(client: SqlClient, schema: string): Promise<DoctorReport>
     owner,
     read,
     testClock,
+    standby,
     catalog: await readCatalog(client, schema),
     roles: new Set(['PUBLIC', ...roles.map(({ name }) => String(name))]),
     under: (sql) => underSchema(sql, schema),

@@ -8,7 +8,7 @@ const monthsAhead = 2;
 
 /** The log is sequenced, and has its partitions. */
 export const examineLog: Examiner = async (examination) => {
-  const { read, under, skip } = examination;
+  const { read, under, skip, standby } = examination;
   const findings: Finding[] = [];
   const months = await read(`
     SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY_MM') AS month
@@ -45,7 +45,7 @@ export const examineLog: Examiner = async (examination) => {
     });
 
   if (await may(examination, 'function', 'medzen.audit_lag()')) {
-    const [lag] = await read('SELECT pending, lost, oldest_ms FROM medzen.audit_lag()');
+    const [lag] = await read('SELECT * FROM medzen.audit_lag()');
     const late = Number(lag?.oldest_ms);
     if (Number(lag?.lost) > 0)
       findings.push({
@@ -60,9 +60,29 @@ export const examineLog: Examiner = async (examination) => {
         id: 'log.lag',
         severity: 'warning',
         object: under('medzen.audit_pending'),
-        message: `${lag?.pending} events wait for the sequencer, the oldest for ${Math.round(late / 1000)} s`,
+        message: `${lag?.more === true ? 'More than ' : ''}${lag?.pending} events wait for the sequencer, the oldest for ${Math.round(late / 1000)} s`,
         remedy: 'Run the sequencer (@medzen/audit: createSequencer), as a login that is a member of medzen_sequencer',
       });
+    for (const [what, holder] of [
+      ['Its events are not in the log before it ends', 'writer'],
+      ['While it is open, the queue of the log is not cleaned up and gets slower', 'oldest'],
+    ] as const) {
+      if (lag?.[holder] !== true) continue;
+      const ms = Number(lag[holder === 'writer' ? 'writer_ms' : 'oldest_open_ms'] ?? Number.NaN);
+      if (ms <= lateMs) continue;
+      const prepared = lag[`${holder}_prepared`] === true;
+      findings.push({
+        id: `log.${holder}`,
+        severity: 'warning',
+        object: prepared ? 'a prepared transaction' : `the session of process ${lag[`${holder}_pid`]}`,
+        message: `It has been in a transaction ${Number.isNaN(ms) ? 'for long' : `for ${Math.round(ms / 1000)} s`}${
+          lag[`${holder}_elsewhere`] === true ? ', in another database of the server' : ''
+        }. ${what}`,
+        remedy: prepared
+          ? 'SELECT gid, database, owner FROM pg_prepared_xacts ORDER BY prepared; and COMMIT PREPARED or ROLLBACK PREPARED it'
+          : `Ask whose it is; to end it: SELECT pg_terminate_backend(${lag[`${holder}_pid`]})`,
+      });
+    }
   } else skip("the sequencer's lag");
 
   if (await may(examination, 'function', 'medzen.erasable_kinds()')) {
@@ -79,6 +99,7 @@ export const examineLog: Examiner = async (examination) => {
   } else skip('which identities can be erased');
 
   if (
+    !standby &&
     (await may(examination, 'table', 'medzen.rate_limit')) &&
     (await may(examination, 'table', 'medzen.audit_event'))
   ) {

@@ -4,6 +4,7 @@ import {
   type LogLeaf,
   type LogStore,
   MedzenError,
+  type OldTransaction,
   type OpenWriter,
   type Stray,
   type Wire,
@@ -99,7 +100,9 @@ export function logStore(wire: Wire): LogStore {
         pending: integerIn(row, 'pending'),
         lost: integerIn(row, 'lost'),
         oldestMs: integerIn(row, 'oldest_ms'),
+        ...(row?.more === true && { more: true }),
         ...(row?.writer === true && { openWriter: openWriter(row) }),
+        ...(row?.oldest === true && { oldestTransaction: oldestTransaction(row) }),
       };
     },
   };
@@ -136,6 +139,16 @@ function openWriter(row: WireRow): OpenWriter {
     prepared: row.writer_prepared === true,
     ...(typeof pid === 'number' && { pid }),
     ...(typeof since === 'string' && { since, openMs: integerIn(row, 'writer_ms') }),
+  };
+}
+
+function oldestTransaction(row: WireRow): OldTransaction {
+  const { oldest_pid: pid, oldest_since: since } = row;
+  return {
+    prepared: row.oldest_prepared === true,
+    elsewhere: row.oldest_elsewhere === true,
+    ...(typeof pid === 'number' && { pid }),
+    ...(typeof since === 'string' && { since, openMs: integerIn(row, 'oldest_open_ms') }),
   };
 }
 
