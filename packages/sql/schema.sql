@@ -4395,6 +4395,35 @@ AS $function$
   SELECT h.size::text, h.root, h.checkpoint || medzen.cosignatures(h.size) FROM medzen.audit_head h
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.read_installation()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_caller name := coalesce(nullif(current_setting('role', true), 'none'), session_user);
+BEGIN
+  RETURN jsonb_build_object(
+    'caller', v_caller,
+    'superuser', (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_caller),
+    'owner', pg_has_role(v_caller, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'medzen'), 'MEMBER'),
+    'version', current_setting('server_version_num')::int,
+    'standby', pg_is_in_recovery(),
+    'durable', current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off',
+    'clock', medzen.format_instant(clock_timestamp()),
+    'lacking', (
+      SELECT coalesce(jsonb_object_agg(l.role, l.functions), '{}') FROM (
+        SELECT p.role, jsonb_agg(DISTINCT p.function ORDER BY p.function) AS functions
+        FROM medzen.permission p
+        JOIN pg_proc f ON f.pronamespace = 'medzen'::regnamespace AND f.proname = p.function
+        WHERE p.role IN ('medzen_app', 'medzen_sequencer', 'medzen_auditor')
+          AND NOT has_function_privilege(v_caller, f.oid, 'EXECUTE')
+        GROUP BY p.role
+      ) l));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.read_leaves(p_from text, p_limit integer)
  RETURNS TABLE(leaf_index text, event_id text, body bytea, misfiled boolean, purged boolean, rows text, unknown text)
  LANGUAGE plpgsql
@@ -6206,6 +6235,10 @@ GRANT EXECUTE ON FUNCTION medzen.read_cursor TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_head TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.read_installation TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.read_installation TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.read_installation TO medzen_sequencer;
+GRANT EXECUTE ON FUNCTION medzen.read_installation TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.read_leaves TO service_role;

@@ -71,6 +71,7 @@ export function prismaWire(prisma: PrismaLike, options: PrismaWireOptions = {}):
       return inTransaction ? (root?.root ?? rootless) : (reserve ?? wire);
     },
     inTransaction,
+    ...(inTransaction ? {} : { reserve: reserve === undefined ? 'shared' : 'own' }),
   };
   return wire;
 }

@@ -162,6 +162,34 @@ AS $$
   SELECT m.id, m.checksum, m.breaking FROM medzen.migration m ORDER BY m.id COLLATE "C"
 $$;
 
+-- What a service asks once, when it starts: whether its role may call what it has to, and whether the server is fit for the log. The caller is
+-- the role that was set, as PostgREST does it, or the login.
+CREATE FUNCTION medzen.read_installation() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_caller name := coalesce(nullif(current_setting('role', true), 'none'), session_user);
+BEGIN
+  RETURN jsonb_build_object(
+    'caller', v_caller,
+    'superuser', (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = v_caller),
+    'owner', pg_has_role(v_caller, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'medzen'), 'MEMBER'),
+    'version', current_setting('server_version_num')::int,
+    'standby', pg_is_in_recovery(),
+    'durable', current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off',
+    'clock', medzen.format_instant(clock_timestamp()),
+    'lacking', (
+      SELECT coalesce(jsonb_object_agg(l.role, l.functions), '{}') FROM (
+        SELECT p.role, jsonb_agg(DISTINCT p.function ORDER BY p.function) AS functions
+        FROM medzen.permission p
+        JOIN pg_proc f ON f.pronamespace = 'medzen'::regnamespace AND f.proname = p.function
+        WHERE p.role IN ('medzen_app', 'medzen_sequencer', 'medzen_auditor')
+          AND NOT has_function_privilege(v_caller, f.oid, 'EXECUTE')
+        GROUP BY p.role
+      ) l));
+END
+$$;
+
 -- ---- clock
 -- Leases, limits and lag run on the database's own clock. It moves within a transaction, unlike pg_catalog.now(), so that a
 -- long transaction does not carry an old instant. medzen_test, a migration for tests and the demo, replaces it.
@@ -246,10 +274,10 @@ CREATE FUNCTION medzen.is_auditor() RETURNS boolean
 LANGUAGE sql STABLE
 RETURN false;
 
-SELECT medzen.permit('medzen_app', 'read_migrations', 'current_subject');
-SELECT medzen.permit('medzen_sequencer', 'read_migrations');
-SELECT medzen.permit('medzen_auditor', 'read_migrations', 'current_subject');
+SELECT medzen.permit('medzen_app', 'read_migrations', 'read_installation', 'current_subject');
+SELECT medzen.permit('medzen_sequencer', 'read_migrations', 'read_installation');
+SELECT medzen.permit('medzen_auditor', 'read_migrations', 'read_installation', 'current_subject');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '1eb5baacb435065b6fb07c9696f4c4999d0207311519c5f561cb779095b603c9', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '0db87bf6b37bb57005c2297cb846867313bfc190092a8135dfcb85eb58adaf62', false);

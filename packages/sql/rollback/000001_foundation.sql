@@ -8,6 +8,7 @@ DROP FUNCTION medzen.check_tenant;
 DROP FUNCTION medzen.fail;
 DROP FUNCTION medzen.format_instant;
 DROP FUNCTION medzen.now;
+DROP FUNCTION medzen.read_installation;
 DROP FUNCTION medzen.read_migrations;
 DROP FUNCTION medzen.begin_rollback;
 DROP FUNCTION medzen.permit;

@@ -1,5 +1,7 @@
 export * from './actor-settings.ts';
 export * from './check-sql.ts';
+export type { Finding, Severity } from './doctor/finding.ts';
+export * from './install/check-installation.ts';
 export * from './install-sql.ts';
 export * from './ledger.ts';
 export * from './manifest.generated.ts';

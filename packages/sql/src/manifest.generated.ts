@@ -4,7 +4,7 @@ import type { SqlFunction } from './migration.ts';
 
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
-  { id: '000001_foundation', checksum: '1eb5baacb435065b6fb07c9696f4c4999d0207311519c5f561cb779095b603c9', breaking: false },
+  { id: '000001_foundation', checksum: '0db87bf6b37bb57005c2297cb846867313bfc190092a8135dfcb85eb58adaf62', breaking: false },
   { id: '000002_audit', checksum: 'e788f6619414e82ac1c2ada6b1fd1928b6e936017f9b34623d1fcf9b5178ddb2', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
@@ -74,6 +74,7 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   read_clock: { migration: '000006_claims', args: {}, returns: 'jsonb' },
   read_cursor: { migration: '000017_audit_reads', args: { name: 'text' }, returns: { leaf_index: 'text' } },
   read_head: { migration: '000015_cosignature', args: {}, returns: { size: 'text', root: 'bytea', checkpoint: 'text' } },
+  read_installation: { migration: '000001_foundation', args: {}, returns: 'jsonb' },
   read_leaves: { migration: '000016_archive', args: { from: 'text', limit: 'integer' }, returns: { leaf_index: 'text', event_id: 'text', body: 'bytea', misfiled: 'boolean', purged: 'boolean', rows: 'text', unknown: 'text' } },
   read_migrations: { migration: '000001_foundation', args: {}, returns: { id: 'text', checksum: 'text', breaking: 'boolean' } },
   read_strays: { migration: '000019_erasable_identity', args: { after: 'text', limit: 'integer' }, returns: 'jsonb' },

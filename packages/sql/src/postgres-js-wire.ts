@@ -114,6 +114,7 @@ export function postgresJsWire(sql: PostgresJsClient, options: PostgresJsWireOpt
     },
     inTransaction,
     single,
+    ...(inTransaction ? {} : { reserve: reserve === undefined ? 'shared' : 'own' }),
   };
   return wire;
 }

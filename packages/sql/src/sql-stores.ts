@@ -11,6 +11,14 @@ import { recordingStore } from './stores/recordings.ts';
 import { reviewStore } from './stores/reviews.ts';
 import { signaledWire } from './wires/signaled-wire.ts';
 
+/** Under it the stores keep the wire that they were made over, for `checkInstallation`. A copy by spreading keeps it. */
+export const wireOf: unique symbol = Symbol.for('medzen.wire') as never; // the same in two copies of the package
+
+/** Every store, and the wire that they were made over. */
+export interface SqlStores extends Stores {
+  readonly [wireOf]: Wire;
+}
+
 /** How the stores call. */
 export interface SqlStoresOptions {
   /** Ends every call of these stores when it is aborted, with `store_unavailable`: a request's, for example. */
@@ -30,9 +38,10 @@ export interface SqlStoresOptions {
  * const { events } = await stores.audit.search({ tenant: 'default' }, { patient: 'p1' });
  * ```
  */
-export function sqlStores(wire: Wire, options: SqlStoresOptions = {}): Stores {
+export function sqlStores(wire: Wire, options: SqlStoresOptions = {}): SqlStores {
   const checked = signaledWire(checkedWire(wire), options.signal);
   return {
+    [wireOf]: wire,
     audit: auditStore(checked),
     log: logStore(checked),
     archive: archiveStore(checked),

@@ -55,4 +55,10 @@ export interface Wire {
 
   /** Whether calls take part in a transaction that the host will commit or roll back. */
   readonly inTransaction: boolean;
+
+  /**
+   * Where the calls of the root have their connections: `own`, beside those that transactions of the host may take; `shared`, from the same
+   * pool, so that they may have to wait for its transactions. Absent where no transaction of the host can take them: one connection, or requests.
+   */
+  readonly reserve?: 'own' | 'shared';
 }

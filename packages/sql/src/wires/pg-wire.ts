@@ -115,7 +115,8 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
       },
       inTransaction: false,
     };
-    return { call: callOn(onPool(client)), root: rooted, inTransaction: false };
+    const reserve = rootPool === undefined && rootConnections === 0 ? 'shared' : 'own';
+    return { call: callOn(onPool(client)), root: rooted, inTransaction: false, reserve };
   }
 
   const call = callOn(onClient(client));
