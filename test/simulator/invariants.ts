@@ -31,7 +31,7 @@ const roads: Readonly<Record<string, readonly string[]>> = {
   available: ['archived', 'deleting'],
   archived: ['available', 'deleting'],
   deleting: ['deleted', 'available', 'archived', 'failed'],
-  failed: ['uploading', 'deleting'],
+  failed: ['recording', 'uploading', 'deleting'],
   deleted: [],
 };
 
@@ -241,6 +241,16 @@ export const invariants: readonly Invariant[] = [
       const { key, versionId } = row.object ?? {};
       const right = ending.value.url === `https://${bucket}.sim.example/${key}?versionId=${versionId}`;
       return right ? [] : [`${id}: the link goes to ${ending.value.url}, and the media is in ${bucket}`];
+    },
+  },
+  {
+    id: 'one-worker',
+    sentence: 'While nothing goes wrong, no worker takes a recording away from one that is still at work on it.',
+    *always({ world, effect }) {
+      if (!effect.method.startsWith('claim') || world.weather.rate > 0) return;
+      for (const { id, worker, takenFrom } of world.truth.recordings.values())
+        if (worker === effect.fiber && takenFrom !== undefined)
+          yield `${id}: ${effect.fiber.name} took it from ${takenFrom.name}`;
     },
   },
   {

@@ -43,10 +43,17 @@ export function note(seen: Seen): void {
       if (hold !== undefined && status === 'released') hold.released = true;
       break;
     }
+    case 'claimTransfers':
+    case 'claimStops':
     case 'claimExpired':
-      // What `claimExpired` answers with.
-      for (const { recording } of value as readonly Claim[])
-        judgeFor(world, truth.recordings.get(recording.id), effect.fiber);
+      // What these answer with.
+      for (const claim of value as readonly Claim[])
+        noteClaim(world, truth.recordings.get(claim.recording.id), effect.fiber);
+      break;
+    case 'releaseClaim':
+    case 'finishDeletion':
+    case 'change':
+      noteEndOfClaim(truth.recordings.get(id ?? ''), effect.fiber);
       break;
     case 'discard':
       for (const one of truth.recordings.values())
@@ -74,6 +81,19 @@ export function note(seen: Seen): void {
     if (event.action === 'recording.stop') recording.stopEvents += 1;
     if (event.action === 'recording.delete') recording.deleteEvents += 1;
   }
+}
+
+function noteClaim(world: World, recording: TrueRecording | undefined, fiber: Fiber): void {
+  if (recording === undefined) return;
+  judgeFor(world, recording, fiber);
+  const before = recording.worker;
+  recording.worker = fiber;
+  if (before !== undefined && before !== fiber && world.scheduler.alive.has(before)) recording.takenFrom = before;
+  else delete recording.takenFrom;
+}
+
+function noteEndOfClaim(recording: TrueRecording | undefined, fiber: Fiber): void {
+  if (recording?.worker === fiber) delete recording.worker;
 }
 
 function judgeFor(world: World, recording: TrueRecording | undefined, fiber: Fiber): void {

@@ -1,8 +1,7 @@
-import { isMedzenError, type Recording } from '@medzen/core';
-import type { Recordings } from '@medzen/recording';
+import { type CallContext, isMedzenError, type Recording, sealEvent, uuidv7 } from '@medzen/core';
 import { count } from './faults.ts';
 import type { Ending } from './scheduler.ts';
-import { person, type World } from './world.ts';
+import { person, type World, type WorldStores } from './world.ts';
 
 const minute = 60_000;
 const acknowledgements = { recording: true, storage: true, access: true, retention: true } as const;
@@ -15,7 +14,7 @@ export interface Visit {
 }
 
 /** An administrator and officer of the clinic. */
-export function officer(world: World): ReturnType<typeof person> {
+export function officer(world: World): CallContext {
   return person(world, 'officer', 'system_admin', 'compliance_officer');
 }
 
@@ -31,7 +30,7 @@ export async function insist<T>(
   world: World,
   name: string,
   times: number,
-  verb: (recordings: Recordings) => Promise<T>,
+  verb: Parameters<typeof world.run<T>>[1],
 ): Promise<T | undefined> {
   for (let n = 0; n < times; n++) {
     const ending: Ending<T> = await world.run(`${name}#${n + 1}`, verb);
@@ -93,14 +92,55 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
   await withdrawal;
 }
 
-async function withdraw(world: World, sessionId: string, context: ReturnType<typeof person>): Promise<void> {
+async function withdraw(world: World, sessionId: string, context: CallContext): Promise<void> {
   const { scheduler, plan, counts } = world;
   await scheduler.sleep(plan() < 0.3 ? plan() * 2000 : plan() * 30 * minute);
-  // By the road of SQL, which can only mark what is to be stopped: the verb that dies right after its first effect comes to the same.
-  const marksOnly = plan() < 0.5;
-  count(counts, marksOnly ? 'withdrawal_by_sql' : 'withdrawal');
-  await insist(world, `${sessionId}:withdraw`, 6, async (recordings) => {
-    if (!marksOnly) return recordings.consent.withdraw({ sessionId }, context);
-    return recordings.consent.withdraw({ sessionId }, context);
-  });
+  if (plan() < 0.5) {
+    count(counts, 'withdrawal_by_sql');
+    await insist(world, `${sessionId}:withdraw_consent`, 6, (_, stores) => mark(world, stores, sessionId, context));
+  } else {
+    count(counts, 'withdrawal');
+    await insist(world, `${sessionId}:withdraw`, 6, (recordings) =>
+      recordings.consent.withdraw({ sessionId }, context),
+    );
+  }
+}
+
+/** Takes consent back by the road of SQL, which reaches no provider: it only marks what has to be stopped. */
+async function mark(
+  world: World,
+  { consents }: WorldStores['stores'],
+  sessionId: string,
+  { scope, actor, source }: CallContext,
+): Promise<void> {
+  const clock = { now: () => new Date(world.scheduler.now()) };
+  const random = { bytes: (length: number) => Uint8Array.from({ length }, () => world.plan() * 256) };
+  const ids = {
+    uuid: () => uuidv7(clock, { bytes: (length) => Uint8Array.from({ length }, () => world.plan() * 256) }),
+  };
+  const event = sealEvent(
+    {
+      action: 'consent.withdraw',
+      kind: 'create',
+      outcome: 'success',
+      tenant: scope.tenant,
+      actor: { id: actor.id, type: 'user' },
+      source,
+      target: { type: 'session', id: sessionId },
+    },
+    { clock, ids, random },
+  );
+  const consent = {
+    id: ids.uuid(),
+    sessionId,
+    participant: actor.id,
+    decision: 'withdrawn',
+    acknowledgements: { recording: false, storage: false, access: false, retention: false },
+    textVersion: '1',
+    textSha256: '0'.repeat(64),
+    language: 'en',
+    method: 'click',
+    at: clock.now().toISOString(),
+  } as const;
+  await consents.record(scope, consent, event);
 }

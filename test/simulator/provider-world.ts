@@ -34,6 +34,8 @@ export interface ProviderRoom {
   lost: boolean;
   /** What is wrong with the media as it is handed out; healed by `heal`. */
   mediaFault: MediaFault;
+  /** Milliseconds before each part of the media comes, though nothing is wrong: it is large. */
+  readonly partMs: number;
   /** Times `discard` was carried out. */
   discards: number;
   /** Times capture was begun. */
@@ -65,6 +67,7 @@ export interface ProviderHabits {
   /** How often making the media fails, 0–1. */
   readonly failing: () => number;
   readonly mediaFault: () => MediaFault;
+  readonly partMs: () => number;
   readonly send: (event: ProviderEvent) => void;
 }
 
@@ -153,6 +156,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
         compositions: [],
         lost: false,
         mediaFault: habits.mediaFault(),
+        partMs: habits.partMs(),
         discards: 0,
         captures: 0,
       };

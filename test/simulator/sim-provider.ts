@@ -112,7 +112,7 @@ function streamOf(room: ProviderRoom, composition: Composition, habits: StreamHa
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        const wait = habits.chunkMs();
+        const wait = habits.chunkMs() + room.partMs;
         if (wait > 0) await habits.scheduler.sleep(wait);
         if (sent < bytes.length) controller.enqueue(bytes.slice(sent, sent + chunk));
         sent += chunk;

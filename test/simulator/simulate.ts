@@ -128,7 +128,12 @@ async function rest(world: World): Promise<void> {
   for (const fiber of scheduler.alive) scheduler.kill(fiber);
   for (const span of [minute, 10 * minute, 11 * minute, hour, hour, 2 * hour, day, day]) {
     await pass(world, span);
+    // A second worker begins when the first one's lease would have ended.
+    const second = scheduler
+      .sleep(16 * minute)
+      .then(() => world.run('second:transfers', (recordings) => recordings.transferDue(world.scope)));
     for (const [name, chore] of chores) await alone(world, `rest:${name}`, (recordings) => chore(recordings, world));
+    await scheduler.until(second);
     if (span === hour) await mend(world);
   }
   await refresh(world);

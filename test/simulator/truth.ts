@@ -21,6 +21,10 @@ export interface TrueRecording {
   notice?: Notice;
   /** By worker: whether the oracle allowed deletion when it claimed the row, or committed the intent. */
   readonly allowed: Map<Fiber, boolean>;
+  /** Who has claimed it, and has neither given it back nor finished. */
+  worker?: Fiber;
+  /** Who had it when the present worker claimed it, and was still at work. */
+  takenFrom?: Fiber;
   /** Removed from its prefix since the deletion that stands was begun. */
   removed: { versions: number; bytes: number };
   /** The provider was asked to remove its copy since the deletion was begun, and did. */

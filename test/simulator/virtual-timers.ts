@@ -3,15 +3,14 @@ import type { Scheduler } from './scheduler.ts';
 /**
  * Puts every timer of this process on the clock of a simulated world: `setTimeout`, `setInterval` and `AbortSignal.timeout`. To be called in a
  * process that does nothing else, before a world begins.
+ *
+ * @param fire - false: no timer ever fires
  */
-export function useTimersOf(scheduler: Scheduler): void {
+export function useTimersOf(scheduler: Scheduler, fire: boolean): void {
   const handles = new WeakMap<object, () => void>();
   const timeout = (callback: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): object => {
     const handle = { ref: () => handle, unref: () => handle, hasRef: () => false, [Symbol.toPrimitive]: () => 0 };
-    handles.set(
-      handle,
-      scheduler.after(ms, () => callback(...args)),
-    );
+    handles.set(handle, fire ? scheduler.after(ms, () => callback(...args)) : () => undefined);
     return handle;
   };
   const interval = (callback: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): object => {
@@ -34,7 +33,7 @@ export function useTimersOf(scheduler: Scheduler): void {
   });
   AbortSignal.timeout = (ms) => {
     const controller = new AbortController();
-    scheduler.after(ms, () => controller.abort(new DOMException('The operation timed out', 'TimeoutError')));
+    if (fire) scheduler.after(ms, () => controller.abort(new DOMException('The operation timed out', 'TimeoutError')));
     return controller.signal;
   };
 }

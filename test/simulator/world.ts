@@ -63,7 +63,7 @@ export interface World {
   readonly plan: () => number;
   readonly trace: ((line: string) => void) | undefined;
   /** Runs a verb in a process of its own. */
-  run<T>(name: string, verb: (recordings: Recordings) => Promise<T>): Promise<Ending<T>>;
+  run<T>(name: string, verb: (recordings: Recordings, stores: WorldStores['stores']) => Promise<T>): Promise<Ending<T>>;
   /** A recording's row as it is, past all ports. */
   read(id: string): Promise<Recording | undefined>;
   /** The rules that a process was set up with. */
@@ -136,7 +136,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const counts: FaultCounts = new Map();
   const haste = (ms: number): number => (weather.rate === 0 || ms > 1_800_000 ? 0 : 0.02);
   const scheduler = createScheduler(turns, Date.parse('2026-11-21T15:00:00.000Z') + Math.floor(plan() * 1e10), haste);
-  useTimersOf(scheduler);
+  useTimersOf(scheduler, broken?.withoutDeadlines !== true);
   const clock: Clock = { now: () => new Date(scheduler.now()) };
   const base = await (options.stores?.(clock) ?? memory(clock));
   const truth = createTruth();
@@ -154,6 +154,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     skew: () => habits.providerSkewMs,
     failing: () => habits.failingMedia,
     mediaFault: () => (things() < habits.badMedia ? (mediaFaults[Math.floor(things() * 3)] ?? 'none') : 'none'),
+    partMs: () => (things() < 0.06 ? 480_000 : 0),
     send: (event) => world.send(event),
   });
   const objects = createObjectWorld(() => scheduler.now());
@@ -219,7 +220,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     unasked: simProvider('unasked', provider, streamHabits, false),
   };
 
-  function processFor(fiber: Fiber): Recordings {
+  function processFor(fiber: Fiber): readonly [Recordings, WorldStores['stores']] {
     const { deployment } = world;
     rules.set(fiber, deployment.rules);
     const appClock = processClock();
@@ -254,7 +255,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
       sleep: (ms: number, signal?: AbortSignal) => sleepOn(scheduler, ms, signal),
     };
-    return createRecordings(broken?.deps?.(deps, world, fiber) ?? deps);
+    return [createRecordings(broken?.deps?.(deps, world, fiber) ?? deps), deps.stores];
   }
 
   const already = new Set<string>();
@@ -280,7 +281,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     send: () => {},
     plan,
     trace,
-    run: (name, verb) => scheduler.run(name, (fiber) => verb(processFor(fiber))),
+    run: (name, verb) => scheduler.run(name, (fiber) => verb(...processFor(fiber))),
     rulesOf: (fiber) => rules.get(fiber) ?? world.deployment.rules,
     read: (id) => base.stores.recordings.get(scope, id),
     violate: (invariant, story) => {
