@@ -66,6 +66,14 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
+    id: 'decidable',
+    sentence: 'Nothing is recorded of which no rule could ever tell how long to keep it.',
+    *always({ before, after }) {
+      if (before === undefined && after !== undefined && after.retentionClass.jurisdiction === 'XX')
+        yield `${after.id} was started with a class that no rule knows`;
+    },
+  },
+  {
     id: 'stop-once',
     sentence: 'That a capture ended is said exactly once, whatever ended it.',
     *always({ world, id }) {
@@ -335,6 +343,14 @@ export function checkAtCalm(world: World): void {
     tally(world, id);
     for (const story of atCalm(world)) world.violate(id, story);
   }
+}
+
+/** Whether there is nothing left for workers to do: what must hold at rest holds. */
+export function isAtRest(world: World): boolean {
+  for (const { atRest } of invariants)
+    for (const recording of world.truth.recordings.values())
+      for (const _story of atRest?.(world, recording) ?? []) return false;
+  return true;
 }
 
 /** How many recordings are tried at each rest. */

@@ -1,4 +1,4 @@
-import type { Recording } from '@medzen/core';
+import type { Recording, RetentionFact } from '@medzen/core';
 import { count } from './faults.ts';
 import { insist, officer, pick } from './people.ts';
 import { ruleSets } from './rules.ts';
@@ -51,6 +51,19 @@ async function treat(world: World, { row }: TrueRecording): Promise<void> {
   await insist(world, 'treatment', 3, (recordings) =>
     recordings.noteFact({ patient: row.patient, type: 'treatment', date, zone }, officer(world)),
   );
+}
+
+/** A treatment is noted that never was, and taken back a while later. */
+async function mistake(world: World, { row }: TrueRecording): Promise<void> {
+  const note = (fact: Pick<RetentionFact, 'type'> & { readonly voids?: string }, times: number) =>
+    insist(world, fact.type, times, (recordings) =>
+      recordings.noteFact(
+        { patient: row.patient, date: localDate(world.scheduler.now()), zone, ...fact },
+        officer(world),
+      ),
+    );
+  const noted = await note({ type: 'treatment' }, 3);
+  if (noted !== undefined) later(world, () => note({ type: 'void', voids: noted.id }, 9));
 }
 
 async function claim(world: World, { row }: TrueRecording): Promise<void> {
@@ -115,6 +128,7 @@ async function forgetAddress(world: World, { row }: TrueRecording): Promise<void
 const happenings: readonly Happening[] = [
   ['hold', hold],
   ['treatment', treat],
+  ['mistaken fact', mistake],
   ['claim', claim],
   ['lock', lock],
   ['litter', litter],

@@ -75,6 +75,14 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
     provider: name,
     providerRef: room.ref,
   } as const;
+  // A slip of the host: a class that no rule knows.
+  if (plan() < 0.03)
+    await world.run(`${sessionId}:start of no class`, (recordings) =>
+      recordings.start(
+        { ...input, retentionClass: { jurisdiction: 'XX', providerClass: 'astrologer', zone: 'UTC' } },
+        doctorContext,
+      ),
+    );
   const started = insist(world, `${sessionId}:start`, 1 + Math.floor(plan() * 3), (recordings) =>
     recordings.start(input, doctorContext),
   );
@@ -88,6 +96,7 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
     await insist(world, `${sessionId}:stop`, 3, (recordings) => recordings.stop(recording.id, doctorContext));
   }
   await scheduler.sleep(length);
+  if (plan() < 0.02) scheduler.after(length * 2, () => provider.lose(room));
   provider.end(room);
   await withdrawal;
 }

@@ -16,8 +16,8 @@ export interface RunOptions {
   readonly postgres?: string;
   /** The name of a broken variant. */
   readonly broken?: string;
-  /** Stops at the first violation. */
-  readonly untilViolated?: boolean;
+  /** Stops as soon as one of these invariants is violated. */
+  readonly untilViolated?: readonly string[];
   readonly onReport?: (report: SimulationReport) => void;
 }
 
@@ -49,7 +49,8 @@ export async function runSimulations(options: RunOptions): Promise<RunReport> {
     for (const [key, n] of Object.entries(from)) into.set(key, (into.get(key) ?? 0) + n);
   };
   const enough = (): boolean =>
-    (worlds > 0 && recordings >= options.recordings) || (options.untilViolated === true && violations.size > 0);
+    (worlds > 0 && recordings >= options.recordings) ||
+    options.untilViolated?.some((id) => violations.has(id)) === true;
   const take = (report: SimulationReport): void => {
     worlds += 1;
     recordings += report.recordings;

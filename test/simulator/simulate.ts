@@ -2,7 +2,7 @@ import type { Clock } from '@medzen/core';
 import type { Broken } from './broken.ts';
 import { deliverCallbacks } from './callbacks.ts';
 import { count } from './faults.ts';
-import { checkAtCalm, checkAtRest, checkEffect } from './invariants.ts';
+import { checkAtCalm, checkAtRest, checkEffect, isAtRest } from './invariants.ts';
 import { happen, takeAllBack } from './later-life.ts';
 import { note } from './ledger.ts';
 import { officer, pick, visit } from './people.ts';
@@ -135,6 +135,7 @@ async function rest(world: World): Promise<void> {
     for (const [name, chore] of chores) await alone(world, `rest:${name}`, (recordings) => chore(recordings, world));
     await scheduler.until(second);
     if (span === hour) await mend(world);
+    if (span > minute && isAtRest(world)) break;
   }
   await refresh(world);
   await checkAtRest(world);
@@ -176,6 +177,7 @@ async function years(world: World): Promise<void> {
   const turbulent = pick(world, [0, 1, 4, 10]);
   for (const [n, span] of spans.entries()) {
     await pass(world, span * day);
+    if (isOver(world)) return;
     const last = n >= spans.length - 4;
     if (last) await scheduler.until(takeAllBack(world));
     weather.rate = last ? 0 : pick(world, [0, 0.03, 0.1]);
@@ -186,6 +188,10 @@ async function years(world: World): Promise<void> {
     await scheduler.until(Promise.all([...workers, ...events]), scheduler.now() + 2 * day);
     await rest(world);
   }
+}
+
+function isOver({ truth }: World): boolean {
+  return [...truth.recordings.values()].every(({ row }) => row.state === 'deleted');
 }
 
 /** Lets time go by while nobody does anything. */

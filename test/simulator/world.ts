@@ -145,7 +145,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     failingMedia: plan() < 0.3 ? 0.3 : 0,
     badMedia: plan() < 0.3 ? 0.3 : 0,
     wrongClocks: plan() < 0.3 ? 0.1 : 0,
-    providerSkewMs: plan() < 0.3 ? Math.floor((plan() - 0.5) * 600_000) : 0,
+    providerSkewMs: Math.floor(
+      (plan() - 0.5) * ([0, 0, 0, 600_000, 86_400_000, 6 * year][Math.floor(plan() * 6)] ?? 0),
+    ),
   };
   const mediaFaults: readonly MediaFault[] = ['empty', 'page', 'short'];
   const provider = createProviderWorld({
