@@ -42,6 +42,8 @@ export type Port = 'recordings' | 'consents' | 'audit' | 'objects' | 'provider' 
 export interface Weather {
   /** How often a call suffers a fault, 0–1. */
   rate: number;
+  /** Since when nothing has gone wrong, in milliseconds; infinite while things do. */
+  calmSince: number;
   /** Ports that answer every call with an error. */
   readonly down: Set<Port>;
   /** Ports that answer no call. */
@@ -77,5 +79,5 @@ export function away(port: Port): MedzenError {
 }
 
 export function calm(): Weather {
-  return { rate: 0, down: new Set(), hung: new Set(), partial: 0, slowMedia: 0 };
+  return { rate: 0, calmSince: 0, down: new Set(), hung: new Set(), partial: 0, slowMedia: 0 };
 }

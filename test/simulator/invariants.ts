@@ -15,6 +15,8 @@ export interface Invariant {
   readonly always?: (seen: Seen) => Iterable<string>;
   /** @returns what is wrong */
   readonly atRest?: (world: World, recording: TrueRecording) => Iterable<string>;
+  /** Looked at while visits go on, when nothing has gone wrong for a while and workers have run. @returns what is wrong */
+  readonly atLull?: (world: World, recording: TrueRecording) => Iterable<string>;
   /** Tried by calling the code, for some of the recordings at each rest. @returns what is wrong */
   readonly tried?: (world: World, recording: TrueRecording) => Promise<readonly string[]>;
   /** Looked at when faults have ceased for a day. @returns what is wrong */
@@ -40,6 +42,9 @@ const nothingCodes: ReadonlySet<string> = new Set(['nothing_captured']);
 
 /** The row says that something may be captured. */
 const underControl: ReadonlySet<string> = new Set(['starting', 'recording']);
+
+/** Milliseconds within which workers end what has to end, once nothing goes wrong. */
+const patience = 25 * 60_000;
 
 const settledStates: ReadonlySet<RecordingState> = new Set(['available', 'archived', 'deleted', 'failed']);
 
@@ -189,17 +194,19 @@ export const invariants: readonly Invariant[] = [
   {
     id: 'withdrawal-ends-capture',
     sentence: 'Nothing is captured after consent was taken back, once workers have run and the provider answers.',
-    *atRest(world, recording) {
+    *atLull(world, recording) {
       const who = withdrawn(world.truth, recording);
-      if (who.length > 0 && capturing(recording.room) && world.deployment.providers.has(recording.row.provider))
+      const since = world.truth.withdrawals.get(recording.row.sessionId) ?? Number.POSITIVE_INFINITY;
+      if (who.length > 0 && since < world.scheduler.now() - patience && isCapturedLong(world, recording))
         yield `${recording.id} (${recording.row.state}): ${who.join(', ')} took it back, and it is still captured`;
     },
   },
   {
     id: 'known-capture',
     sentence: 'Nothing is captured of which its row says that it is over.',
-    *atRest(world, { id, row, room }) {
-      if (!capturing(room) || underControl.has(row.state)) return;
+    *atLull(world, recording) {
+      const { id, row, room } = recording;
+      if (!isCapturedLong(world, recording) || underControl.has(row.state)) return;
       if (![...world.truth.recordings.values()].some((other) => other.room === room && other.row.state === 'recording'))
         yield `${id} (${row.state}) is still captured`;
     },
@@ -255,9 +262,10 @@ export const invariants: readonly Invariant[] = [
     id: 'one-worker',
     sentence: 'While nothing goes wrong, no worker takes a recording away from one that is still at work on it.',
     *always({ world, effect }) {
-      if (!effect.method.startsWith('claim') || world.weather.rate > 0) return;
+      const { calmSince } = world.weather;
+      if (!effect.method.startsWith('claim')) return;
       for (const { id, worker, takenFrom } of world.truth.recordings.values())
-        if (worker === effect.fiber && takenFrom !== undefined)
+        if (worker === effect.fiber && takenFrom !== undefined && takenFrom.startedAt >= calmSince)
           yield `${id}: ${effect.fiber.name} took it from ${takenFrom.name}`;
     },
   },
@@ -280,6 +288,12 @@ export const invariants: readonly Invariant[] = [
     },
   },
 ];
+
+/** Whether workers have had the time to end a capture. */
+function isCapturedLong({ scheduler }: World, { room }: TrueRecording): boolean {
+  const from = room.segments.at(-1)?.from ?? scheduler.now();
+  return capturing(room) && from < scheduler.now() - patience;
+}
 
 function hasContent(world: World, recording: TrueRecording): boolean {
   return holdsMedia(recording.room) || world.objects.versionsUnder(recording.row.objectPrefix).length > 0;
@@ -343,6 +357,15 @@ export function checkAtCalm(world: World): void {
     tally(world, id);
     for (const story of atCalm(world)) world.violate(id, story);
   }
+}
+
+/** Checks what must hold in a lull. */
+export function checkAtLull(world: World): void {
+  for (const { id, atLull } of invariants)
+    for (const recording of atLull === undefined ? [] : world.truth.recordings.values()) {
+      tally(world, id);
+      for (const story of atLull?.(world, recording) ?? []) world.violate(id, story);
+    }
 }
 
 /** Whether there is nothing left for workers to do: what must hold at rest holds. */

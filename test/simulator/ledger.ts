@@ -102,7 +102,8 @@ function judgeFor(world: World, recording: TrueRecording | undefined, fiber: Fib
   recording.allowed.set(fiber, why.length === 0);
 }
 
-function noteConsent({ truth }: World, consent: ConsentRecord): void {
+function noteConsent({ truth, scheduler }: World, consent: ConsentRecord): void {
+  if (consent.decision === 'withdrawn') truth.withdrawals.set(consent.sessionId, scheduler.now());
   const words = truth.consents.get(consent.sessionId) ?? new Map<string, ConsentRecord>();
   words.set(consent.participant, consent);
   truth.consents.set(consent.sessionId, words);

@@ -2,7 +2,7 @@ import type { Clock } from '@medzen/core';
 import type { Broken } from './broken.ts';
 import { deliverCallbacks } from './callbacks.ts';
 import { count } from './faults.ts';
-import { checkAtCalm, checkAtRest, checkEffect, isAtRest } from './invariants.ts';
+import { checkAtCalm, checkAtLull, checkAtRest, checkEffect, isAtRest } from './invariants.ts';
 import { happen, takeAllBack } from './later-life.ts';
 import { note } from './ledger.ts';
 import { officer, pick, visit } from './people.ts';
@@ -79,9 +79,7 @@ async function alone(world: World, name: string, verb: Parameters<World['run']>[
 
 async function visits(world: World, recordings: number): Promise<void> {
   const { plan, weather } = world;
-  weather.rate = pick(world, [0, 0.02, 0.06, 0.12]);
-  weather.partial = weather.rate;
-  weather.slowMedia = weather.rate;
+  worsen(weather, pick(world, [0, 0.02, 0.06, 0.12]));
   let open = recordings;
   const everyVisit = Array.from({ length: recordings }, async (_, n) => {
     await visit(world, {
@@ -94,30 +92,60 @@ async function visits(world: World, recordings: number): Promise<void> {
   const workers = [1, 2, 3].map((n) => work(world, `worker-${n}`, () => open > 0));
   const away = outages(world, () => open > 0);
   await world.scheduler.until(Promise.all([...everyVisit, ...workers, away]), world.scheduler.now() + 4 * day);
+  // A visit whose call never ended does not keep the others from going on.
+  open = 0;
 }
 
-/** Ports that are away for a while. */
+/** Ports that are away for a while, and lulls in between in which nothing goes wrong, workers run, and what must end has ended. */
 async function outages(world: World, goesOn: () => boolean): Promise<void> {
   const { scheduler, plan, weather, counts } = world;
-  while (goesOn() && weather.rate > 0) {
-    await scheduler.sleep((10 + plan() * 240) * minute);
-    const port = pick(world, ['provider', 'objects', 'recordings', 'notifier'] as const);
-    const kind = plan() < 0.7 ? weather.down : weather.hung;
-    count(counts, kind === weather.down ? `${port} away` : `${port} hangs`);
-    kind.add(port);
-    await scheduler.sleep((2 + plan() * 40) * minute);
-    kind.delete(port);
+  const { rate } = weather;
+  while (goesOn()) {
+    await scheduler.sleep((10 + plan() * 120) * minute);
+    if (!goesOn()) return;
+    if (rate > 0 && plan() < 0.6) {
+      const port = pick(world, ['provider', 'objects', 'recordings', 'notifier'] as const);
+      const kind = plan() < 0.7 ? weather.down : weather.hung;
+      count(counts, kind === weather.down ? `${port} away` : `${port} hangs`);
+      kind.add(port);
+      weather.calmSince = Number.POSITIVE_INFINITY;
+      await scheduler.sleep((2 + plan() * 40) * minute);
+      kind.delete(port);
+    } else await lull(world, goesOn, rate);
   }
+}
+
+async function lull(world: World, goesOn: () => boolean, rate: number): Promise<void> {
+  const { scheduler, weather } = world;
+  calmDown(world);
+  for (let n = 0; n < 9; n++) {
+    await scheduler.sleep(4 * minute);
+    for (const [name, chore] of chores)
+      if (name !== 'sweep') await world.run(`lull:${name}`, (recordings) => chore(recordings, world));
+  }
+  if (!goesOn()) return;
+  checkAtLull(world);
+  worsen(weather, rate);
+}
+
+function calmDown({ weather, scheduler }: World): void {
+  worsen(weather, 0);
+  weather.calmSince = scheduler.now();
+  weather.down.clear();
+  weather.hung.clear();
+}
+
+function worsen(weather: World['weather'], rate: number): void {
+  weather.rate = rate;
+  weather.partial = rate;
+  weather.slowMedia = rate;
+  if (rate > 0) weather.calmSince = Number.POSITIVE_INFINITY;
 }
 
 /** Ends all faults, lets what runs come to its end, then has workers run until nothing is left to do, and looks at everything. */
 async function rest(world: World): Promise<void> {
   const { scheduler, weather, habits } = world;
-  weather.rate = 0;
-  weather.partial = 0;
-  weather.slowMedia = 0;
-  weather.down.clear();
-  weather.hung.clear();
+  calmDown(world);
   habits.failingMedia = 0;
   for (const room of world.provider.rooms.values()) {
     world.provider.end(room);
@@ -180,8 +208,7 @@ async function years(world: World): Promise<void> {
     if (isOver(world)) return;
     const last = n >= spans.length - 4;
     if (last) await scheduler.until(takeAllBack(world));
-    weather.rate = last ? 0 : pick(world, [0, 0.03, 0.1]);
-    weather.partial = weather.rate;
+    worsen(weather, last ? 0 : pick(world, [0, 0.03, 0.1]));
     let rounds = 3;
     const workers = [1, 2].map((k) => work(world, `worker-${k}`, () => rounds-- > 0));
     const events = last ? [] : [happen(world, Math.floor(plan() * (turbulent + 1)), 40 * minute)];

@@ -49,13 +49,22 @@ export interface Truth {
   readonly recordings: Map<string, TrueRecording>;
   /** The last word of each participant, by session. */
   readonly consents: Map<string, Map<string, ConsentRecord>>;
+  /** When consent was last taken back in a session. */
+  readonly withdrawals: Map<string, number>;
   readonly facts: Map<string, RetentionFact[]>;
   readonly holds: Map<string, LegalHold & { released: boolean }>;
   readonly requests: Map<string, TrueRequest>;
 }
 
 export function createTruth(): Truth {
-  return { recordings: new Map(), consents: new Map(), facts: new Map(), holds: new Map(), requests: new Map() };
+  return {
+    recordings: new Map(),
+    consents: new Map(),
+    withdrawals: new Map(),
+    facts: new Map(),
+    holds: new Map(),
+    requests: new Map(),
+  };
 }
 
 /** Holds that stand on a recording or its patient. */

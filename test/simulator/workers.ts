@@ -6,6 +6,7 @@ const minute = 60_000;
 /** What a worker does in one round. Small limits, so that what stands first in a queue could block it. */
 export const chores: readonly (readonly [string, (recordings: Recordings, world: World) => Promise<unknown>])[] = [
   ['stops', (recordings, { scope }) => recordings.stopWithdrawn(scope, { limit: 3 })],
+  ['reconciliations', (recordings, { scope }) => recordings.reconcile(scope, { limit: 3 })],
   ['transfers', (recordings, { scope }) => recordings.transferDue(scope, { limit: 3 })],
   ['sweep', (recordings, { scope }) => recordings.sweep(scope, { limit: 5 })],
 ];
