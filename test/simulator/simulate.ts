@@ -144,7 +144,7 @@ function worsen(weather: World['weather'], rate: number): void {
 
 /** Ends all faults, lets what runs come to its end, then has workers run until nothing is left to do, and looks at everything. */
 async function rest(world: World): Promise<void> {
-  const { scheduler, weather, habits } = world;
+  const { scheduler, habits } = world;
   calmDown(world);
   habits.failingMedia = 0;
   for (const room of world.provider.rooms.values()) {
