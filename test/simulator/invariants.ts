@@ -86,7 +86,8 @@ export const invariants: readonly Invariant[] = [
       if (recording !== undefined && recording.stopEvents > 1) yield `${recording.id}: ${recording.stopEvents} times`;
     },
     *atRest(_world, { id, row, room, stopEvents }) {
-      if (room.captures > 0 && row.endedAt !== undefined && stopEvents === 0) yield `${id} (${row.state}): never`;
+      if (room.capturedFor.has(id) && row.endedAt !== undefined && stopEvents === 0)
+        yield `${id} (${row.state}): never`;
     },
   },
   {
@@ -113,7 +114,7 @@ export const invariants: readonly Invariant[] = [
       if (effect.method !== 'discard' || !heldBefore || 'error' in effect.outcome) return;
       const room = truth.recordings.get(id ?? '')?.room;
       for (const recording of truth.recordings.values())
-        if (recording.room === room && !isHome(world, recording) && recording.row.state !== 'deleted')
+        if (isOnlyCopy(world, recording, room))
           yield* unlessAllowed(world, recording, effect.fiber, 'the provider removed the only copy');
     },
   },
@@ -220,7 +221,7 @@ export const invariants: readonly Invariant[] = [
       if (room.live || !world.deployment.providers.has(row.provider)) return;
       if (!settledStates.has(row.state)) yield `${id} is still ${row.state}`;
       // A person has asked for another try meanwhile.
-      if (row.state === 'failed' && holdsMedia(room))
+      if (row.state === 'failed' && holdsMedia(room) && room.capturedFor.has(id))
         yield `${id} failed (${row.failure?.code}), and the provider has its media`;
       if ((row.state === 'available' || row.state === 'archived') && !isHome(world, recording))
         yield `${id} is ${row.state}, and its media is not at home`;
@@ -295,8 +296,17 @@ function isCapturedLong({ scheduler }: World, { room }: TrueRecording): boolean 
   return capturing(room) && from < scheduler.now() - patience;
 }
 
+/** Whether what the provider holds of a room is all that there is of a recording. */
+function isOnlyCopy(world: World, recording: TrueRecording, room: TrueRecording['room'] | undefined): boolean {
+  if (recording.room !== room || !room.capturedFor.has(recording.id)) return false;
+  return !isHome(world, recording) && recording.row.state !== 'deleted';
+}
+
 function hasContent(world: World, recording: TrueRecording): boolean {
-  return holdsMedia(recording.room) || world.objects.versionsUnder(recording.row.objectPrefix).length > 0;
+  return (
+    (holdsMedia(recording.room) && recording.room.capturedFor.has(recording.id)) ||
+    world.objects.versionsUnder(recording.row.objectPrefix).length > 0
+  );
 }
 
 function storedBytes(world: World, { object }: Pick<Recording, 'object'>): Uint8Array | undefined {

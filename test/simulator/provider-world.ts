@@ -40,6 +40,8 @@ export interface ProviderRoom {
   discards: number;
   /** Times capture was begun. */
   captures: number;
+  /** Ids of the recordings for which it was begun. */
+  readonly capturedFor: Set<string>;
 }
 
 /** The provider's side of the world: rooms, captures, media, and the callbacks it sends. */
@@ -129,12 +131,24 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     for (let i = 4; i < Math.min(bytes.length, 20); i++) bytes[i] = Math.floor(numbers() * 256);
     return bytes;
   };
+  const compose = (room: ProviderRoom): void => {
+    serial += 1;
+    const ref = `CJ${String(serial).padStart(32, '0')}`;
+    const composition: Composition = { ref, status: 'processing', durationSeconds: 0, bytes: new Uint8Array(0) };
+    room.compositions.push(composition);
+    tell(room, 'processing');
+    scheduler.after(10_000 + numbers() * 600_000, () => finish(room, composition));
+  };
+  /** A provider that is not asked makes the media by itself, and again when it failed. */
+  const composeUnasked = (room: ProviderRoom): void => {
+    if (room.provider === 'unasked' && room.segments.length > 0) compose(room);
+  };
   const finish = (room: ProviderRoom, composition: Composition): void => {
     if (!room.compositions.includes(composition)) return;
     if (numbers() < habits.failing()) {
       composition.status = 'failed';
       tell(room, 'media_failed', { failureCode: 'composition_failed' });
-      return;
+      return composeUnasked(room);
     }
     composition.status = 'ready';
     composition.durationSeconds = seconds(room);
@@ -159,6 +173,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
         partMs: habits.partMs(),
         discards: 0,
         captures: 0,
+        capturedFor: new Set(),
       };
       rooms.set(keyOf(provider, room.ref), room);
       return room;
@@ -170,6 +185,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
       room.endedAt = scheduler.now();
       closeSegment(room);
       tell(room, 'session_ended');
+      composeUnasked(room);
     },
     setRule: (room, rule) => {
       if (room.rule === rule || !room.live) return;
@@ -179,14 +195,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
       room.captures += 1;
       tell(room, 'capture_started');
     },
-    compose: (room) => {
-      serial += 1;
-      const ref = `CJ${String(serial).padStart(32, '0')}`;
-      const composition: Composition = { ref, status: 'processing', durationSeconds: 0, bytes: new Uint8Array(0) };
-      room.compositions.push(composition);
-      tell(room, 'processing');
-      scheduler.after(10_000 + numbers() * 600_000, () => finish(room, composition));
-    },
+    compose,
     discard: (room) => {
       const held = holdsMedia(room);
       room.discards += 1;

@@ -42,12 +42,12 @@ export function simProvider(name: string, world: ProviderWorld, habits: StreamHa
       const room = roomOf(recording);
       if (room === undefined || !room.live) throw new MedzenError('not_available', 'No such room is in progress');
       world.setRule(room, true);
+      room.capturedFor.add(recording.id);
     },
     stop: async (recording: Recording) => {
       const room = roomOf(recording);
       if (room === undefined) return;
       world.setRule(room, false);
-      if (!asked && room.segments.length > 0 && room.compositions.length === 0) world.compose(room);
     },
     media: async (recording: Recording) => openMedia(roomOf(recording), recording, habits),
     discard: async (recording: Recording) => {
