@@ -235,6 +235,8 @@ export const invariants: readonly Invariant[] = [
       const { scheduler, deployment, truth, objects } = world;
       if (row.state !== 'available' && row.state !== 'archived' && row.state !== 'deleting') return;
       const locked = objects.versionsUnder(row.objectPrefix).some(({ version }) => version.lockedUntil > 0);
+      // What happened may have to be told first, and its notice to pass.
+      if (scheduler.now() < world.happenedAt + 40 * day) return;
       if (locked || !deployment.providers.has(row.provider)) return;
       const claims = truth.facts.get(row.patient)?.some(({ type }) => type === 'claim_closed') === true;
       // The days of a claim lengthen the period, which the oracle does not count.

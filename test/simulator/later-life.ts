@@ -33,6 +33,7 @@ export async function takeAllBack(world: World): Promise<void> {
   const list = undo.get(world) ?? [];
   undo.set(world, []);
   for (const back of list) await back();
+  if (list.length > 0) world.happenedAt = world.scheduler.now();
 }
 
 async function hold(world: World, { id, row }: TrueRecording): Promise<void> {
@@ -155,6 +156,7 @@ export async function happen(world: World, times: number, within: number): Promi
     count(world.counts, name);
     world.trace?.(`${new Date(world.scheduler.now()).toISOString()} --- ${name}`);
     await happening(world, pick(world, all));
+    world.happenedAt = world.scheduler.now();
     await world.scheduler.sleep(minute);
   }
 }

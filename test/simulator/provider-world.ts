@@ -148,7 +148,8 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     if (numbers() < habits.failing()) {
       composition.status = 'failed';
       tell(room, 'media_failed', { failureCode: 'composition_failed' });
-      return composeUnasked(room);
+      composeUnasked(room);
+      return;
     }
     composition.status = 'ready';
     composition.durationSeconds = seconds(room);

@@ -55,6 +55,8 @@ export interface World {
   readonly violations: Violation[];
   /** How often each invariant was checked. */
   readonly checks: Map<string, number>;
+  /** When something last happened that a decision, or its notice, may rest on: milliseconds. */
+  happenedAt: number;
   /** Patients of whom nobody can be told. */
   readonly unreachable: Set<string>;
   /** Callbacks that are on their way go through it. */
@@ -279,6 +281,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     violations: [],
     checks: new Map(),
+    happenedAt: 0,
     unreachable: new Set(),
     send: () => {},
     plan,
