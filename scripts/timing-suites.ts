@@ -15,6 +15,7 @@ export interface TimingSuite {
 export const timingSuites: readonly TimingSuite[] = [
   { files: '{packages,test}/**/*.concurrency.test.ts', why: 'many connections to one Postgres' },
   { files: 'packages/sql/src/wire.test.ts', why: 'deadlines, cut connections, calls that are aborted' },
+  { files: 'packages/sql/src/*timeout*.test.ts', why: 'waits for locks that end by the clock' },
   { files: 'packages/sql/src/postgres-js-wire.test.ts', why: 'the same over postgres.js', long: true },
   { files: 'packages/sql/src/wires/*.test.ts', why: 'servers that hang, pools that are full' },
   { files: 'packages/core/src/deadline.test.ts', why: 'deadlines' },
@@ -38,7 +39,7 @@ export const timingSuites: readonly TimingSuite[] = [
   { files: 'packages/audit/src/audit-over-sql.test.ts', why: 'sequencers and writers on one Postgres' },
   { files: 'packages/audit/src/archive/archiver.test.ts', why: 'an archiver beside writers' },
   { files: 'packages/audit/src/witness.test.ts', why: 'witnesses asked at once, and their deadlines' },
-  { files: 'packages/audit/src/verify-cli.test.ts', why: 'a command as a process' },
+  { files: 'packages/audit/src/*-cli.test.ts', why: 'commands as processes' },
   { files: 'packages/recording/src/s3.test.ts', why: 'uploads that time out and go on' },
   { files: 'packages/recording/src/sweep/*.test.ts', why: 'two sweeps at once' },
   { files: 'packages/recording/src/transfer.test.ts', why: 'leases of transfers' },

@@ -104,4 +104,5 @@ test.each<[major: 6 | 7, adapter: string]>([
     expect(stdout).toBe('');
     expect(status).toBe(0);
   },
+  240_000, // generates a client and checks its types
 );
