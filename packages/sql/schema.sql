@@ -3604,7 +3604,7 @@ CREATE OR REPLACE FUNCTION medzen.next_states(p_state text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE
-RETURN CASE p_state WHEN 'starting'::text THEN ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'failed'::text] WHEN 'recording'::text THEN ARRAY['processing'::text, 'uploading'::text, 'failed'::text] WHEN 'processing'::text THEN ARRAY['uploading'::text, 'failed'::text] WHEN 'uploading'::text THEN ARRAY['available'::text, 'failed'::text] WHEN 'available'::text THEN ARRAY['archived'::text, 'deleting'::text] WHEN 'archived'::text THEN ARRAY['available'::text, 'deleting'::text] WHEN 'deleting'::text THEN ARRAY['deleted'::text, 'available'::text, 'archived'::text, 'failed'::text] WHEN 'deleted'::text THEN ARRAY[]::text[] WHEN 'failed'::text THEN ARRAY['recording'::text, 'uploading'::text, 'deleting'::text] ELSE NULL::text[] END;
+RETURN CASE p_state WHEN 'starting'::text THEN ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'failed'::text] WHEN 'recording'::text THEN ARRAY['processing'::text, 'uploading'::text, 'failed'::text] WHEN 'processing'::text THEN ARRAY['uploading'::text, 'failed'::text] WHEN 'uploading'::text THEN ARRAY['available'::text, 'failed'::text] WHEN 'available'::text THEN ARRAY['archived'::text, 'deleting'::text] WHEN 'archived'::text THEN ARRAY['available'::text, 'deleting'::text] WHEN 'deleting'::text THEN ARRAY['deleted'::text, 'available'::text, 'archived'::text, 'failed'::text] WHEN 'deleted'::text THEN ARRAY[]::text[] WHEN 'failed'::text THEN ARRAY['recording'::text, 'processing'::text, 'uploading'::text, 'deleting'::text] ELSE NULL::text[] END;
 
 CREATE OR REPLACE FUNCTION medzen.note_access(p_tenant text, p_id uuid, p_kind text, p_event_id text, p_event_body bytea)
  RETURNS jsonb

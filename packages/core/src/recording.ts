@@ -13,7 +13,7 @@ export type RecordingState =
 /**
  * Which state may follow which. SQL holds the same table and refuses anything else; a contract case compares them.
  * `starting`: the provider was asked to record and its answer is not known yet. `archived` → `available` when new treatment or a changed
- * rule moves the date; `failed` → `uploading` is a retry; `failed` → `recording` when the provider turns out to be capturing it;
+ * rule moves the date; `failed` → `uploading` and `failed` → `processing` (its media is made again) are retries; `failed` → `recording` when the provider turns out to be capturing it;
  * `failed` → `deleting` is its end after retention, or after review when nothing was ever stored. `deleting` goes back only while nothing
  * of the recording was removed.
  */
@@ -26,7 +26,7 @@ export const recordingTransitions: Readonly<Record<RecordingState, readonly Reco
   archived: ['available', 'deleting'],
   deleting: ['deleted', 'available', 'archived', 'failed'],
   deleted: [],
-  failed: ['recording', 'uploading', 'deleting'],
+  failed: ['recording', 'processing', 'uploading', 'deleting'],
 };
 
 /** Someone who takes part in the recorded session. */
@@ -45,6 +45,8 @@ export interface ProviderMedia {
   readonly contentType: string;
   /** As the provider stated; checked when it is transferred. */
   readonly size?: number;
+  /** Who accepted it although it does not look like what was captured: the subject. */
+  readonly acceptedBy?: string;
 }
 
 /** The media in the object store, as read back from it. */

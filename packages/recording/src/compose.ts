@@ -1,6 +1,6 @@
 import { type CallContext, isMedzenError, type Recording } from '@medzen/core';
 import { codeOf } from './backoff.ts';
-import { providerDeadlineMs, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
 import type { Provider } from './provider.ts';
 import { revise } from './revise.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
@@ -23,7 +23,7 @@ export async function compose(
   const order = provider(room, recording)?.compose;
   if (!waiting || recording.media !== undefined || order === undefined) return recording;
   try {
-    await withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable', signal }, (within) =>
+    await withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable', signal }, (within) =>
       order(recording, { tenant: ctx.scope.tenant, mayBegin: () => takeTurn(room, ctx, recording) }, within),
     );
     return recording;

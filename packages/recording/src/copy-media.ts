@@ -1,5 +1,6 @@
 import {
   equalBytes,
+  isMedzenError,
   MedzenError,
   type ObjectHead,
   type Recording,
@@ -8,31 +9,75 @@ import {
   toHex,
 } from '@medzen/core';
 import { codeOf } from './backoff.ts';
+import { withDeadline } from './deadline.ts';
+import type { ProviderMediaStream } from './provider.ts';
 import { providerOf, type Room } from './room.ts';
+import type { Lease } from './transfer/keep-lease.ts';
+import { headBytes, mayBegin } from './transfer/media-kind.ts';
+import { type Implausible, mediaReader, tooShort } from './transfer/plausible.ts';
+
+/** What a copy came to. */
+export type Copied =
+  | { readonly status: 'copied'; readonly object: StoredObject }
+  /** It arrived whole, and cannot be what was captured. Nothing of it stays in the object store; the provider keeps its own. */
+  | { readonly status: 'implausible'; readonly why: Implausible; readonly detail: Readonly<Record<string, number>> };
 
 /**
  * Streams the media from the provider into the object store, in flat memory. The digest is taken over the bytes as they pass by; the
  * store's own, read back, must be the same. Whatever fails, no version stays that is not what was sent.
  *
- * @throws MedzenError `checksum_mismatch`, `provider_unavailable`, `store_unavailable`, `not_available`
+ * @throws MedzenError `checksum_mismatch`, `provider_unavailable`, `store_unavailable`, `not_available`; the reason of `lease.signal`
  */
-export async function copyMedia(room: Room, recording: Recording, signal: AbortSignal): Promise<StoredObject> {
-  const provider = providerOf(room, recording);
+export async function copyMedia(room: Room, recording: Recording, lease: Lease): Promise<Copied> {
+  const { signal } = lease;
   // Parts of an attempt that died: the claim is ours alone, so nobody else is sending.
-  await room.objects.abortUploads(recording.objectPrefix);
-  const media = await provider.media(recording, signal);
+  await objects(room, signal, () => room.objects.abortUploads(recording.objectPrefix));
+  // Its body is read long after the call: it ends with the lease, not with the deadline of the call.
+  const opening = providerOf(room, recording).media(recording, signal);
+  const limit = { ms: room.timeouts.providerMs, code: 'provider_unavailable', signal } as const;
+  const media = await withDeadline(limit, () => opening).catch((error: unknown) => {
+    opening.then(
+      (late) => late.body.cancel().catch(() => {}),
+      () => {},
+    );
+    throw error;
+  });
+  await lease.moved();
   const stated = media.size ?? recording.media?.size;
   if (recording.media?.size !== undefined && stated !== recording.media.size) {
     await media.body.cancel().catch(() => {});
     throw new MedzenError('checksum_mismatch', 'The provider states two sizes for the same media', { retryable: true });
   }
+  const accepted = recording.media?.acceptedBy !== undefined;
+  const { head, body } = await peek(media.body, lease);
+  const why = head.length === 0 ? 'empty' : mayBegin(media.contentType, head) ? undefined : 'not_media';
+  if (why !== undefined && (!accepted || why === 'empty')) {
+    await body.cancel().catch(() => {});
+    return { status: 'implausible', why, detail: {} };
+  }
+  return store(room, recording, media, body, stated, accepted, lease);
+}
+
+async function store(
+  room: Room,
+  recording: Recording,
+  media: ProviderMediaStream,
+  body: ReadableStream<Uint8Array>,
+  stated: number | undefined,
+  accepted: boolean,
+  lease: Lease,
+): Promise<Copied> {
+  const { signal } = lease;
   const hasher = sha256Hasher();
+  const reader = mediaReader(media.contentType);
   let size = 0;
-  const counted = media.body.pipeThrough(
+  const counted = body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
-      transform: (chunk, controller) => {
+      transform: async (chunk, controller) => {
         hasher.update(chunk);
+        reader.feed(chunk);
         size += chunk.length;
+        await lease.moved();
         controller.enqueue(chunk);
       },
     }),
@@ -40,13 +85,99 @@ export async function copyMedia(room: Room, recording: Recording, signal: AbortS
   );
   const written = await put(room, recording, counted, media.contentType, stated, signal);
   const sent = { size, sha256: hasher.digest(), contentType: media.contentType };
-  const head = await room.objects.head(written.key, written.versionId);
   const object = stored(written, sent);
+  const head = await objects(room, signal, () => room.objects.head(written.key, written.versionId));
   if (head === undefined || !same(head, sent) || (stated !== undefined && stated !== size)) {
     await dropVersion(room, object);
     throw new MedzenError('checksum_mismatch', 'The stored media is not what the provider sent', { retryable: true });
   }
-  return stored(head, sent);
+  const facts = reader.end();
+  const why = facts.whole ? tooShort(recording, facts, media, room.plausibility) : 'truncated';
+  if (why === undefined || accepted) return { status: 'copied', object: stored(head, sent) };
+  await dropVersion(room, object);
+  return { status: 'implausible', why, detail: lengths(recording, facts.seconds, media) };
+}
+
+function lengths(
+  { durationSeconds }: Recording,
+  seconds: number | undefined,
+  media: ProviderMediaStream,
+): Readonly<Record<string, number>> {
+  const stated = media.durationSeconds ?? durationSeconds;
+  return {
+    ...(seconds === undefined ? {} : { seconds: Math.round(seconds) }),
+    ...(stated === undefined ? {} : { statedSeconds: stated }),
+    ...(media.capturedSeconds === undefined ? {} : { capturedSeconds: media.capturedSeconds }),
+  };
+}
+
+/** Reads the head, and gives a body that begins with it all the same. */
+async function peek(
+  body: ReadableStream<Uint8Array>,
+  lease: Lease,
+): Promise<{ readonly head: Uint8Array; readonly body: ReadableStream<Uint8Array> }> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  let ended = false;
+  try {
+    while (length < headBytes && !ended) {
+      const { done, value } = await untilAborted(lease.signal, reader.read());
+      ended = done;
+      if (value === undefined || value.length === 0) continue;
+      chunks.push(value);
+      length += value.length;
+      await lease.moved();
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    if (isMedzenError(error)) throw error;
+    throw new MedzenError('provider_unavailable', 'The transfer broke off', { cause: error });
+  }
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return {
+    head: all.subarray(0, headBytes),
+    body: new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        if (length > 0) controller.enqueue(all);
+      },
+      pull: async (controller) => {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    }),
+  };
+}
+
+/** A call of the object store that moves no media. */
+function objects<T>(room: Room, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  return withDeadline({ ms: room.timeouts.objectsMs, code: 'store_unavailable', signal }, call);
+}
+
+/** What does not listen to a signal is left behind. @throws the signal's reason */
+async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(isMedzenError(signal.reason) ? signal.reason : aborting());
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop);
+  }
+}
+
+function aborting(): MedzenError {
+  return new MedzenError('provider_unavailable', 'The transfer was aborted');
 }
 
 async function put(
@@ -57,17 +188,22 @@ async function put(
   contentLength: number | undefined,
   signal: AbortSignal,
 ): Promise<ObjectHead> {
+  const options = { contentType, ...(contentLength === undefined ? {} : { contentLength }), signal };
+  const writing = room.objects.put(`${recording.objectPrefix}media`, body, options);
   try {
-    return await room.objects.put(`${recording.objectPrefix}media`, body, {
-      contentType,
-      ...(contentLength === undefined ? {} : { contentLength }),
-      signal,
-    });
+    return await untilAborted(signal, writing);
   } catch (error) {
+    // Left behind, it may still come to something: a version that nothing refers to.
+    writing.then(
+      (late) => dropVersion(room, late),
+      () => {},
+    );
     await body.cancel().catch(() => {});
     // The stream broke under the store's hands: the network's fault, and worth another try.
     if (codeOf(error) === 'internal')
-      throw new MedzenError('provider_unavailable', 'The transfer broke off', { cause: error });
+      throw isMedzenError(signal.reason)
+        ? signal.reason
+        : new MedzenError('provider_unavailable', 'The transfer broke off', { cause: error });
     throw error;
   }
 }
@@ -94,22 +230,31 @@ function stored(head: ObjectHead, sent: Sent): StoredObject {
 }
 
 /** Removes a version that nothing refers to. What cannot be removed now goes with the recording itself. */
-export async function dropVersion(room: Room, { key, versionId }: StoredObject): Promise<void> {
+export async function dropVersion(
+  room: Room,
+  { key, versionId }: Pick<StoredObject, 'key' | 'versionId'>,
+): Promise<void> {
   try {
-    await room.objects.deleteVersions([{ key, versionId }]);
+    await objects(room, undefined, () => room.objects.deleteVersions([{ key, versionId }]));
   } catch (error) {
     room.logger.warn('recording: a superfluous version stays for now', { code: codeOf(error) });
   }
 }
 
 /** Removes what earlier attempts left beside the version that the recording refers to. Failing at it harms nothing but the bill. */
-export async function keepOnly(room: Room, recording: Recording, { versionId }: StoredObject): Promise<void> {
+export async function keepOnly(
+  room: Room,
+  recording: Recording,
+  { versionId }: StoredObject,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     let cursor: string | undefined;
     do {
-      const page = await room.objects.listVersions(recording.objectPrefix, cursor === undefined ? {} : { cursor });
+      const from = cursor === undefined ? {} : { cursor };
+      const page = await objects(room, signal, () => room.objects.listVersions(recording.objectPrefix, from));
       const others = page.versions.filter((version) => version.versionId !== versionId);
-      if (others.length > 0) await room.objects.deleteVersions(others);
+      if (others.length > 0) await objects(room, signal, () => room.objects.deleteVersions(others));
       cursor = page.cursor;
     } while (cursor !== undefined);
   } catch (error) {

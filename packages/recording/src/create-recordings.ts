@@ -1,7 +1,9 @@
 import { createIds, MedzenError, stderrLogger, systemClock, systemRandom } from '@medzen/core';
 import { sleep } from './backoff.ts';
 import { reconcile } from './capture/reconcile.ts';
+import { retryTransfer } from './capture/retry-transfer.ts';
 import { consents } from './consent/consents.ts';
+import { defaultTimeouts, type Timeouts } from './deadline.ts';
 import { deleteRecording } from './delete-recording.ts';
 import { ingest } from './ingest.ts';
 import { legalHold } from './legal-hold.ts';
@@ -17,7 +19,8 @@ import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { stopWithdrawn } from './stop-withdrawn.ts';
 import { sweep } from './sweep/sweep.ts';
-import { retryTransfer, transfer, transferDue } from './transfer.ts';
+import type { PlausibilityOptions } from './transfer/plausible.ts';
+import { transfer, transferDue } from './transfer.ts';
 
 /**
  * Builds the room from its parts. Nothing is contacted until a method is called.
@@ -54,7 +57,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     ingest: (event, scope, source) => ingest(room, event, scope, source),
     transfer: (id, scope) => transfer(room, id, scope),
     transferDue: (scope, options) => transferDue(room, scope, options),
-    retryTransfer: (id, ctx) => retryTransfer(room, id, ctx),
+    retryTransfer: (id, ctx, options) => retryTransfer(room, id, ctx, options),
     playbackUrl: (id, ctx, options) => link(room, 'view', id, ctx, options),
     downloadUrl: (id, ctx, options) => link(room, 'download', id, ctx, options),
     explain: (id, ctx) => explain(room, id, ctx),
@@ -83,10 +86,29 @@ function roomOf(deps: RecordingsDeps): Room {
     roles: { ...defaultRoles, ...deps.roles },
     consentFrom: deps.consentFrom ?? 'everyone',
     retentionClass: deps.retentionClass,
+    timeouts: checkedTimeouts(deps.timeouts),
+    plausibility: checkedPlausibility(deps.plausibility),
     clock,
     ids: deps.ids ?? createIds(clock, random),
     random,
     logger: deps.logger ?? stderrLogger,
     sleep: deps.sleep ?? sleep,
   };
+}
+
+function checkedTimeouts(given: Timeouts = {}): Required<Timeouts> {
+  const timeouts = { ...defaultTimeouts, ...given };
+  for (const name of ['providerMs', 'objectsMs', 'stallMs'] as const)
+    if (!Number.isInteger(timeouts[name]) || timeouts[name] < 1 || timeouts[name] > 3_600_000)
+      throw new MedzenError('invalid_configuration', `timeouts.${name} must be a whole number from 1 to 3600000`);
+  return timeouts;
+}
+
+function checkedPlausibility(given: PlausibilityOptions = {}): PlausibilityOptions {
+  for (const name of ['minCapturedShare', 'minSessionShare'] as const) {
+    const share = given[name];
+    if (share !== undefined && !(share >= 0 && share <= 1))
+      throw new MedzenError('invalid_configuration', `plausibility.${name} must be a number from 0 to 1`);
+  }
+  return given;
 }

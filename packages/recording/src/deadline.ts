@@ -1,9 +1,17 @@
 import { MedzenError } from '@medzen/core';
 
-/** How long one call to a provider may take, its own retries included: milliseconds. */
-export const providerDeadlineMs = 30_000;
-/** How long one call to an object store may take that moves no media: milliseconds. */
-export const objectsDeadlineMs = 30_000;
+/** How long calls to the outside may take, milliseconds, 1–3 600 000. */
+export interface Timeouts {
+  /** One call to a provider, its own retries included; 30 000 when absent. */
+  readonly providerMs?: number;
+  /** One call to the object store that moves no media; 30 000 when absent. */
+  readonly objectsMs?: number;
+  /** How long a transfer may stand still; 60 000 when absent. How long it takes in all has no bound. */
+  readonly stallMs?: number;
+}
+
+/** What `createRecordings` uses where it is given nothing else. */
+export const defaultTimeouts: Required<Timeouts> = { providerMs: 30_000, objectsMs: 30_000, stallMs: 60_000 };
 
 /**
  * Gives a call to something outside the process a deadline. The call is told by its signal; one that does not listen is left behind, and

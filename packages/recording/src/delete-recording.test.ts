@@ -181,6 +181,10 @@ describe('delete', () => {
         FailedOperation: 'encode',
       }),
     );
+    expect(await asked(id)).toMatchObject({ code: 'retention_active' });
+    expect(clinic.server.left(providerRef).recordings).toHaveLength(2);
+    clinic.server.loseTracks(providerRef);
+    clinic.server.endRoom(providerRef);
     const hold = await clinic.recordings.legalHold.place(
       { target: { patient: 'p1' }, matter: 'm', reason: 'r' },
       clinic.admin,

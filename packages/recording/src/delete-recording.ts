@@ -1,13 +1,13 @@
-import { type CallContext, type Claim, MedzenError, mayStillRun, type Recording } from '@medzen/core';
+import { type CallContext, type Claim, MedzenError, type Recording } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { hasRole, recordingFor } from './authorise.ts';
 import { codeOf } from './backoff.ts';
+import { nothingCaptured } from './capture/nothing-captured.ts';
 import { checkReason } from './check-input.ts';
 import { deleteClaimed } from './delete-claimed.ts';
 import { decide } from './retention/decide.ts';
 import type { RetentionDecision } from './retention/decision.ts';
 import { about, type Room, seal, timestamp } from './room.ts';
-import { endCapture } from './same-room.ts';
 import { checkClock } from './sweep/check-clock.ts';
 
 const what = { action: 'recording.delete', kind: 'delete' } as const;
@@ -26,10 +26,13 @@ export async function deleteRecording(
   if (recording.state === 'deleted')
     return refuse(room, ctx, { ...asked, outcome: 'failed' }, new MedzenError('gone', 'It was deleted before'));
   const now = await checkClock(room, room.clock.now());
-  if (recording.state === 'failed' && recording.object === undefined && recording.media === undefined)
-    await endEmpty(room, ctx, recording, request.reason);
+  const empty =
+    recording.state === 'failed' && recording.object === undefined && recording.media === undefined
+      ? await nothingCaptured(room, ctx, recording)
+      : undefined;
+  if (empty !== undefined && empty.verdict !== 'kept') await endEmpty(room, ctx, empty.recording, request.reason);
   else if (recording.state !== 'deleting') {
-    const { decision, recording: row } = await decide(room, ctx.scope, recording, now);
+    const { decision, recording: row } = await decide(room, ctx.scope, empty?.recording ?? recording, now);
     if (decision.status !== 'eligible') return refuse(room, ctx, asked, refusal(decision));
     if (row.deletableAt === undefined || Date.parse(row.deletableAt) > now.getTime())
       return refuse(room, ctx, asked, refusal({ ...decision, status: 'warn' }, row));
@@ -40,11 +43,9 @@ export async function deleteRecording(
 
 /**
  * Nothing was ever stored, so there is no record to keep: a person who has looked into it may end it. A hold still stands in the way, and
- * the store checks it. What may still run is stopped first: afterwards nothing would remember it.
+ * the store checks it.
  */
 async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reason: string): Promise<void> {
-  if (mayStillRun(recording) && Object.hasOwn(room.providers, recording.provider))
-    await endCapture(room, ctx.scope, recording);
   const event = seal(room, ctx, {
     action: 'recording.delete_start',
     kind: 'update',

@@ -1,7 +1,9 @@
 import type { CallContext, Recording } from '@medzen/core';
 import { codeOf, persistently } from './backoff.ts';
+import { withDeadline } from './deadline.ts';
 import { revise } from './revise.ts';
 import { about, providerOf, type Room, seal, timestamp } from './room.ts';
+import { waitingInSameRoom } from './same-room.ts';
 
 /** Stands in `failure.code` of a recording whose media is safe with us while the provider still has its own copy. */
 export const copyRemains = 'provider_copy_remains';
@@ -20,7 +22,14 @@ export async function discardProviderCopy(
   times: number,
 ): Promise<boolean> {
   try {
-    await persistently(room, times, () => providerOf(room, recording).discard(recording));
+    // Another recording of the session still waits for what this provider holds of both.
+    if ((await waitingInSameRoom(room, ctx.scope, recording, { failedToo: false })) !== undefined) return false;
+    const provider = providerOf(room, recording);
+    await persistently(room, times, () =>
+      withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable' }, (signal) =>
+        provider.discard(recording, signal),
+      ),
+    );
     const result = await revise(room, ctx.scope, recording, (row) =>
       row.failure?.code === copyRemains
         ? {

@@ -46,7 +46,7 @@ describe('ingest', () => {
     ]);
     expect(await clinic.get(id)).toMatchObject({
       endedAt: '2026-11-21T15:01:00.000Z',
-      durationSeconds: 5,
+      durationSeconds: 60,
       media: { contentType: 'video/mp4', size: 65_536 },
     });
   });
@@ -200,7 +200,7 @@ describe('ingest', () => {
           expect(await clinic.get(one.id)).toMatchObject({
             state: 'uploading',
             endedAt: '2026-11-21T15:01:00.000Z',
-            durationSeconds: 5,
+            durationSeconds: 60,
             media: { size: 65_536 },
           });
         },

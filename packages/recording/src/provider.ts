@@ -50,6 +50,10 @@ export interface ProviderMediaStream {
   readonly contentType: string;
   /** Bytes, when the provider says. */
   readonly size?: number;
+  /** Seconds that it plays, when the provider says. */
+  readonly durationSeconds?: number;
+  /** Seconds that were captured of the session, without its gaps, when the provider says: media of it cannot be much shorter. */
+  readonly capturedSeconds?: number;
 }
 
 /**

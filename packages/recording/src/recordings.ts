@@ -20,12 +20,14 @@ import type {
   Scope,
   Stores,
 } from '@medzen/core';
+import type { Timeouts } from './deadline.ts';
 import type { Notifier } from './notifier.ts';
 import type { Provider, ProviderEvent } from './provider.ts';
 import type { RetentionExplanation } from './retention/explain.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
 import type { SweepOptions, SweepReport } from './sweep/report.ts';
+import type { PlausibilityOptions } from './transfer/plausible.ts';
 
 /** What `createRecordings` is built from. */
 export interface RecordingsDeps {
@@ -44,6 +46,10 @@ export interface RecordingsDeps {
    * for all; else the patient's alone.
    */
   readonly consentFrom?: 'everyone' | 'law';
+  /** How long calls to providers and the object store may take. */
+  readonly timeouts?: Timeouts;
+  /** How short media may be before it is not taken for what was captured. */
+  readonly plausibility?: PlausibilityOptions;
   /** Retention class of a recording whose `start` names none. */
   readonly retentionClass?: RetentionClass;
   readonly clock?: Clock;
@@ -278,8 +284,16 @@ export interface Recordings {
   /** Copies what is waiting, oldest first. Failures are reported, not thrown. */
   transferDue(scope: Scope, options?: TransferOptions): Promise<TransferReport>;
 
-  /** Puts a failed transfer back in the queue. @throws MedzenError `not_found`, `forbidden`, `invalid_transition` */
-  retryTransfer(id: string, ctx: CallContext): Promise<Recording>;
+  /**
+   * Sends a failed recording round again, after asking the provider what there is: media that is ready goes back into the queue, what was
+   * captured without media made of it is made into media (`processing`), what still runs is `recording`.
+   *
+   * @param options.acceptImplausible - takes media that failed with `media_implausible` for what was captured: why, 1–2048 characters, for the
+   * audit log
+   * @throws MedzenError `not_found`, `forbidden`, `invalid_transition` (detail: `state`, and `provider`, what it answered);
+   * `provider_unavailable` when it cannot be asked and no media is known
+   */
+  retryTransfer(id: string, ctx: CallContext, options?: RetryOptions): Promise<Recording>;
 
   /**
    * A link that plays the recording, for an hour at most. The access is durable in the audit log before the link exists.
@@ -365,6 +379,12 @@ export interface TransferOptions {
   /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 15 minutes when absent, 1 minute to stop. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** How a failed recording is sent round again. */
+export interface RetryOptions {
+  /** Why media that does not look like what was captured is taken all the same. */
+  readonly acceptImplausible?: string;
 }
 
 /** How long a link works. */

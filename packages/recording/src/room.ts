@@ -16,10 +16,12 @@ import {
   type Stores,
   sealEvent,
 } from '@medzen/core';
+import type { Timeouts } from './deadline.ts';
 import type { Notifier } from './notifier.ts';
 import type { Provider } from './provider.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
+import type { PlausibilityOptions } from './transfer/plausible.ts';
 
 /** The parts of the room, with every default filled in. Passed to each verb; holds no state. */
 export interface Room {
@@ -31,6 +33,8 @@ export interface Room {
   readonly roles: RecordingRoles;
   readonly consentFrom: 'everyone' | 'law';
   readonly retentionClass: RetentionClass | undefined;
+  readonly timeouts: Required<Timeouts>;
+  readonly plausibility: PlausibilityOptions;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly random: Random;

@@ -1,17 +1,18 @@
 import { isLive, type Recording, type Scope } from '@medzen/core';
-import { providerDeadlineMs, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
 import { providerOf, type Room } from './room.ts';
 
 /**
  * Another recording of the same session in the same room of the provider that has no media of its own yet: a call is stopped and started
  * again. Providers keep, make and remove media by the room, so what one recording no longer needs may be all that the other has.
  *
- * @returns the newest of them
+ * @returns the newest of them; one that failed with nothing does not wait, unless media may still be made of it (`failedToo`)
  */
 export async function waitingInSameRoom(
   room: Pick<Room, 'stores'>,
   scope: Scope,
   { id, sessionId, provider, providerRef }: Recording,
+  options: { readonly failedToo: boolean } = { failedToo: true },
 ): Promise<Recording | undefined> {
   let cursor: string | undefined;
   do {
@@ -22,6 +23,7 @@ export async function waitingInSameRoom(
         other.provider === provider &&
         other.providerRef === providerRef &&
         other.object === undefined &&
+        (options.failedToo || other.state !== 'failed') &&
         other.state !== 'deleting' &&
         other.state !== 'deleted',
     );
@@ -44,7 +46,7 @@ export async function endCapture(room: Room, scope: Scope, recording: Recording,
     : await room.stores.recordings.findByProviderRef(scope, provider, providerRef);
   if (latest !== undefined && isLive(latest) && latest.id !== id) return;
   const registered = providerOf(room, recording);
-  await withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable', signal }, (within) =>
+  await withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable', signal }, (within) =>
     registered.stop(recording, within),
   );
 }

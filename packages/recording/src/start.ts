@@ -14,7 +14,6 @@ import { beginCapture, resumeCapture } from './capture/begin-capture.ts';
 import { storeTime } from './capture/store-time.ts';
 import { checkText } from './check-input.ts';
 import { type RequiredConsents, requiredConsents } from './consent/required.ts';
-import { providerDeadlineMs } from './deadline.ts';
 import type { StartInput } from './recordings.ts';
 import { checkKeep } from './retention/keep.ts';
 import { about, type Room, seal } from './room.ts';
@@ -46,7 +45,7 @@ export async function start(room: Room, input: StartInput, ctx: CallContext): Pr
   const result = await room.stores.recordings.start(ctx.scope, row, required, event);
   if (result.status === 'consent_required') return refuseConsent(room, ctx, row, needed, result.missing);
   const { recording } = result;
-  if (result.status === 'already_recording' && !isRetry(recording, row, input))
+  if (result.status === 'already_recording' && !isRetry(room, recording, row, input))
     return refuse(
       room,
       ctx,
@@ -193,13 +192,14 @@ async function checkProviderRoom(room: Room, row: NewRecording, ctx: CallContext
  * Whether the same is asked again: of the same recording, or, by someone who names no id, of one whose start was not answered in time.
  * Who names the id of a running recording with other people in it asks for something else, and learns nothing of it.
  */
-function isRetry(recording: Recording, row: NewRecording, input: StartInput): boolean {
+function isRetry(room: Room, recording: Recording, row: NewRecording, input: StartInput): boolean {
   const content = ({ sessionId, patient, provider, providerRef, participants }: NewRecording | Recording): string => {
     const people = participants.map((one) => [one.id, one.role, one.location]);
     return JSON.stringify([sessionId, patient, provider, providerRef, people]);
   };
   const unanswered =
-    recording.state === 'starting' && Date.parse(row.startedAt) - Date.parse(recording.startedAt) > providerDeadlineMs;
+    recording.state === 'starting' &&
+    Date.parse(row.startedAt) - Date.parse(recording.startedAt) > room.timeouts.providerMs;
   const meant = recording.id === row.id || (input.id === undefined && unanswered);
   return meant && content(recording) === content(row);
 }

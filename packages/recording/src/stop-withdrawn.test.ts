@@ -252,8 +252,10 @@ describe('stopWithdrawn', () => {
       recordings.delete(recording.id, { reason: 'nothing was captured' }, clinic.admin);
     await expect(removal(cutOff())).rejects.toMatchObject({ code: 'provider_unavailable' });
     expect((await clinic.get(recording.id)).state).toBe('failed');
-    expect((await removal(clinic.recordings)).state).toBe('deleted');
+    // Stopped now; and what was captured until then is kept as long as the law says.
+    await expect(removal(clinic.recordings)).rejects.toMatchObject({ code: 'retention_active' });
     expect(told()).toBeGreaterThan(0);
+    expect((await clinic.get(recording.id)).endedAt).toBeDefined();
   });
 
   it.each([{ limit: 0 }, { limit: 1001 }, { leaseMs: 999 }])('refuses %j', async (options) => {

@@ -1,4 +1,5 @@
 import { sha256, toHex } from '@medzen/core';
+import { sampleMp4 } from '@medzen/testing/twilio-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, down, openClinic } from '../test/clinic.ts';
 
@@ -8,8 +9,8 @@ beforeEach(async () => {
 });
 afterEach(() => clinic.close());
 
-/** What the stand-in serves. */
-const media = Uint8Array.from({ length: 65_536 }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
+/** What the stand-in serves of a session of a minute. */
+const media = sampleMp4(60);
 const minutes = (n: number): number => n * 60_000;
 
 async function transferFails(id: string): Promise<unknown> {

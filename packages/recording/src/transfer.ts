@@ -7,17 +7,18 @@ import {
   type Scope,
   type StoredObject,
 } from '@medzen/core';
-import { refuse, witness } from './audited.ts';
-import { hasRole, recordingFor, takesPart } from './authorise.ts';
+import { witness } from './audited.ts';
 import { codeOf } from './backoff.ts';
+import { implausible } from './capture/retry-transfer.ts';
 import { tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
-import { copyMedia, dropVersion, keepOnly } from './copy-media.ts';
+import { type Copied, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
 import { copyRemains, discardProviderCopy } from './discard.ts';
 import type { TransferOptions, TransferReport } from './recordings.ts';
 import { decide } from './retention/decide.ts';
 import { revise } from './revise.ts';
 import { about, actingAs, duration, type Room, seal, timestamp } from './room.ts';
+import { keepLease } from './transfer/keep-lease.ts';
 
 /** After so many attempts in a row a person has to look: `retryTransfer`. */
 const maxAttempts = 10;
@@ -25,7 +26,7 @@ const defaultLeaseMs = 15 * 60_000;
 
 type Outcome =
   | { readonly status: 'available'; readonly recording: Recording; readonly discarded: boolean }
-  | { readonly status: 'retrying' | 'failed'; readonly error: unknown };
+  | { readonly status: 'retrying' | 'failed'; readonly error: unknown; readonly code?: string };
 
 /** See `Recordings.transfer`. */
 export async function transfer(room: Room, id: string, scope: Scope): Promise<Recording> {
@@ -59,7 +60,7 @@ export async function transferDue(room: Room, scope: Scope, options: TransferOpt
       report.available.push(id);
       report.bytes += outcome.recording.object?.size ?? 0;
       if (!outcome.discarded) report.notDiscarded.push(id);
-    } else if (outcome.status === 'failed') report.failed.push({ id, code: codeOf(outcome.error) });
+    } else if (outcome.status === 'failed') report.failed.push({ id, code: outcome.code ?? codeOf(outcome.error) });
     else report.retrying.push({ id, code: codeOf(outcome.error), attempts: claim.attempts });
   }
   return report;
@@ -70,50 +71,16 @@ type Writable<T> = {
   -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K];
 };
 
-/** See `Recordings.retryTransfer`. */
-export async function retryTransfer(room: Room, id: string, ctx: CallContext): Promise<Recording> {
-  const what = { action: 'recording.retry', kind: 'update' } as const;
-  const recording = await recordingFor(
-    room,
-    id,
-    ctx,
-    what,
-    (row) => hasRole(ctx, room.roles.seeAll) || (hasRole(ctx, room.roles.retry) && takesPart(row, ctx)),
-  );
-  const result = await revise(room, ctx.scope, recording, (row) =>
-    row.state === 'failed' && row.media !== undefined
-      ? {
-          change: { to: 'uploading', at: timestamp(room), failure: null },
-          event: seal(room, ctx, { ...what, outcome: 'success', ...about(row) }),
-        }
-      : undefined,
-  );
-  if (result.status === 'changed') return result.recording;
-  // Twice the same click: it is in the queue already.
-  if (result.status === 'unchanged' && result.recording.state === 'uploading') return result.recording;
-  return refuse(
-    room,
-    ctx,
-    { ...what, outcome: 'failed', ...about(recording) },
-    new MedzenError('invalid_transition', 'There is no failed transfer to try again', {
-      detail: { state: recording.state },
-    }),
-  );
-}
-
 /** One claimed recording, all the way. Never throws: a failure gives the claim back, or ends it. */
 async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, signal?: AbortSignal): Promise<Outcome> {
-  // Past the lease another worker may begin; what we send after that would be thrown away.
-  const until = AbortSignal.timeout(leaseMs);
+  const lease = keepLease(room, scope, claim, leaseMs, signal);
   const ctx = actingAs(scope, 'transfer', 'system');
   try {
-    const object = await copyMedia(
-      room,
-      claim.recording,
-      signal === undefined ? until : AbortSignal.any([signal, until]),
-    );
-    const recording = await complete(room, ctx, claim, object);
-    await keepOnly(room, recording, object);
+    const copied = await copyMedia(room, claim.recording, lease);
+    if (copied.status === 'implausible') return await refuseMedia(room, ctx, claim, copied);
+    const recording = await complete(room, ctx, claim, copied.object);
+    lease.end();
+    await keepOnly(room, recording, copied.object, lease.signal);
     const discarded = await discardProviderCopy(room, ctx, recording, 3);
     await decide(room, scope, recording).catch((error) =>
       room.logger.warn('recording: not decided yet, the sweep will', { recording: recording.id, code: codeOf(error) }),
@@ -122,7 +89,26 @@ async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, si
     return { status: 'available', recording: latest ?? recording, discarded };
   } catch (error) {
     return giveUp(room, ctx, claim, error, signal);
+  } finally {
+    lease.end();
   }
+}
+
+/** Media that cannot be what was captured ends the transfer, not the provider's copy: a person looks at it (`retryTransfer`). */
+async function refuseMedia(
+  room: Room,
+  ctx: CallContext,
+  claim: Claim,
+  { why, detail }: Extract<Copied, { status: 'implausible' }>,
+): Promise<Outcome> {
+  const { id } = claim.recording;
+  const error = new MedzenError('not_available', 'The media is not what was captured; see retryTransfer', {
+    detail: { code: implausible, why },
+  });
+  room.logger.error('recording: the media cannot be what was captured', { recording: id, why });
+  if (!(await fail(room, ctx, claim, implausible, { why, ...detail })))
+    throw new MedzenError('lease_lost', 'Another worker took the transfer over');
+  return { status: 'failed', error, code: implausible };
 }
 
 async function complete(room: Room, ctx: CallContext, claim: Claim, object: StoredObject): Promise<Recording> {
@@ -219,7 +205,13 @@ async function giveUp(
   return { status: 'retrying', error };
 }
 
-async function fail(room: Room, ctx: CallContext, claim: Claim, code: string): Promise<boolean> {
+async function fail(
+  room: Room,
+  ctx: CallContext,
+  claim: Claim,
+  code: string,
+  detail: Readonly<Record<string, string | number>> = {},
+): Promise<boolean> {
   const at = timestamp(room);
   const result = await revise(room, ctx.scope, claim.recording, (row) => ({
     change: { to: 'failed', at, token: claim.token, failure: { code, at, attempts: claim.attempts } },
@@ -228,7 +220,7 @@ async function fail(room: Room, ctx: CallContext, claim: Claim, code: string): P
       kind: 'update',
       outcome: 'failed',
       ...about(row),
-      detail: { code, step: 'transfer', attempts: claim.attempts },
+      detail: { code, step: 'transfer', attempts: claim.attempts, ...detail },
     }),
   }));
   return result.status === 'changed';

@@ -159,7 +159,7 @@ RETURN CASE p_state
   WHEN 'archived' THEN ARRAY['available', 'deleting']
   WHEN 'deleting' THEN ARRAY['deleted', 'available', 'archived', 'failed']
   WHEN 'deleted' THEN ARRAY[]::text[]
-  WHEN 'failed' THEN ARRAY['recording', 'uploading', 'deleting']
+  WHEN 'failed' THEN ARRAY['recording', 'processing', 'uploading', 'deleting']
 END;
 
 -- How long after a move the provider is asked for the first time: the library's firstLookMs, with which a test compares it. NULL: never.
@@ -602,4 +602,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'f6b5d98d62746399483e2b838fcc928dfe2f150c34185ff8c9db511edd165e48', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'bedb526b13708bccaecb5ff68fe3d960c7cd2ab32c91a6f154ae235f5e7553d4', false);

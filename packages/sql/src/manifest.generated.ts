@@ -8,7 +8,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000002_audit', checksum: 'e788f6619414e82ac1c2ada6b1fd1928b6e936017f9b34623d1fcf9b5178ddb2', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
-  { id: '000005_recording', checksum: 'f6b5d98d62746399483e2b838fcc928dfe2f150c34185ff8c9db511edd165e48', breaking: false },
+  { id: '000005_recording', checksum: 'bedb526b13708bccaecb5ff68fe3d960c7cd2ab32c91a6f154ae235f5e7553d4', breaking: false },
   { id: '000006_claims', checksum: '6d719a74b79e380a97f4ac719725a8aecd927835689f98f3f7f25904d7c3c870', breaking: false },
   { id: '000007_retention', checksum: '5d9c3b8cfd5f75870a5433ba93560528f9dc53405f38637f566d98996a0106f3', breaking: false },
   { id: '000008_legal_hold', checksum: 'abd3b698e19662a21d25e747837fe96af313d2d287dd67a65037d50d8ebf4016', breaking: false },

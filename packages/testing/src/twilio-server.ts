@@ -7,6 +7,7 @@ import { answerApi } from './twilio-server/rest-api.ts';
 import { twilioWorld } from './twilio-server/world.ts';
 
 export type { TwilioCallback } from './twilio-server/callback.ts';
+export { sampleMp4, sampleWebm } from './twilio-server/sample-media.ts';
 
 /** How the stand-in is set up. */
 export interface TwilioServerOptions {
@@ -16,7 +17,10 @@ export interface TwilioServerOptions {
   readonly authToken?: string;
   /** Where room callbacks go. Default `http://127.0.0.1/webhooks/twilio`. */
   readonly callbackUrl?: string;
-  /** What every composition's media is. Default: 64 KiB of a pattern. */
+  /**
+   * What every composition's media is; its tracks are said to be as long as it is. Default: 64 KiB that a player would take for MP4 or WebM, as
+   * long as the tracks were.
+   */
   readonly media?: Uint8Array;
   readonly clock?: Clock;
 }
@@ -79,11 +83,6 @@ export interface TwilioServer {
   close(): Promise<void>;
 }
 
-/** The stand-in's media when none is given. */
-function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
-}
-
 /**
  * Starts the stand-in on two free loopback ports: the API, and the host that its media redirects lead to.
  *
@@ -100,7 +99,7 @@ function pattern(length: number): Uint8Array {
 export async function startTwilioServer(options: TwilioServerOptions = {}): Promise<TwilioServer> {
   const { accountSid = 'ACtest', authToken = 'token', clock = systemClock } = options;
   const callbackUrl = options.callbackUrl ?? 'http://127.0.0.1/webhooks/twilio';
-  const media = options.media ?? pattern(65_536);
+  const { media } = options;
   const world = twilioWorld({ accountSid, authToken, callbackUrl, clock, media });
   const faults: TwilioFault[] = [];
   const log: TwilioLogLine[] = [];
@@ -168,17 +167,19 @@ export async function startTwilioServer(options: TwilioServerOptions = {}): Prom
     const ticket = tickets.get(url.searchParams.get('ticket') ?? '');
     if (ticket === undefined || `/${ticket.sid}` !== url.pathname || ticket.until < clock.now().getTime())
       return reply(403);
-    if (world.compositions.get(ticket.sid)?.status !== 'completed') return reply(404);
+    const composition = world.compositions.get(ticket.sid);
+    if (composition?.status !== 'completed' || composition.media === undefined) return reply(404);
+    const bytes = composition.media;
     const fault = take((one): one is Extract<TwilioFault, { on: 'media' }> => one.on === 'media');
     if (fault !== undefined && 'status' in fault) return reply(fault.status);
     log.push({ host: 'media', method: message.method ?? '', path: url.pathname, status: 200 });
     // As S3 does for what was stored without a type.
-    response.writeHead(200, { 'content-type': 'binary/octet-stream', 'content-length': media.length });
+    response.writeHead(200, { 'content-type': 'binary/octet-stream', 'content-length': bytes.length });
     if (fault !== undefined && 'cutAfter' in fault) {
-      response.write(media.subarray(0, fault.cutAfter), () => response.destroy());
+      response.write(bytes.subarray(0, fault.cutAfter), () => response.destroy());
       return;
     }
-    response.end(fault === undefined ? media : media.map((byte) => byte ^ 0xff));
+    response.end(fault === undefined ? bytes : bytes.map((byte) => byte ^ 0xff));
   });
 
   const [url, mediaUrl] = [await listen(api), await listen(mediaHost)];

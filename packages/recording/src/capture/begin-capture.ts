@@ -1,6 +1,6 @@
 import { type CallContext, isLive, isMedzenError, MedzenError, mayStillRun, type Recording } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
-import { providerDeadlineMs, withDeadline } from '../deadline.ts';
+import { withDeadline } from '../deadline.ts';
 import { revise } from '../revise.ts';
 import { about, actingAs, providerOf, type Room, seal, timestamp } from '../room.ts';
 import { endCapture } from '../same-room.ts';
@@ -19,7 +19,7 @@ import { look } from './reconcile.ts';
 export async function beginCapture(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
   try {
     const provider = providerOf(room, recording);
-    await withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable' }, (signal) =>
+    await withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable' }, (signal) =>
       provider.start(recording, signal),
     );
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { CallContext, Claim, Recording, Scope } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import { checkWhole } from '../check-input.ts';
-import { providerDeadlineMs, withDeadline } from '../deadline.ts';
+import { withDeadline } from '../deadline.ts';
 import type { CaptureStatus } from '../provider.ts';
 import type { ReconcileOptions, ReconcileReport } from '../recordings.ts';
 import { actingAs, providerOf, type Room } from '../room.ts';
@@ -94,7 +94,7 @@ async function ask(
 /** Asks the provider, with a deadline. @throws MedzenError `provider_unavailable`, `invalid_configuration` */
 export async function look(room: Room, recording: Recording, signal?: AbortSignal): Promise<CaptureStatus> {
   const provider = providerOf(room, recording);
-  return withDeadline({ ms: providerDeadlineMs, code: 'provider_unavailable', signal }, (within) =>
+  return withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable', signal }, (within) =>
     provider.look(recording, within),
   );
 }

@@ -97,3 +97,25 @@ function oldest(items: readonly Item[]): Item | undefined {
 function whole(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
+
+/**
+ * Seconds during which at least one track of a room was captured: a composition leaves out the gaps between them, and is as long.
+ *
+ * @returns undefined where Twilio does not say for every track that can be used
+ */
+export function secondsCaptured(tracks: readonly Item[]): number | undefined {
+  const spans: (readonly [from: number, to: number])[] = [];
+  for (const { status, offset, duration } of tracks) {
+    if (status !== 'completed') continue;
+    const [from, length] = [whole(offset), whole(duration)];
+    if (from === undefined || length === undefined) return undefined;
+    spans.push([from / 1000, from / 1000 + length]);
+  }
+  if (spans.length === 0) return undefined;
+  let [seconds, end] = [0, Number.NEGATIVE_INFINITY];
+  for (const [from, to] of spans.toSorted(([a], [b]) => a - b)) {
+    seconds += Math.max(0, to - Math.max(from, end));
+    end = Math.max(end, to);
+  }
+  return Math.round(seconds);
+}

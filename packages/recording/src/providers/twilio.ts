@@ -5,7 +5,7 @@ import type { CompositionOrder, Provider, ProviderMediaStream, VerifiedWebhook }
 import { isLoopback, mediaLocation, twilioMediaHosts } from './media-host.ts';
 import { type TwilioApi, twilioApi } from './twilio-api.ts';
 import { isSid, readTwilioCallback } from './twilio-events.ts';
-import { lookAtRoom } from './twilio-look.ts';
+import { lookAtRoom, secondsCaptured } from './twilio-look.ts';
 
 /** What the Twilio Video provider needs. */
 export interface TwilioOptions {
@@ -193,11 +193,13 @@ async function openMedia(parts: Twilio, recording: Recording, signal?: AbortSign
   if (ref === undefined) throw new MedzenError('not_available', 'There is no media to fetch');
   const path = `/v1/Compositions/${sid(ref)}`;
   const composition = await api.request({ method: 'GET', path, signal });
-  const { status, format, size } = composition.body;
+  const { status, format, size, duration } = composition.body;
   if (composition.status === 404 || status === 'deleted' || status === 'failed')
     throw new MedzenError('not_available', 'Twilio no longer has this media');
   if (composition.status !== 200 || status !== 'completed')
     throw new MedzenError('provider_unavailable', 'Twilio does not have this media ready');
+  const tracks = await api.all('/v1/Recordings', { GroupingSid: recording.providerRef }, 'recordings', signal);
+  const capturedSeconds = secondsCaptured(tracks);
   const answer = await api.request({ method: 'GET', path: `${path}/Media`, query: { Ttl: '3600' }, signal });
   const { redirect_to } = answer.body;
   const location = mediaLocation(
@@ -218,6 +220,8 @@ async function openMedia(parts: Twilio, recording: Recording, signal?: AbortSign
     // What was composed, not what its store says: S3 answers `binary/octet-stream` for anything.
     contentType: formatOf(parts, format),
     ...(bytes === undefined ? {} : { size: bytes }),
+    ...(typeof duration === 'number' && duration >= 0 ? { durationSeconds: duration } : {}),
+    ...(capturedSeconds === undefined ? {} : { capturedSeconds }),
   };
 }
 

@@ -497,7 +497,7 @@ export const baseline: Readonly<Record<string, string>> = {
   "function medzen.move_cursor(text, text, text)": "5b0ef7e17beda245.e3b0c44298fc1c14",
   "function medzen.names_identity(bytea, text[])": "5731d66f3f7fe52e.e3b0c44298fc1c14",
   "function medzen.next_event_at(bigint)": "f14b947a9eb1229d.e3b0c44298fc1c14",
-  "function medzen.next_states(text)": "4e5a486ed18b7f41.3a7d0ba42743facc",
+  "function medzen.next_states(text)": "4e5a486ed18b7f41.18b122e3dabe056b",
   "function medzen.note_access(text, uuid, text, text, bytea)": "5c8a9e3c10913be6.e3b0c44298fc1c14",
   "function medzen.note_audited(regclass, jsonb)": "cbb1767e407365d2.e3b0c44298fc1c14",
   "function medzen.note_fact(text, uuid, text, text, date, text, text, bytea, uuid)": "87546359590072d5.4385a67c7204ff8b",

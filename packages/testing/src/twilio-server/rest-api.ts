@@ -1,4 +1,10 @@
-import type { TwilioComposition, TwilioRoom, TwilioTrackRecording, TwilioWorld } from './world.ts';
+import {
+  secondsBetween,
+  type TwilioComposition,
+  type TwilioRoom,
+  type TwilioTrackRecording,
+  type TwilioWorld,
+} from './world.ts';
 
 /** A request to the API, its credentials checked. */
 export interface ApiRequest {
@@ -60,7 +66,9 @@ export function answerApi(
     case 'POST Rooms/:sid/RecordingRules':
       return withRoom(world, sid, (room) => setRules(world, room, form));
     case 'GET Recordings':
-      return list(request, 'recordings', ['GroupingSid'], world.recordings.values(), trackJson);
+      return list(request, 'recordings', ['GroupingSid'], world.recordings.values(), (track) =>
+        trackJson(track, world.givenSeconds),
+      );
     case 'DELETE Recordings/:sid':
       return remove(world.recordings.get(sid ?? ''));
     case 'POST Compositions':
@@ -186,7 +194,7 @@ function instant(at: Date | undefined): string | null {
 }
 
 function roomJson({ sid, status, createdAt, endedAt }: TwilioRoom): unknown {
-  const duration = endedAt === undefined ? null : Math.round((endedAt.getTime() - createdAt.getTime()) / 1000);
+  const duration = endedAt === undefined ? null : secondsBetween(createdAt, endedAt);
   return { sid, status, type: 'group', date_created: instant(createdAt), end_time: instant(endedAt), duration };
 }
 
@@ -195,8 +203,11 @@ function rulesJson({ sid, recording, createdAt }: TwilioRoom): unknown {
   return { room_sid: sid, rules, date_created: instant(createdAt), date_updated: instant(createdAt) };
 }
 
-function trackJson({ sid, room, status, kind, createdAt, endedAt }: TwilioTrackRecording): unknown {
-  const duration = endedAt === undefined ? null : Math.round((endedAt.getTime() - createdAt.getTime()) / 1000);
+function trackJson(
+  { sid, room, status, kind, createdAt, endedAt }: TwilioTrackRecording,
+  given: number | undefined,
+): unknown {
+  const duration = endedAt === undefined ? null : (given ?? secondsBetween(createdAt, endedAt));
   return {
     sid,
     status,
@@ -211,14 +222,14 @@ function trackJson({ sid, room, status, kind, createdAt, endedAt }: TwilioTrackR
   };
 }
 
-function compositionJson({ sid, room, status, format, createdAt, size, duration }: TwilioComposition): unknown {
+function compositionJson({ sid, room, status, format, createdAt, media, duration }: TwilioComposition): unknown {
   return {
     sid,
     room_sid: room,
     status,
     format,
     date_created: instant(createdAt),
-    size: size ?? 0,
+    size: media?.length ?? 0,
     duration: duration ?? 0,
   };
 }

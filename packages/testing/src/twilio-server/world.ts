@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '@medzen/core';
 import { signCallback, type TwilioCallback } from './callback.ts';
+import { mp4Seconds, sampleMp4, sampleWebm } from './sample-media.ts';
 
 /** A room of the stand-in. */
 export interface TwilioRoom {
@@ -28,8 +29,8 @@ export interface TwilioComposition {
   readonly format: string;
   readonly callback: string | undefined;
   readonly createdAt: Date;
-  /** Bytes of its media, once it is completed. */
-  size?: number;
+  /** Its media, once it is completed. */
+  media?: Uint8Array;
   /** Seconds its media plays, once it is completed. */
   duration?: number;
   status: 'enqueued' | 'processing' | 'completed' | 'failed' | 'deleted';
@@ -41,6 +42,8 @@ export interface TwilioWorld {
   readonly recordings: Map<string, TwilioTrackRecording>;
   readonly compositions: Map<string, TwilioComposition>;
   readonly outbox: TwilioCallback[];
+  /** Seconds that media of a test's own plays: its tracks are said to be as long. */
+  readonly givenSeconds: number | undefined;
   createRoom(): TwilioRoom;
   setRecording(room: TwilioRoom, on: boolean): void;
   endRoom(room: TwilioRoom): void;
@@ -57,9 +60,11 @@ export function twilioWorld(options: {
   readonly authToken: string;
   readonly callbackUrl: string;
   readonly clock: Clock;
-  readonly media: Uint8Array;
+  /** What every composition's media is; made up, of the right length, when absent. */
+  readonly media: Uint8Array | undefined;
 }): TwilioWorld {
   const { accountSid, authToken, callbackUrl, clock, media } = options;
+  const given = media === undefined ? undefined : mp4Seconds(media);
   let serial = 0;
   const sid = (prefix: string): string => {
     serial += 1;
@@ -81,6 +86,7 @@ export function twilioWorld(options: {
     recordings: new Map(),
     compositions: new Map(),
     outbox: [],
+    givenSeconds: given === undefined ? undefined : Math.round(given),
     callback,
     createRoom: () => {
       const room: TwilioRoom = { sid: sid('RM'), status: 'in-progress', recording: false, createdAt: clock.now() };
@@ -145,8 +151,8 @@ export function twilioWorld(options: {
       const { room, sid: CompositionSid, callback: url } = composition;
       composition.status = outcome;
       if (outcome === 'completed') {
-        composition.size = media.length;
-        composition.duration = 5;
+        composition.duration = world.givenSeconds ?? secondsCaptured(world, room);
+        composition.media = media ?? sampleOf(composition.format, composition.duration);
       }
       // Without an address of its own a composition tells nobody.
       if (url === undefined) return;
@@ -155,7 +161,11 @@ export function twilioWorld(options: {
       world.outbox.push(
         callback('composition-progress', { ...fields, PercentageDone: '50', SecondsRemaining: '1' }, url),
       );
-      const done = { MediaUri: `/v1/Compositions/${CompositionSid}/Media`, Duration: '5', Size: String(media.length) };
+      const done = {
+        MediaUri: `/v1/Compositions/${CompositionSid}/Media`,
+        Duration: String(composition.duration ?? 0),
+        Size: String(composition.media?.length ?? 0),
+      };
       world.outbox.push(
         outcome === 'completed'
           ? callback('composition-available', { ...fields, ...done }, url)
@@ -171,7 +181,8 @@ function endTracks(world: TwilioWorld, room: TwilioRoom, now: Date): void {
     if (track.room !== room.sid || track.status !== 'processing') continue;
     track.status = 'completed';
     track.endedAt = now;
-    const done = { MediaUri: `/v1/Recordings/${track.sid}/Media`, Duration: '5', Size: '1024' };
+    const seconds = String(secondsBetween(track.createdAt, now));
+    const done = { MediaUri: `/v1/Recordings/${track.sid}/Media`, Duration: seconds, Size: '1024' };
     world.outbox.push(world.callback('recording-completed', { ...trackFields(room, track), ...done }));
   }
 }
@@ -184,4 +195,24 @@ function trackFields(room: TwilioRoom, track: TwilioTrackRecording): Record<stri
     Container: track.kind === 'audio' ? 'mka' : 'mkv',
     Codec: track.kind === 'audio' ? 'opus' : 'vp8',
   };
+}
+
+function sampleOf(format: string, seconds: number): Uint8Array {
+  return format === 'webm' ? sampleWebm(seconds) : sampleMp4(seconds);
+}
+
+/** How long the tracks of a room were captured, without the gaps between them. */
+function secondsCaptured(world: TwilioWorld, room: string): number {
+  let [seconds, end] = [0, 0];
+  const tracks = [...world.recordings.values()].filter((track) => track.room === room && track.endedAt !== undefined);
+  for (const { createdAt, endedAt } of tracks.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())) {
+    const from = Math.max(end, createdAt.getTime());
+    seconds += Math.max(0, ((endedAt?.getTime() ?? from) - from) / 1000);
+    end = Math.max(end, endedAt?.getTime() ?? from);
+  }
+  return Math.round(seconds);
+}
+
+export function secondsBetween(from: Date, to: Date): number {
+  return Math.round((to.getTime() - from.getTime()) / 1000);
 }

@@ -53,7 +53,7 @@ export const recording: Reader<Recording> = shape(
   {
     endedAt: text,
     durationSeconds: number,
-    media: shape({ ref: text, contentType: text }, { size: number }),
+    media: shape({ ref: text, contentType: text }, { size: number, acceptedBy: text }),
     object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
     keepUntil: shape({ until: text, reason: text }),
     decision,

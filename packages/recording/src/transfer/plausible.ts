@@ -1,0 +1,71 @@
+import type { Recording } from '@medzen/core';
+import { containerOf } from './media-kind.ts';
+import { mp4Length } from './mp4-length.ts';
+import { webmLength } from './webm-length.ts';
+
+/** How short media may be before it is not taken for what was captured. */
+export interface PlausibilityOptions {
+  /** Of what the provider says it captured, 0–1; 0.9 when absent. */
+  readonly minCapturedShare?: number;
+  /** Of the time from start to end, where the provider does not say what it captured, 0–1; 0.5 when absent. 0 asks nothing. */
+  readonly minSessionShare?: number;
+}
+
+/** Why media cannot be what was captured. */
+export type Implausible = 'empty' | 'not_media' | 'truncated' | 'too_short';
+
+/** What is known of media once all of it has passed by. */
+export interface MediaFacts {
+  /** Seconds that it plays, by its own header. */
+  readonly seconds: number | undefined;
+  /** False when its structure shows that something is missing at its end. */
+  readonly whole: boolean;
+}
+
+/** Reads media as it passes by. */
+export function mediaReader(contentType: string): {
+  readonly feed: (chunk: Uint8Array) => void;
+  readonly end: () => MediaFacts;
+} {
+  switch (containerOf(contentType)) {
+    case 'mp4':
+      return mp4Length();
+    case 'matroska':
+      return webmLength();
+    default:
+      return { feed: () => {}, end: () => ({ seconds: undefined, whole: true }) };
+  }
+}
+
+/** Seconds that whole numbers and the ends of tracks differ by. */
+const slackSeconds = 5;
+/** The beginning and end of a session are no media: seconds. */
+const sessionSlackSeconds = 60;
+
+/**
+ * Whether media is as long as what was captured. What is not known is not held against it: a length nobody states, a capture nobody measured.
+ *
+ * @param said - what the provider says: how long this media plays, how long it captured
+ * @returns why not; undefined when it may be
+ */
+export function tooShort(
+  recording: Pick<Recording, 'startedAt' | 'endedAt' | 'durationSeconds'>,
+  facts: MediaFacts,
+  said: { readonly durationSeconds?: number | undefined; readonly capturedSeconds?: number | undefined },
+  { minCapturedShare = 0.9, minSessionShare = 0.5 }: PlausibilityOptions,
+): 'too_short' | undefined {
+  const stated = said.durationSeconds ?? recording.durationSeconds;
+  const seconds = facts.seconds ?? stated;
+  if (seconds === undefined) return undefined;
+  const below = (whole: number | undefined, share: number, slack: number): boolean =>
+    whole !== undefined && seconds < whole * share - slack;
+  const session =
+    said.capturedSeconds !== undefined || recording.endedAt === undefined
+      ? undefined
+      : (Date.parse(recording.endedAt) - Date.parse(recording.startedAt)) / 1000;
+  const short =
+    below(stated, minCapturedShare, slackSeconds) ||
+    below(said.capturedSeconds, minCapturedShare, slackSeconds) ||
+    below(session, minSessionShare, sessionSlackSeconds);
+  return short ? 'too_short' : undefined;
+}
