@@ -13,8 +13,9 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ['test/postgres-server.ts'],
     // TEST_RESULTS: for a second run beside the first, whose results are still wanted.
     reporters: ['default', ['json', { outputFile: process.env.TEST_RESULTS ?? '.tmp/test-results.json' }]],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Ends what hangs; a busy machine that is ten times slower fails nothing.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -42,7 +42,7 @@ function run(script: string, env: Readonly<Record<string, string>>): Running {
   };
 }
 
-describe('the app as a process', { timeout: 120_000 }, () => {
+describe('the app as a process', { timeout: 240_000 }, () => {
   let issuer: LocalIssuer;
   let env: Record<string, string>;
   let dir: string;
