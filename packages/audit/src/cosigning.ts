@@ -1,4 +1,12 @@
-import { type Clock, isMedzenError, type Logger, type LogHead, type LogStore, MedzenError } from '@medzen/core';
+import {
+  type Clock,
+  errorFields,
+  isMedzenError,
+  type Logger,
+  type LogHead,
+  type LogStore,
+  MedzenError,
+} from '@medzen/core';
 import type { TileReader } from './tile-reader.ts';
 import type { WitnessClient } from './witness-client.ts';
 
@@ -66,7 +74,7 @@ export function createCosigning({ store, tiles, witnesses, clock, logger }: Cosi
       if (code === 'checkpoint_inconsistent') throw error;
       one.failures++;
       one.failedAt = clock.now().getTime();
-      logger.warn('a witness did not cosign', { witness: nameOf(one), code, failures: one.failures });
+      logger.warn('a witness did not cosign', { witness: nameOf(one), failures: one.failures, ...errorFields(error) });
     }
   };
 

@@ -1,4 +1,4 @@
-import { equalBytes, isMedzenError, type Logger, MedzenError, sha256, toProblem } from '@medzen/core';
+import { equalBytes, errorFields, type Logger, MedzenError, sha256, toProblem } from '@medzen/core';
 
 /** A job that a scheduler starts by a request, and nobody else. */
 export interface KeyedJob {
@@ -29,7 +29,7 @@ export function keyedHandler({ key, logger, name, work }: KeyedJob): (request: R
     try {
       return Response.json(await work(request.signal), { headers: { 'Cache-Control': 'no-store' } });
     } catch (error) {
-      logger.error(`${name} failed`, { code: isMedzenError(error) ? error.code : 'internal' });
+      logger.error(`${name} failed`, errorFields(error));
       return problem(error);
     }
   };

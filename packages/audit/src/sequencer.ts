@@ -1,5 +1,6 @@
 import {
   type Clock,
+  errorFields,
   isMedzenError,
   type Logger,
   type LogHead,
@@ -218,12 +219,12 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
         } catch (error) {
           if (signal.aborted) return;
           if (!isMedzenError(error) || !error.retryable) {
-            logger.error('the sequencer stopped', { code: isMedzenError(error) ? error.code : 'internal' });
+            logger.error('the sequencer stopped', errorFields(error));
             throw error;
           }
           failures++;
           pause = Math.min(intervalMs * 2 ** failures, maxPauseMs);
-          logger.warn('the sequencer will try again', { code: error.code, failures, pause });
+          logger.warn('the sequencer will try again', { ...errorFields(error), failures, pause });
         }
         if (pause > 0) await sleep(pause, signal);
       }

@@ -1,4 +1,13 @@
-import { type Clock, equalBytes, type Logger, MedzenError, sha256, stderrLogger, systemClock } from '@medzen/core';
+import {
+  type Clock,
+  equalBytes,
+  errorFields,
+  type Logger,
+  MedzenError,
+  sha256,
+  stderrLogger,
+  systemClock,
+} from '@medzen/core';
 import { type AddCheckpoint, maxAddCheckpointBytes, parseAddCheckpoint } from './add-checkpoint.ts';
 import { type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
 import { verifyConsistency } from './consistency-proof.ts';
@@ -114,7 +123,7 @@ export function createWitness(deps: WitnessDeps): Witness {
       try {
         return await judge(asked);
       } catch (error) {
-        logger.error('the witness could not answer', { error: error instanceof Error ? error.name : 'unknown' });
+        logger.error('the witness could not answer', errorFields(error));
         return answer(503);
       }
     },

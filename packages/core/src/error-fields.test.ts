@@ -18,6 +18,7 @@ test.each([
   ['a URL as code', Object.assign(new Error('x'), { code: 'https://u:p@db.example/?token=1' }), 'Error'],
   ['a name with spaces', Object.assign(new Error('x'), { name: 'Jane Doe born 1980' }), 'an error'],
   ['a thrown text', 'patient p1', 'a thrown string'],
+  ['nothing thrown', null, 'a thrown null'],
   ['an HTTP status', Object.assign(new Error('x'), { status: 401 }), 'Error 401'],
   ['a getter that throws', Object.defineProperty(new Error('x'), 'code', { get: () => fail() }), 'Error'],
 ])('%s does not get into the log', (_, error, cause) => {

@@ -27,7 +27,10 @@ export function errorFields(error: unknown): { readonly code: string; readonly c
     chain.push(isMedzenError(at) ? `${at.code}: ${at.message}` : kindOf(at));
     at = typeof at === 'object' ? (read(at, 'cause') ?? first(at)) : undefined;
   }
-  return { code: isMedzenError(error) ? error.code : 'internal', cause: chain.join(' < ') };
+  return {
+    code: isMedzenError(error) ? error.code : 'internal',
+    cause: chain.length === 0 ? `a thrown ${error}` : chain.join(' < '),
+  };
 }
 
 /** The constructor's name and a code that looks like one: nothing else of a stranger's error. */

@@ -1,5 +1,4 @@
-import { type CallContext, isMedzenError, type Recording } from '@medzen/core';
-import { codeOf } from './backoff.ts';
+import { type CallContext, errorFields, isMedzenError, type Recording } from '@medzen/core';
 import { withDeadline } from './deadline.ts';
 import type { Provider } from './provider.ts';
 import { revise } from './revise.ts';
@@ -28,7 +27,7 @@ export async function compose(
     );
     return recording;
   } catch (error) {
-    room.logger.warn('recording: media could not be asked for', { recording: recording.id, code: codeOf(error) });
+    room.logger.warn('recording: media could not be asked for', { recording: recording.id, ...errorFields(error) });
     if (!isMedzenError(error) || error.code !== 'not_available' || recording.state !== 'processing') return recording;
     const at = timestamp(room);
     const result = await revise(room, ctx.scope, recording, (row) =>

@@ -1,5 +1,6 @@
 import {
   equalBytes,
+  errorFields,
   isMedzenError,
   MedzenError,
   type ObjectHead,
@@ -237,7 +238,7 @@ export async function dropVersion(
   try {
     await objects(room, undefined, () => room.objects.deleteVersions([{ key, versionId }]));
   } catch (error) {
-    room.logger.warn('recording: a superfluous version stays for now', { code: codeOf(error) });
+    room.logger.warn('recording: a superfluous version stays for now', { ...errorFields(error) });
   }
 }
 
@@ -258,6 +259,9 @@ export async function keepOnly(
       cursor = page.cursor;
     } while (cursor !== undefined);
   } catch (error) {
-    room.logger.warn('recording: superfluous versions stay for now', { recording: recording.id, code: codeOf(error) });
+    room.logger.warn('recording: superfluous versions stay for now', {
+      recording: recording.id,
+      ...errorFields(error),
+    });
   }
 }

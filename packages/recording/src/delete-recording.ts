@@ -1,4 +1,4 @@
-import { type CallContext, type Claim, MedzenError, type Recording } from '@medzen/core';
+import { type CallContext, type Claim, errorFields, MedzenError, type Recording } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { hasRole, recordingFor } from './authorise.ts';
 import { codeOf } from './backoff.ts';
@@ -85,9 +85,13 @@ async function finish(
   } catch (error) {
     room.logger.warn('recording: a deletion was not finished, the sweep goes on', {
       recording: id,
-      code: codeOf(error),
+      ...errorFields(error),
     });
-    await room.stores.recordings.releaseClaim(ctx.scope, id, claim.token, codeOf(error)).catch(() => {});
+    await room.stores.recordings
+      .releaseClaim(ctx.scope, id, claim.token, codeOf(error))
+      .catch((failure: unknown) =>
+        room.logger.warn('recording: a claim was not given back, and ends by itself', errorFields(failure)),
+      );
     if ((await room.stores.recordings.get(ctx.scope, id))?.state !== 'deleting') throw error;
   }
   const left = await room.stores.recordings.get(ctx.scope, id);

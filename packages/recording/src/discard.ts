@@ -1,5 +1,5 @@
-import type { CallContext, Recording } from '@medzen/core';
-import { codeOf, persistently } from './backoff.ts';
+import { type CallContext, errorFields, type Recording } from '@medzen/core';
+import { persistently } from './backoff.ts';
 import { withDeadline } from './deadline.ts';
 import { revise } from './revise.ts';
 import { about, providerOf, type Room, seal, timestamp } from './room.ts';
@@ -48,7 +48,7 @@ export async function discardProviderCopy(
   } catch (error) {
     room.logger.warn('recording: the provider keeps its copy for now', {
       recording: recording.id,
-      code: codeOf(error),
+      ...errorFields(error),
     });
     return false;
   }

@@ -1,6 +1,13 @@
-import { type AuditFacts, type AuditSource, MedzenError, mayStillRun, type Recording, type Scope } from '@medzen/core';
+import {
+  type AuditFacts,
+  type AuditSource,
+  errorFields,
+  MedzenError,
+  mayStillRun,
+  type Recording,
+  type Scope,
+} from '@medzen/core';
 import { applyProviderEvent, type ProviderPatch } from './apply-provider-event.ts';
-import { codeOf } from './backoff.ts';
 import { actionOf } from './capture/capture-end.ts';
 import { compose } from './compose.ts';
 import { discardProviderCopy } from './discard.ts';
@@ -74,7 +81,10 @@ async function stopUnwanted(room: Room, scope: Scope, recording: Recording, { at
       await halt(room, actingAs(scope, 'stop', 'system'), recording, withdrawal(recording));
     else if (after) await endCapture(room, scope, recording);
   } catch (error) {
-    room.logger.error('recording: it was to be stopped, and it runs', { recording: recording.id, code: codeOf(error) });
+    room.logger.error('recording: it was to be stopped, and it runs', {
+      recording: recording.id,
+      ...errorFields(error),
+    });
   }
 }
 

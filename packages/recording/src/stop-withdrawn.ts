@@ -1,4 +1,4 @@
-import type { Claim, Scope } from '@medzen/core';
+import { type Claim, errorFields, type Scope } from '@medzen/core';
 import { codeOf } from './backoff.ts';
 import { checkWhole } from './check-input.ts';
 import type { StopReport, TransferOptions } from './recordings.ts';
@@ -30,12 +30,17 @@ export async function stopWithdrawn(room: Room, scope: Scope, options: TransferO
       const code = codeOf(error);
       room.logger.error('recording: consent was withdrawn, and it still runs', {
         recording: recording.id,
-        code,
+        ...errorFields(error),
         attempts,
       });
       retrying.push({ id: recording.id, code, attempts });
       // Should the store be down as well, the lease ends by itself.
-      await room.stores.recordings.releaseClaim(scope, recording.id, token, code).catch(() => {});
+      await room.stores.recordings.releaseClaim(scope, recording.id, token, code).catch((failure: unknown) =>
+        room.logger.warn('recording: a claim was not given back, and ends by itself', {
+          recording: recording.id,
+          ...errorFields(failure),
+        }),
+      );
     }
   }
   return { stopped, ended, retrying };

@@ -1,6 +1,7 @@
 import {
   type CallContext,
   type Claim,
+  errorFields,
   isMedzenError,
   MedzenError,
   type Recording,
@@ -83,9 +84,15 @@ async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, si
     await keepOnly(room, recording, copied.object, lease.signal);
     const discarded = await discardProviderCopy(room, ctx, recording, 3);
     await decide(room, scope, recording).catch((error) =>
-      room.logger.warn('recording: not decided yet, the sweep will', { recording: recording.id, code: codeOf(error) }),
+      room.logger.warn('recording: not decided yet, the sweep will', {
+        recording: recording.id,
+        ...errorFields(error),
+      }),
     );
-    const latest = await room.stores.recordings.get(scope, recording.id).catch(() => undefined);
+    const latest = await room.stores.recordings.get(scope, recording.id).catch((error: unknown) => {
+      room.logger.warn('recording: it was not read again', { recording: recording.id, ...errorFields(error) });
+      return undefined;
+    });
     return { status: 'available', recording: latest ?? recording, discarded };
   } catch (error) {
     return giveUp(room, ctx, claim, error, signal);
@@ -200,7 +207,7 @@ async function giveUp(
     await room.stores.recordings.releaseClaim(ctx.scope, id, claim.token, ours ? undefined : code);
   } catch (failure) {
     // The store is down as well: the lease ends by itself.
-    room.logger.error('recording: a failed transfer could not be noted', { recording: id, code: codeOf(failure) });
+    room.logger.error('recording: a failed transfer could not be noted', { recording: id, ...errorFields(failure) });
   }
   return { status: 'retrying', error };
 }

@@ -6,14 +6,14 @@ import {
   type AuditStore,
   type Clock,
   draftEvent,
+  errorFields,
   type Ids,
-  isMedzenError,
   type Logger,
   type Random,
   scopeOf,
   sealEvent,
+  withDeadline,
 } from '@medzen/core';
-import { withDeadline } from './deadline.ts';
 
 /** One refusal, as the guard tells it. */
 export interface Denial {
@@ -78,12 +78,13 @@ export function createDenialLog(deps: DenialDeps): DenialLog {
   const append = async (draft: AuditEventDraft): Promise<boolean> => {
     try {
       const event = sealEvent(draft, { clock, ids: deps.ids, random: deps.random });
-      const work = audit.append(scopeOf(draft.tenant ?? ''), [event], { durability: 'independent' });
-      await withDeadline(work, deadlineMs);
+      const limit = { ms: deadlineMs, what: 'The audit store' };
+      const scope = scopeOf(draft.tenant ?? '');
+      await withDeadline(limit, async () => audit.append(scope, [event], { durability: 'independent' }));
       return true;
     } catch (cause) {
-      const code = isMedzenError(cause) ? cause.code : 'internal';
-      logger.error('A denial could not be audited', { action: draft.action, route: draft.target?.id ?? '', code });
+      const about = { action: draft.action, route: draft.target?.id ?? '' };
+      logger.error('A denial could not be audited', { ...about, ...errorFields(cause) });
       return false;
     }
   };

@@ -53,7 +53,9 @@ describe('what is thrown', () => {
     });
     const about = { requestId: response.headers.get('x-request-id'), route: 'GET /x' };
     expect(onError).toHaveBeenCalledWith(error, about);
-    expect(logger.error.mock.calls).toEqual([['A request failed', { ...about, code: 'internal' }]]);
+    expect(logger.error.mock.calls).toEqual([
+      ['A request failed', { ...about, code: 'internal', cause: expect.any(String) }],
+    ]);
   });
 
   test('becomes a problem document with facts and Retry-After when it is', async () => {

@@ -1,4 +1,4 @@
-import { isMedzenError, MedzenError, problemTable } from '@medzen/core';
+import { errorFields, isMedzenError, MedzenError, problemTable } from '@medzen/core';
 import type { AnyHandler, AnyPolicy } from './any-policy.ts';
 import { type Attempt, sourceOf } from './attempt.ts';
 import { checkPolicy } from './check-policy.ts';
@@ -37,7 +37,7 @@ export function guardRoute(tools: GuardTools, policy: AnyPolicy, handler: AnyHan
       return await answer(route, begin(route, request, info));
     } catch (error) {
       // Only what lies outside the steps can throw here: ids, the reading of addresses, the setting of header fields.
-      tools.logger.error('The guard failed', { route: pattern.template });
+      tools.logger.error('The guard failed', { route: pattern.template, ...errorFields(error) });
       tools.onError(error, { requestId: '', route: pattern.template });
       const response = problemResponse(error);
       route.headers.apply(response.headers);
@@ -112,8 +112,8 @@ function report(route: GuardedRoute, attempt: Attempt, error: unknown): void {
   // A newer copy of core may know codes that this one does not.
   const status = problemTable[code]?.status ?? 500;
   if (status < 500) return;
-  if (status === 500) logger.error('A request failed', { ...about, code });
-  else logger.warn('A request could not be served', { ...about, code });
+  if (status === 500) logger.error('A request failed', { ...about, ...errorFields(error) });
+  else logger.warn('A request could not be served', { ...about, ...errorFields(error) });
   onError(error, about);
 }
 

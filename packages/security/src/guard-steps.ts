@@ -1,4 +1,4 @@
-import { MedzenError, type Scope } from '@medzen/core';
+import { errorFields, MedzenError, type Scope } from '@medzen/core';
 import type { AnyHandler, AnyPolicy } from './any-policy.ts';
 import { type Attempt, addLimitFields } from './attempt.ts';
 import { authenticate, type Identified } from './authenticate.ts';
@@ -109,7 +109,7 @@ function contextOf(route: GuardedRoute, attempt: Attempt, identified: Identified
   const { logger, onError } = route.tools;
   const about = { requestId, route: route.pattern.template };
   const late = (error: unknown): void => {
-    logger.error('Work after an answer failed', about);
+    logger.error('Work after an answer failed', { ...about, ...errorFields(error) });
     onError(error, about);
   };
   return {

@@ -2,6 +2,7 @@ import {
   type Actor,
   type Clock,
   createIds,
+  errorFields,
   type Ids,
   type Logger,
   MedzenError,
@@ -50,8 +51,8 @@ export function createGuardTools(deps: GuardDeps): GuardTools {
     onError: (error, about) => {
       try {
         deps.onError?.(error, about);
-      } catch {
-        logger.error('onError itself failed', { ...about });
+      } catch (failure) {
+        logger.error('onError itself failed', { ...about, ...errorFields(failure) });
       }
     },
     denials: createDenialLog({ audit: deps.audit, clock, ids, random, logger, windowMs, deadlineMs }),

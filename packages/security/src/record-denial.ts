@@ -1,4 +1,4 @@
-import { isMedzenError } from '@medzen/core';
+import { errorFields, isMedzenError } from '@medzen/core';
 import type { Attempt } from './attempt.ts';
 import type { Denial } from './denials.ts';
 import type { GuardTools } from './guard-tools.ts';
@@ -43,7 +43,7 @@ export async function recordDenial(
 /** Writes down, without holding the request up, that memory counted in place of the store. */
 export function recordDegradedLimits(tools: GuardTools, attempt: Attempt, route: string, cause: unknown): void {
   const about = { route, requestId: attempt.requestId };
-  tools.logger.warn('Limits are counted in memory', about);
+  tools.logger.warn('Limits are counted in memory', { ...about, ...errorFields(cause) });
   tools.onError(cause, about);
   const work = tools.denials.record({
     ...common(attempt, route),

@@ -1,4 +1,4 @@
-import type { CallContext, Claim, Recording, Scope } from '@medzen/core';
+import { type CallContext, type Claim, errorFields, type Recording, type Scope } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import { checkWhole } from '../check-input.ts';
 import { withDeadline } from '../deadline.ts';
@@ -57,13 +57,18 @@ async function reconcileOne(
     if (row.state === 'failed' && state !== 'failed') tally.failed.push({ id, code: row.failure?.code ?? 'internal' });
   } catch (error) {
     const code = codeOf(error);
-    room.logger.warn('recording: could not be reconciled', { recording: id, code, attempts });
+    room.logger.warn('recording: could not be reconciled', { recording: id, ...errorFields(error), attempts });
     tally.retrying.push({ id, code, attempts });
   }
   // An operator who stops us is no reason to wait. Should the store be down, the lease ends by itself.
   await room.stores.recordings
     .releaseReconciliation(scope, id, token, signal?.aborted === true ? 1 : again)
-    .catch(() => {});
+    .catch((failure: unknown) =>
+      room.logger.warn('recording: a claim was not given back, and ends by itself', {
+        recording: id,
+        ...errorFields(failure),
+      }),
+    );
 }
 
 async function ask(
@@ -85,7 +90,7 @@ async function ask(
     // A run that was aborted has not asked.
     if (signal?.aborted === true) throw error;
     const code = codeOf(error);
-    room.logger.warn('recording: the provider could not be asked', { recording: id, code, attempts });
+    room.logger.warn('recording: the provider could not be asked', { recording: id, ...errorFields(error), attempts });
     tally.retrying.push({ id, code, attempts });
     return { status: 'unreachable' };
   }

@@ -1,7 +1,6 @@
-import { type CallContext, MedzenError, type ProviderMedia, type Recording } from '@medzen/core';
+import { type CallContext, errorFields, MedzenError, type ProviderMedia, type Recording } from '@medzen/core';
 import { refuse } from '../audited.ts';
 import { hasRole, recordingFor, takesPart } from '../authorise.ts';
-import { codeOf } from '../backoff.ts';
 import { checkReason } from '../check-input.ts';
 import { compose } from '../compose.ts';
 import type { RetryOptions } from '../recordings.ts';
@@ -62,7 +61,7 @@ async function ask(room: Room, recording: Recording): Promise<LookOutcome> {
   try {
     return await look(room, recording);
   } catch (error) {
-    room.logger.warn('recording: the provider could not be asked', { recording: recording.id, code: codeOf(error) });
+    room.logger.warn('recording: the provider could not be asked', { recording: recording.id, ...errorFields(error) });
     if (recording.media === undefined) throw error;
     return { status: 'unreachable' };
   }

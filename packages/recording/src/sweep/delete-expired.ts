@@ -1,3 +1,4 @@
+import { errorFields } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import { deleteClaimed } from '../delete-claimed.ts';
 import { aborted, type SweepRun } from './run.ts';
@@ -26,11 +27,20 @@ export async function deleteExpired(run: SweepRun): Promise<void> {
       // Stopped by the operator in mid-way: no failure of the row, which goes on where it was.
       if (aborted(run)) return room.stores.recordings.releaseClaim(scope, id, claim.token);
       const code = codeOf(error);
-      room.logger.warn('recording: a deletion failed', { recording: id, code, attempts: claim.attempts });
+      room.logger.warn('recording: a deletion failed', {
+        recording: id,
+        ...errorFields(error),
+        attempts: claim.attempts,
+      });
       tally.failed.push({ id, step: 'delete', code, attempts: claim.attempts });
       if (claim.attempts >= poisonedAfter) tally.poisoned.push(id);
       // Should the store be down as well, the lease ends by itself and the next claim answers for it.
-      await room.stores.recordings.releaseClaim(scope, id, claim.token, code).catch(() => {});
+      await room.stores.recordings.releaseClaim(scope, id, claim.token, code).catch((failure: unknown) =>
+        room.logger.warn('recording: a claim was not given back, and ends by itself', {
+          recording: id,
+          ...errorFields(failure),
+        }),
+      );
     }
   }
 }

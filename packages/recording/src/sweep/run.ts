@@ -1,4 +1,4 @@
-import type { CallContext, Scope } from '@medzen/core';
+import { type CallContext, errorFields, type Scope } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import type { Room } from '../room.ts';
 import type { SweepFailure, SweepReport } from './report.ts';
@@ -42,7 +42,7 @@ export async function forRow(
     await work();
   } catch (error) {
     const code = codeOf(error);
-    run.room.logger.warn('recording: the sweep left a row', { recording: id, step, code });
+    run.room.logger.warn('recording: the sweep left a row', { recording: id, step, ...errorFields(error) });
     run.tally.failed.push({ id, step, code });
   }
 }

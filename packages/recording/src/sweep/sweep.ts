@@ -1,4 +1,4 @@
-import { isMedzenError, type Scope } from '@medzen/core';
+import { errorFields, isMedzenError, type Scope } from '@medzen/core';
 import { checkWhole } from '../check-input.ts';
 import { actingAs, type Room, timestamp } from '../room.ts';
 import { archiveDue } from './archive-due.ts';
@@ -72,7 +72,7 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
     } catch (error) {
       // A step catches what concerns one row; what gets here concerns the store.
       if (!isMedzenError(error) || !error.retryable) throw error;
-      room.logger.error('recording: the sweep stopped early', { code: error.code });
+      room.logger.error('recording: the sweep stopped early', errorFields(error));
       stopped = 'store_unavailable';
     }
   }

@@ -1,5 +1,4 @@
-import { type Claim, MedzenError, type Scope } from '@medzen/core';
-import { codeOf } from '../backoff.ts';
+import { type Claim, errorFields, MedzenError, type Scope } from '@medzen/core';
 import type { Room } from '../room.ts';
 
 /** A claim that is kept for as long as the work goes on. */
@@ -31,7 +30,7 @@ export function keepLease(room: Room, scope: Scope, claim: Claim, leaseMs: numbe
       if (await room.stores.recordings.renewClaim(scope, id, claim.token, leaseMs)) renewedAt = began;
       else over.abort(new MedzenError('lease_lost', 'Another worker took the transfer over'));
     } catch (error) {
-      room.logger.warn('recording: a lease could not be renewed', { recording: id, code: codeOf(error) });
+      room.logger.warn('recording: a lease could not be renewed', { recording: id, ...errorFields(error) });
       if (room.clock.now().getTime() - renewedAt >= leaseMs)
         over.abort(new MedzenError('lease_lost', 'The lease ended while the store was away'));
     }

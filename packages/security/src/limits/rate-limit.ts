@@ -1,6 +1,7 @@
 import {
   type Clock,
   hmacSha256,
+  isMedzenError,
   MedzenError,
   type RateLimitDecision,
   type RateLimitRequest,
@@ -9,8 +10,8 @@ import {
   sha256,
   systemClock,
   toHex,
+  withDeadline,
 } from '@medzen/core';
-import { withDeadline } from '../deadline.ts';
 import type { Limit, LimitSubject } from './limit.ts';
 import { createLocalLimits } from './local-limits.ts';
 import { type HeaderFields, rateLimitFields } from './rate-limit-headers.ts';
@@ -52,7 +53,8 @@ export interface RateLimitVerdict {
 /** Checks limits together: unless all allow, none is charged. */
 export interface RateLimiter {
   /**
-   * @throws MedzenError `store_unavailable` when the store is down or late and one of the limits is `closed`
+   * @throws MedzenError `store_unavailable` when the store is down or late and one of the limits is `closed`; `invalid_configuration`,
+   * `migration_missing` and the like as the store throws them, whatever the limits say
    */
   check(check: RateLimitCheck): Promise<RateLimitVerdict>;
 }
@@ -98,8 +100,11 @@ export function rateLimit(deps: RateLimitDeps): RateLimiter {
       try {
         if (onlyLocal && Math.abs(clock.now().getTime() - downSince) < retryStoreAfterMs)
           throw new MedzenError('store_unavailable', 'The limit store was down a moment ago');
-        decisions = await withDeadline(store.consume(scope, requests), deadlineMs);
+        const limit = { ms: deadlineMs, what: 'The limit store' };
+        decisions = await withDeadline(limit, async () => store.consume(scope, requests));
       } catch (cause) {
+        // A missing migration, a refused login, a bug: waiting mends none of these, so that nobody is told to retry.
+        if (isMedzenError(cause) && !cause.retryable) throw cause;
         if (!onlyLocal)
           throw new MedzenError('store_unavailable', 'Limits cannot be checked now', { cause, retryAfterSeconds: 1 });
         if (Math.abs(clock.now().getTime() - downSince) >= retryStoreAfterMs) downSince = clock.now().getTime();

@@ -77,7 +77,7 @@ export async function checkInstallation(
   const findings: Finding[] = [];
   const failed = (error: unknown): void => {
     const finding = findingOf(error);
-    if (!findings.some(({ id, message }) => id === finding.id && message === finding.message)) findings.push(finding);
+    if (!findings.some(({ id }) => id === finding.id)) findings.push(finding);
   };
 
   try {
