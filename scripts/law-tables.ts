@@ -102,6 +102,11 @@ function years(n: number): string {
   return n === 1 ? '1 year' : `${n} years`;
 }
 
+function periodText({ adultYears, deceased }: RetentionRow): string {
+  if (adultYears !== null) return years(adultYears);
+  return deceased === null ? 'no fixed period found' : 'after death only';
+}
+
 function triggerText({ trigger }: RetentionRow): string {
   return (typeof trigger === 'string' ? trigger : `later of ${trigger.laterOf.join(', ')}`).replaceAll('_', ' ');
 }
@@ -134,7 +139,7 @@ const outputs: readonly (readonly [path: string, text: string])[] = [
       retention.rules.map((row) => [
         `\`${row.id}\``,
         row.kind.replaceAll('_', ' '),
-        row.adultYears === null ? 'no fixed period found' : years(row.adultYears),
+        periodText(row),
         triggerText(row),
         minorText(row),
         deathText(row),

@@ -7,12 +7,15 @@ import { accessReport } from './routes/access-report.ts';
 import { auditSearch } from './routes/audit-search.ts';
 import { checkpoint } from './routes/checkpoint.ts';
 import { consent } from './routes/consent.ts';
+import { correctFact } from './routes/correct-fact.ts';
 import { deleteRecording } from './routes/delete.ts';
 import { download } from './routes/download.ts';
+import { explain } from './routes/explain.ts';
 import { fact } from './routes/fact.ts';
-import { placeHold, releaseHold } from './routes/hold.ts';
+import { placeHold, releaseHold, searchHolds } from './routes/hold.ts';
 import { home } from './routes/home.ts';
 import { sequence, stopWithdrawn, sweep, transfer } from './routes/jobs.ts';
+import { keep } from './routes/keep.ts';
 import { list } from './routes/list.ts';
 import { playback } from './routes/playback.ts';
 import { retry } from './routes/retry.ts';
@@ -52,8 +55,12 @@ export function createApp(deps: AppDeps, options: { readonly tries?: () => Promi
     download(services),
     retry(services),
     fact(services),
+    correctFact(services),
+    explain(services),
+    keep(services),
     deleteRecording(services),
     placeHold(services),
+    searchHolds(services),
     releaseHold(services),
     auditSearch(services),
     accessReport(services),

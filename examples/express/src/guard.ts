@@ -17,7 +17,14 @@ import {
 const permissions: Permissions = {
   patient: ['consent:give', 'recording:watch'],
   provider: ['consent:give', 'recording:watch', 'recording:make', 'fact:note'],
-  compliance_officer: ['recording:watch', 'recording:delete', 'hold:manage', 'audit:read'],
+  compliance_officer: [
+    'recording:watch',
+    'recording:delete',
+    'retention:explain',
+    'fact:correct',
+    'hold:manage',
+    'audit:read',
+  ],
   auditor: ['audit:read'],
   scheduler: ['job:run'],
 };

@@ -130,6 +130,65 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
     expect((await remove()).status).toBe(410);
   });
 
+  it('explains why it is kept, corrects a mistaken fact, and keeps one recording longer', async () => {
+    const { client, people } = stage;
+    const appointment = stage.appointment();
+    const { id, graceUntil } = await kept(appointment);
+    const explain = (as = people.officer) => client.call('GET', `/recordings/${id}/retention`, { as });
+    const before = await explain();
+    expect([before.status, before.text('rules.0.ruleId')]).toEqual([200, 'us-ga-psychologist']);
+    expect(before.text('dates.graceUntil')).toBe(graceUntil.toISOString());
+    expect((await explain(people.provider)).status).toBe(403);
+    const birth = before.field('facts.used.1.id');
+    const correct = (as = people.officer) =>
+      client.call('POST', '/facts/corrections', {
+        as,
+        body: {
+          patient: appointment.patient.id,
+          voids: birth,
+          reason: 'the year of the visit was typed',
+          type: 'birth',
+          date: '1979-05-01',
+          zone: 'America/New_York',
+        },
+      });
+    expect((await correct(people.provider)).status).toBe(403);
+    expect((await correct()).status).toBe(201);
+    expect((await correct()).field('code')).toBe('conflict');
+    const after = await explain();
+    expect(after.field('facts.voided.0.fact.id')).toBe(birth);
+    const until = new Date(graceUntil.getTime() + 1000 * dayMs).toISOString();
+    const keep = await client.call('PUT', `/recordings/${id}/keep-until`, {
+      as: people.officer,
+      body: { until, reason: 'a complaint to the board' },
+    });
+    expect([keep.status, keep.text('keepUntil.until')]).toEqual([200, until]);
+    await sweep();
+    expect((await explain()).text('dates.retainUntil') > until).toBe(true);
+    const far = { type: 'treatment', date: '9999-12-31', zone: 'America/New_York' };
+    const fact = await client.call('POST', `/patients/${appointment.patient.id}/facts`, {
+      as: appointment.provider,
+      body: far,
+    });
+    expect([fact.status, fact.field('code')]).toEqual([422, 'invalid_input']);
+  });
+
+  it('lists the holds that stand, to those who manage them', async () => {
+    const { client, people } = stage;
+    const { id } = await kept(stage.appointment());
+    const matter = `2034-CV-${id.slice(0, 8)}`;
+    const placed = await client.call('POST', `/recordings/${id}/holds`, {
+      as: people.officer,
+      body: { matter, reason: 'counsel' },
+    });
+    expect(placed.status).toBe(201);
+    const search = (as = people.officer) =>
+      client.call('POST', '/holds/search', { as, body: { active: true, matter } });
+    const found = await search();
+    expect([found.status, found.field('holds.0.target.recordingId')]).toEqual([200, id]);
+    expect((await search(people.provider)).status).toBe(403);
+  });
+
   it('gets one tombstone from two sweeps at once', async () => {
     const { client, people } = stage;
     const { id, graceUntil } = await kept(stage.appointment());

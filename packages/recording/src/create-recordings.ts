@@ -1,4 +1,12 @@
-import { createIds, MedzenError, stderrLogger, systemClock, systemRandom } from '@medzen/core';
+import {
+  createIds,
+  isMedzenError,
+  MedzenError,
+  type RetentionClass,
+  stderrLogger,
+  systemClock,
+  systemRandom,
+} from '@medzen/core';
 import { sleep } from './backoff.ts';
 import { reconcile } from './capture/reconcile.ts';
 import { retryTransfer } from './capture/retry-transfer.ts';
@@ -13,6 +21,7 @@ import type { Recordings, RecordingsDeps } from './recordings.ts';
 import { explain } from './retention/explain.ts';
 import { noteFact } from './retention/facts.ts';
 import { keepUntil } from './retention/keep.ts';
+import type { Retention } from './retention/retention.ts';
 import { defaultRoles } from './roles.ts';
 import type { Room } from './room.ts';
 import { start } from './start.ts';
@@ -25,7 +34,8 @@ import { transfer, transferDue } from './transfer.ts';
 /**
  * Builds the room from its parts. Nothing is contacted until a method is called.
  *
- * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own, or one that is too long
+ * @throws MedzenError `invalid_configuration` when a provider is registered under another name than its own, or one that is too long; when
+ * neither a rule nor a policy knows `retentionClass`
  * @example
  * ```ts
  * import { systemClock, type ObjectStore, type Stores } from '@medzen/core';
@@ -77,6 +87,7 @@ function roomOf(deps: RecordingsDeps): Room {
     if (name.length < 1 || name.length > 64)
       throw new MedzenError('invalid_configuration', 'A name of a provider has 1 to 64 characters');
   }
+  if (deps.retentionClass !== undefined) checkDefaultClass(deps.retention, deps.retentionClass);
   return {
     stores: deps.stores,
     objects: deps.objects,
@@ -111,4 +122,14 @@ function checkedPlausibility(given: PlausibilityOptions = {}): PlausibilityOptio
       throw new MedzenError('invalid_configuration', `plausibility.${name} must be a number from 0 to 1`);
   }
   return given;
+}
+
+/** Better when the service starts than at the first visit. */
+function checkDefaultClass(retention: Retention, retentionClass: RetentionClass): void {
+  try {
+    retention.checkClass(retentionClass);
+  } catch (cause) {
+    if (!isMedzenError(cause)) throw cause;
+    throw new MedzenError('invalid_configuration', cause.message, { cause, detail: cause.detail ?? {} });
+  }
 }

@@ -25,6 +25,29 @@ export function placeHold({ guard, auth, cors, recordings }: Services): GuardedH
   );
 }
 
+const Query = z.strictObject({
+  active: z.boolean().exactOptional(),
+  patient: z.string().min(1).max(256).exactOptional(),
+  matter: z.string().min(1).max(200).exactOptional(),
+  limit: z.number().int().min(1).max(1000).exactOptional(),
+  cursor: z.string().max(512).exactOptional(),
+});
+
+/** The tenant's holds by page. A search is a POST, so that no patient stands in a URL. */
+export function searchHolds({ guard, auth, cors, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    {
+      route: 'POST /holds/search',
+      auth,
+      cors,
+      limits: [perAddress, perPerson],
+      allow: can('hold:manage'),
+      body: json(Query, { maxBytes: '4kb' }),
+    },
+    async (_request, ctx) => Response.json(await recordings.legalHold.list(ctx.body, ctx)),
+  );
+}
+
 /** Release is not deletion: the sweep decides again. */
 export function releaseHold({ guard, auth, cors, recordings }: Services): GuardedHandler {
   return guard.secure(

@@ -147,6 +147,18 @@ describe('start', () => {
   });
 });
 
+describe('createRecordings', () => {
+  it('refuses a default class that no rule and no policy knows', async () => {
+    const retentionClass = { jurisdiction: 'GA', providerClass: 'psychologist', zone: 'America/New_York' };
+    expect(() => clinic.another({ retentionClass })).toThrowError(
+      expect.objectContaining({
+        code: 'invalid_configuration',
+        message: expect.stringContaining('did you mean US-GA?'),
+      }),
+    );
+  });
+});
+
 describe('sweep', () => {
   it('reports what no rule decides every time, until a fact or a policy does', async () => {
     const retentionClass = { jurisdiction: 'US-GA', providerClass: 'lpc', zone: 'America/New_York' };

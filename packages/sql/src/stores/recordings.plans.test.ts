@@ -170,6 +170,52 @@ describe(`among ${rows} recordings an index serves`, () => {
     expectIndexed(scans, 'recording_archives', 2 * limit);
   });
 
+  test('undecided: a page of them, and a count that looks at no other', async () => {
+    await db.pool.query(`SET session_replication_role = replica;
+      UPDATE medzen.recording SET undated = 'unknown', retain_until = NULL, warn_at = NULL, grace_until = NULL, deletable_at = NULL
+      WHERE tenant = 'clinic' AND state = 'available' AND session_id LIKE '%77';
+      SET session_replication_role = DEFAULT;
+      ANALYZE medzen.recording;`);
+    let found: { readonly count: number; readonly recordings: readonly unknown[] } = { count: 0, recordings: [] };
+    const scans = await scansOf(async () => {
+      found = await recordings.undecided(scope, limit);
+    });
+    expect(found.count).toBe(rows / 100);
+    expect(found.recordings).toHaveLength(limit);
+    expectIndexed(scans, 'recording_undecided', rows / 100);
+  });
+
+  test('every kind of list of holds, on a later page too', async () => {
+    await db.pool.query(`SET session_replication_role = replica;
+      INSERT INTO medzen.legal_hold (tenant, id, patient, matter, reason, placed_by, placed_at, released_by, released_at)
+      SELECT CASE WHEN n % 50 = 0 THEN 'other' ELSE 'clinic' END, 'h' || n, 'patient-' || n % ${rows / 10}, 'matter-' || n % 300, 'r', 'c',
+        timestamptz '2026-01-01' + n * interval '1 minute',
+        CASE WHEN n % 20 <> 1 THEN 'c' END, CASE WHEN n % 20 <> 1 THEN timestamptz '2027-01-01' END
+      FROM generate_series(1, ${rows / 5}) n;
+      SET session_replication_role = DEFAULT;
+      ANALYZE medzen.legal_hold;`);
+    const lists: [index: string | undefined, query: Parameters<typeof recordings.listHolds>[1], most: number][] = [
+      ['legal_hold_by_place', {}, 60],
+      ['legal_hold_active', { active: true }, 60],
+      ['legal_hold_matter', { matter: 'matter-77' }, 120],
+      [undefined, { patient: 'patient-77' }, 60],
+    ];
+    for (const [index, query, most] of lists) {
+      let cursor: string | undefined;
+      const ask = (more: object) =>
+        scansOf(async () => {
+          cursor = (await recordings.listHolds(scope, { ...query, limit: 50, ...more })).cursor;
+        });
+      for (const scans of [await ask({}), cursor === undefined ? [] : await ask({ cursor })]) {
+        const holds = scans.filter(({ relation }) => relation === 'legal_hold');
+        // Holds of a patient are found by two bitmaps, which carry no relation; how much was read says enough.
+        if (holds.length > 0 && index !== undefined) expect(holds.map((scan) => scan.index)).toContain(index);
+        expect([index, holds.filter(({ type }) => type === 'Seq Scan')]).toEqual([index, []]);
+        expect([index, Math.max(0, ...holds.map(({ read }) => read)) <= most]).toEqual([index, true]);
+      }
+    }
+  });
+
   test('claimReconciliations', async () => {
     await db.pool.query(`SET session_replication_role = replica;
       UPDATE medzen.recording SET look_after = started_at WHERE state IN ('recording', 'processing', 'uploading', 'failed');
