@@ -1,7 +1,7 @@
 import { MedzenError, type Recording } from '@medzen/core';
 import { fakeClock } from '@medzen/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clinic, openClinic, startInput } from '../../test/clinic.ts';
+import { type Clinic, down, openClinic, startInput } from '../../test/clinic.ts';
 import type { Provider } from '../provider.ts';
 
 let clinic: Clinic;
@@ -129,6 +129,25 @@ describe('callbacks that are lost', () => {
     await clinic.provider.discard(await clinic.get(id));
     await jobs(30);
     expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'media_expired' } });
+  });
+});
+
+describe('an answer that could not be acted on', () => {
+  it('is asked for again: the store was away between the answer and the change', async () => {
+    const { id, providerRef } = await clinic.start();
+    clinic.server.endRoom(providerRef);
+    await jobs(10);
+    finishSilently(providerRef);
+    let away = true;
+    clinic.fault = (method, when) => {
+      if (away && method === 'recordings.change' && when === 'before') throw down();
+    };
+    clinic.clock.advance(15 * minute);
+    const report = await clinic.recordings.reconcile(clinic.scope);
+    expect(report).toMatchObject({ moved: [], retrying: [{ id, code: 'store_unavailable' }] });
+    away = false;
+    await jobs(10);
+    expect(await clinic.get(id)).toMatchObject({ state: 'available' });
   });
 });
 

@@ -59,6 +59,8 @@ async function reconcileOne(
     const code = codeOf(error);
     room.logger.warn('recording: could not be reconciled', { recording: id, ...errorFields(error), attempts });
     tally.retrying.push({ id, code, attempts });
+    // What the answer called for was not done, or nobody knows: the row has not moved, so it must not be left alone for good.
+    again = Math.min(again ?? 300, 300);
   }
   // An operator who stops us is no reason to wait. Should the store be down, the lease ends by itself.
   await room.stores.recordings
