@@ -1,6 +1,6 @@
 import { memoryStores } from '@medzen/adapters-local';
 import { isMedzenError, type Recording, type RecordingState, recordingTransitions, type Stores } from '@medzen/core';
-import { createSamples, type Samples } from '@medzen/testing';
+import { createSamples, deletionReason, type Samples } from '@medzen/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pgliteContexts, type SqlContexts } from './sql-contexts.ts';
@@ -208,6 +208,7 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
         expectedRevision: (row?.revision ?? 1) - (one.stale === 0 ? 1 : 0),
         at,
         ...(to === undefined ? {} : { to }),
+        ...(to === 'deleting' ? { deletion: { by: 'admin-1', reason: 'Nothing was recorded' } } : {}),
         ...(one.dedupe === undefined ? {} : { dedupeKey: one.dedupe }),
         ...(one.object ? { object: mine.object() } : {}),
         ...(one.failure === 'set' ? { failure: { code: 'provider_failed', at, attempts: 1 } } : {}),
@@ -245,6 +246,7 @@ async function prepared(one: Step, life: Life, memory: Side): Promise<Call> {
     case 'begin': {
       const { factsRevision = 0 } = row?.decision ?? {};
       const intent = {
+        ...deletionReason,
         factsRevision: factsRevision + (one.good === 0 ? 1 : 0),
         rulesVersion: one.good === 1 ? 'rules-2' : rules,
         now: late(one.late),

@@ -2,6 +2,36 @@
 
 -- ---- Tables
 
+CREATE TABLE medzen.access_request (
+  tenant text COLLATE "C" NOT NULL,
+  id uuid NOT NULL,
+  recording_id uuid,
+  patient text COLLATE "C",
+  requested_by text NOT NULL,
+  received_at timestamp(3) with time zone NOT NULL,
+  due_at timestamp(3) with time zone NOT NULL,
+  opened_by text NOT NULL,
+  extended_at timestamp(3) with time zone,
+  extended_by text,
+  extension_reason text,
+  closed_at timestamp(3) with time zone,
+  closed_by text,
+  outcome text,
+  CONSTRAINT access_request_check CHECK ((due_at > received_at)),
+  CONSTRAINT access_request_check1 CHECK ((num_nonnulls(recording_id, patient) = 1)),
+  CONSTRAINT access_request_check2 CHECK ((num_nulls(extended_at, extended_by, extension_reason) = ANY (ARRAY[0, 3]))),
+  CONSTRAINT access_request_check3 CHECK ((num_nulls(closed_at, closed_by, outcome) = ANY (ARRAY[0, 3]))),
+  CONSTRAINT access_request_closed_by_check CHECK (((length(closed_by) >= 1) AND (length(closed_by) <= 256))),
+  CONSTRAINT access_request_extended_by_check CHECK (((length(extended_by) >= 1) AND (length(extended_by) <= 256))),
+  CONSTRAINT access_request_extension_reason_check CHECK (((length(extension_reason) >= 1) AND (length(extension_reason) <= 2048))),
+  CONSTRAINT access_request_opened_by_check CHECK (((length(opened_by) >= 1) AND (length(opened_by) <= 256))),
+  CONSTRAINT access_request_outcome_check CHECK ((outcome = ANY (ARRAY['provided'::text, 'denied'::text, 'withdrawn'::text]))),
+  CONSTRAINT access_request_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT access_request_requested_by_check CHECK (((length(requested_by) >= 1) AND (length(requested_by) <= 256))),
+  CONSTRAINT access_request_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
+  CONSTRAINT access_request_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.access_request ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.archive_manifest (
   first_leaf bigint NOT NULL,
   end_leaf bigint NOT NULL,
@@ -239,6 +269,20 @@ CREATE TABLE medzen.permission (
   CONSTRAINT permission_pkey PRIMARY KEY (role, function)
 );
 ALTER TABLE medzen.permission ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.postponed (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  attempts integer NOT NULL,
+  code text NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT postponed_attempts_check CHECK ((attempts >= 1)),
+  CONSTRAINT postponed_code_check CHECK (((length(code) >= 1) AND (length(code) <= 128))),
+  CONSTRAINT postponed_pkey PRIMARY KEY (tenant, recording_id, queue),
+  CONSTRAINT postponed_queue_check CHECK ((queue = ANY (ARRAY['warning'::text, 'archive'::text, 'discard'::text]))),
+  CONSTRAINT postponed_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.postponed ENABLE ROW LEVEL SECURITY;
 CREATE UNLOGGED TABLE medzen.rate_limit (
   tenant text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,
@@ -261,6 +305,10 @@ CREATE TABLE medzen.recording (
   media jsonb,
   object jsonb,
   object_prefix text NOT NULL,
+  storage jsonb,
+  object_lock jsonb,
+  deletion jsonb,
+  provider_account text COLLATE "C",
   jurisdiction text NOT NULL,
   provider_class text NOT NULL,
   zone text NOT NULL,
@@ -283,6 +331,9 @@ CREATE TABLE medzen.recording (
   undated text COLLATE "C",
   subject_revision integer NOT NULL DEFAULT 0,
   hold_count integer NOT NULL DEFAULT 0,
+  request_count integer NOT NULL DEFAULT 0,
+  removed_versions integer NOT NULL DEFAULT 0,
+  removed_bytes bigint NOT NULL DEFAULT 0,
   deletable_at timestamp(3) with time zone,
   claim_token bigint,
   claim_until timestamp with time zone,
@@ -293,13 +344,15 @@ CREATE TABLE medzen.recording (
   look_attempts integer NOT NULL DEFAULT 0,
   CONSTRAINT recording_check CHECK (((state = 'deleted'::text) = (tombstone IS NOT NULL))),
   CONSTRAINT recording_check1 CHECK (((state <> 'deleted'::text) OR ((media IS NULL) AND (object IS NULL)))),
-  CONSTRAINT recording_check2 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
-  CONSTRAINT recording_check3 CHECK (((num_nulls(retain_until, warn_at, grace_until) = 3) OR (rules_version IS NOT NULL))),
-  CONSTRAINT recording_check4 CHECK (((undated IS NULL) OR ((rules_version IS NOT NULL) AND (retain_until IS NULL)))),
-  CONSTRAINT recording_check5 CHECK ((num_nulls(keep_until, keep_reason) = ANY (ARRAY[0, 2]))),
-  CONSTRAINT recording_check6 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
-  CONSTRAINT recording_check7 CHECK ((num_nulls(stop_requested_at, stop_consent) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check2 CHECK (((state = 'deleting'::text) = (deletion IS NOT NULL))),
+  CONSTRAINT recording_check3 CHECK ((num_nulls(rules_version, facts_revision, decided_at, rule_ids) = ANY (ARRAY[0, 4]))),
+  CONSTRAINT recording_check4 CHECK (((num_nulls(retain_until, warn_at, grace_until) = 3) OR (rules_version IS NOT NULL))),
+  CONSTRAINT recording_check5 CHECK (((undated IS NULL) OR ((rules_version IS NOT NULL) AND (retain_until IS NULL)))),
+  CONSTRAINT recording_check6 CHECK ((num_nulls(keep_until, keep_reason) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check7 CHECK ((num_nulls(claim_token, claim_until) = ANY (ARRAY[0, 2]))),
+  CONSTRAINT recording_check8 CHECK ((num_nulls(stop_requested_at, stop_consent) = ANY (ARRAY[0, 2]))),
   CONSTRAINT recording_claim_attempts_check CHECK ((claim_attempts >= 0)),
+  CONSTRAINT recording_deletion_check CHECK ((jsonb_typeof(deletion) = 'object'::text)),
   CONSTRAINT recording_downloads_check CHECK ((downloads >= 0)),
   CONSTRAINT recording_duration_seconds_check CHECK ((duration_seconds >= (0)::double precision)),
   CONSTRAINT recording_facts_revision_check CHECK ((facts_revision >= 0)),
@@ -309,14 +362,20 @@ CREATE TABLE medzen.recording (
   CONSTRAINT recording_look_attempts_check CHECK ((look_attempts >= 0)),
   CONSTRAINT recording_media_check CHECK ((jsonb_typeof(media) = 'object'::text)),
   CONSTRAINT recording_object_check CHECK ((jsonb_typeof(object) = 'object'::text)),
+  CONSTRAINT recording_object_lock_check CHECK ((jsonb_typeof(object_lock) = 'object'::text)),
   CONSTRAINT recording_object_prefix_check CHECK (((length(object_prefix) >= 1) AND (length(object_prefix) <= 1024))),
   CONSTRAINT recording_pkey PRIMARY KEY (tenant, id),
+  CONSTRAINT recording_provider_account_check CHECK (((length(provider_account) >= 1) AND (length(provider_account) <= 256))),
   CONSTRAINT recording_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 64))),
   CONSTRAINT recording_provider_ref_check CHECK (((length(provider_ref) >= 1) AND (length(provider_ref) <= 512))),
+  CONSTRAINT recording_removed_bytes_check CHECK ((removed_bytes >= 0)),
+  CONSTRAINT recording_removed_versions_check CHECK ((removed_versions >= 0)),
+  CONSTRAINT recording_request_count_check CHECK ((request_count >= 0)),
   CONSTRAINT recording_revision_check CHECK ((revision >= 1)),
   CONSTRAINT recording_rules_version_check CHECK ((rules_version <> ''::text)),
   CONSTRAINT recording_session_id_check CHECK (((length(session_id) >= 1) AND (length(session_id) <= 256))),
   CONSTRAINT recording_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'recording'::text, 'processing'::text, 'uploading'::text, 'available'::text, 'archived'::text, 'deleting'::text, 'deleted'::text, 'failed'::text]))),
+  CONSTRAINT recording_storage_check CHECK (((jsonb_typeof(storage) = 'object'::text) AND ((length((storage ->> 'store'::text)) >= 1) AND (length((storage ->> 'store'::text)) <= 64)) AND ((length((storage ->> 'bucket'::text)) >= 1) AND (length((storage ->> 'bucket'::text)) <= 512)))),
   CONSTRAINT recording_tenant_patient_fkey FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject(tenant, patient),
   CONSTRAINT recording_tombstone_check CHECK ((jsonb_typeof(tombstone) = 'object'::text)),
   CONSTRAINT recording_undated_check CHECK ((undated = ANY (ARRAY['unknown'::text, 'claim'::text, 'unjudged'::text]))),
@@ -339,6 +398,17 @@ CREATE TABLE medzen.recording_participant (
   CONSTRAINT recording_participant_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
 );
 ALTER TABLE medzen.recording_participant ENABLE ROW LEVEL SECURITY;
+CREATE TABLE medzen.removed_version (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  ref text COLLATE "C" NOT NULL,
+  size bigint NOT NULL,
+  CONSTRAINT removed_version_pkey PRIMARY KEY (tenant, recording_id, ref),
+  CONSTRAINT removed_version_ref_check CHECK (((length(ref) >= 1) AND (length(ref) <= 128))),
+  CONSTRAINT removed_version_size_check CHECK ((size >= 0)),
+  CONSTRAINT removed_version_tenant_recording_id_fkey FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording(tenant, id)
+);
+ALTER TABLE medzen.removed_version ENABLE ROW LEVEL SECURITY;
 CREATE TABLE medzen.retention_fact (
   tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
@@ -365,11 +435,13 @@ CREATE TABLE medzen.retention_subject (
   patient text COLLATE "C" NOT NULL,
   revision integer NOT NULL DEFAULT 0,
   holds integer NOT NULL DEFAULT 0,
+  requests integer NOT NULL DEFAULT 0,
   recordings integer NOT NULL DEFAULT 0,
   CONSTRAINT retention_subject_holds_check CHECK ((holds >= 0)),
   CONSTRAINT retention_subject_patient_check CHECK (((length(patient) >= 1) AND (length(patient) <= 256))),
   CONSTRAINT retention_subject_pkey PRIMARY KEY (tenant, patient),
   CONSTRAINT retention_subject_recordings_check CHECK ((recordings >= 0)),
+  CONSTRAINT retention_subject_requests_check CHECK ((requests >= 0)),
   CONSTRAINT retention_subject_revision_check CHECK ((revision >= 0)),
   CONSTRAINT retention_subject_tenant_check CHECK ((tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'::text))
 );
@@ -437,6 +509,9 @@ ALTER TABLE medzen.webhook_seen ENABLE ROW LEVEL SECURITY;
 
 -- ---- Indexes
 
+CREATE INDEX access_request_open ON medzen.access_request USING btree (tenant, due_at, id) WHERE (closed_at IS NULL);
+CREATE INDEX access_request_patient ON medzen.access_request USING btree (tenant, patient) WHERE (patient IS NOT NULL);
+CREATE INDEX access_request_recording ON medzen.access_request USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
 CREATE UNIQUE INDEX archive_manifest_begun ON medzen.archive_manifest USING btree ((true)) WHERE (archived_at IS NULL);
 CREATE INDEX archive_manifest_purged ON medzen.archive_manifest USING btree (greatest_id) WHERE (purged_at IS NOT NULL);
 CREATE INDEX audit_event_action ON ONLY medzen.audit_event USING btree (action, id);
@@ -456,6 +531,7 @@ CREATE INDEX legal_hold_by_place ON medzen.legal_hold USING btree (tenant, place
 CREATE INDEX legal_hold_matter ON medzen.legal_hold USING btree (tenant, matter, placed_at, id);
 CREATE INDEX legal_hold_patient ON medzen.legal_hold USING btree (tenant, patient) WHERE (patient IS NOT NULL);
 CREATE INDEX legal_hold_recording ON medzen.legal_hold USING btree (tenant, recording_id) WHERE (recording_id IS NOT NULL);
+CREATE INDEX postponed_until ON medzen.postponed USING btree (tenant, queue, until);
 CREATE INDEX recording_archives ON medzen.recording USING btree (tenant, rules_version, retain_until, id) WHERE ((state = 'available'::text) AND (facts_revision = subject_revision));
 CREATE INDEX recording_by_failure ON medzen.recording USING btree (tenant, ((failure ->> 'code'::text)), started_at, id) WHERE (failure IS NOT NULL);
 CREATE INDEX recording_by_patient ON medzen.recording USING btree (tenant, patient, started_at, id);
@@ -463,8 +539,8 @@ CREATE INDEX recording_by_provider ON medzen.recording USING btree (tenant, prov
 CREATE INDEX recording_by_session ON medzen.recording USING btree (tenant, session_id, started_at, id);
 CREATE INDEX recording_by_start ON medzen.recording USING btree (tenant, started_at, id);
 CREATE INDEX recording_by_state ON medzen.recording USING btree (tenant, state, started_at, id);
-CREATE INDEX recording_deleting ON medzen.recording USING btree (tenant, grace_until NULLS FIRST, id) WHERE (state = 'deleting'::text);
-CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, deletable_at, id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (facts_revision = subject_revision));
+CREATE INDEX recording_deleting ON medzen.recording USING btree (tenant, GREATEST(grace_until, claim_after), id) WHERE (state = 'deleting'::text);
+CREATE INDEX recording_expired ON medzen.recording USING btree (tenant, rules_version, GREATEST(deletable_at, claim_after), id) WHERE ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (hold_count = 0) AND (request_count = 0) AND (facts_revision = subject_revision) AND (deletable_at IS NOT NULL));
 CREATE INDEX recording_facts ON medzen.recording USING btree (tenant, id) WHERE ((state <> 'deleted'::text) AND (facts_revision <> subject_revision));
 CREATE UNIQUE INDEX recording_live_provider ON medzen.recording USING btree (tenant, provider, provider_ref) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
 CREATE UNIQUE INDEX recording_live_session ON medzen.recording USING btree (tenant, session_id) WHERE (state = ANY (ARRAY['starting'::text, 'recording'::text]));
@@ -475,6 +551,7 @@ CASE
     WHEN (state = 'deleting'::text) THEN state_at
     ELSE retain_until
 END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until IS NOT NULL)));
+CREATE INDEX recording_retrying ON medzen.recording USING btree (tenant, claim_after) WHERE ((claim_attempts > 0) AND (state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text, 'deleting'::text])));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
 CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = ANY (ARRAY['starting'::text, 'recording'::text])) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
 CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
@@ -486,6 +563,8 @@ CREATE INDEX review_order ON medzen.review USING btree (tenant, leaf_index, id);
 
 -- ---- Triggers
 
+CREATE TRIGGER access_request_guard BEFORE UPDATE ON medzen.access_request FOR EACH ROW EXECUTE FUNCTION medzen.guard_access_request();
+CREATE TRIGGER access_request_no_delete BEFORE DELETE OR TRUNCATE ON medzen.access_request FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER guard_archive BEFORE UPDATE ON medzen.archive_manifest FOR EACH ROW EXECUTE FUNCTION medzen.guard_archive();
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON medzen.archive_manifest FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.audit_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -514,10 +593,12 @@ CREATE TRIGGER legal_hold_guard BEFORE UPDATE ON medzen.legal_hold FOR EACH ROW 
 CREATE TRIGGER legal_hold_no_delete BEFORE DELETE OR TRUNCATE ON medzen.legal_hold FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.migration FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.permission FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.postponed FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.rate_limit FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER recording_guard BEFORE UPDATE ON medzen.recording FOR EACH ROW EXECUTE FUNCTION medzen.guard_recording();
 CREATE TRIGGER recording_no_delete BEFORE DELETE OR TRUNCATE ON medzen.recording FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER recording_participant_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.recording_participant FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.removed_version FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_fact_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_fact FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.retention_subject FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER retention_warning_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON medzen.retention_warning FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
@@ -530,6 +611,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH S
 
 -- ---- Policies
 
+CREATE POLICY admins ON medzen.access_request FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY auditors ON medzen.archive_manifest FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.archive_manifest FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY auditors ON medzen.audit_checkpoint FOR SELECT TO {public} USING ((( SELECT medzen.auditor_tenant() AS auditor_tenant) IS NOT NULL)) WITH CHECK ();
@@ -555,9 +637,11 @@ CREATE POLICY visible ON medzen.consent FOR SELECT TO {public} USING (((tenant =
 CREATE POLICY admins ON medzen.consent_session FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.legal_hold FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.legal_hold FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
+CREATE POLICY admins ON medzen.postponed FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY medzen_auditor ON medzen.recording FOR SELECT TO {medzen_auditor} USING (true) WITH CHECK ();
 CREATE POLICY visible ON medzen.recording FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (id = ANY (( SELECT medzen.visible_recordings() AS visible_recordings)::uuid[])))) WITH CHECK ();
 CREATE POLICY visible ON medzen.recording_participant FOR SELECT TO {public} USING (((tenant = ( SELECT medzen.current_tenant() AS current_tenant)) AND (recording_id = ANY (( SELECT medzen.visible_recordings() AS visible_recordings)::uuid[])))) WITH CHECK ();
+CREATE POLICY admins ON medzen.removed_version FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.retention_fact FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.retention_subject FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
 CREATE POLICY admins ON medzen.retention_warning FOR SELECT TO {public} USING ((tenant = ( SELECT medzen.admin_tenant() AS admin_tenant))) WITH CHECK ();
@@ -642,6 +726,7 @@ CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker=true) AS
         CASE
             WHEN (state = 'deleting'::text) THEN 'deleting'::text
             WHEN (hold_count > 0) THEN 'held'::text
+            WHEN (request_count > 0) THEN 'access requested'::text
             WHEN (facts_revision <> subject_revision) THEN 'to be decided again'::text
             WHEN (deletable_at <= medzen.now()) THEN 'due'::text
             WHEN ((grace_until <= medzen.now()) AND (deletable_at IS NULL)) THEN 'to be warned of'::text
@@ -661,6 +746,12 @@ CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker=true) AS
   WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text])) AND (retain_until <= medzen.now())));
 
 -- ---- Functions
+
+CREATE OR REPLACE FUNCTION medzen.access_request_json(q medzen.access_request)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (q).id, 'target', CASE WHEN ((q).patient IS NULL) THEN jsonb_build_object('recordingId', (q).recording_id) ELSE jsonb_build_object('patient', (q).patient) END, 'requestedBy', (q).requested_by, 'receivedAt', medzen.format_instant((q).received_at), 'dueAt', medzen.format_instant((q).due_at), 'openedBy', (q).opened_by, 'extension', CASE WHEN ((q).extended_at IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((q).extended_at), 'by', (q).extended_by, 'reason', (q).extension_reason) ELSE NULL::jsonb END, 'closed', CASE WHEN ((q).closed_at IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((q).closed_at), 'by', (q).closed_by, 'outcome', (q).outcome) ELSE NULL::jsonb END));
 
 CREATE OR REPLACE FUNCTION medzen.add_cosignature(p_size text, p_line text)
  RETURNS jsonb
@@ -1359,7 +1450,7 @@ AS $function$
     THEN medzen.current_tenant() END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.begin_deletion(p_tenant text, p_id uuid, p_token text, p_facts_revision integer, p_rules_version text, p_now timestamp with time zone, p_event_id text, p_event_body bytea)
+CREATE OR REPLACE FUNCTION medzen.begin_deletion(p_tenant text, p_id uuid, p_token text, p_facts_revision integer, p_rules_version text, p_now timestamp with time zone, p_by text, p_reason text, p_rule_ids text[], p_citations text[], p_event_id text, p_event_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1377,6 +1468,7 @@ BEGIN
     WHEN v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.state = 'deleting' THEN 'begun'
     WHEN v_row.hold_count > 0 THEN 'held'
+    WHEN v_row.request_count > 0 THEN 'access_requested'
     WHEN v_row.rules_version IS DISTINCT FROM p_rules_version
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
       OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision THEN 'stale'
@@ -1389,9 +1481,21 @@ BEGIN
     RETURN jsonb_build_object('status', v_status);
   END IF;
 
-  UPDATE medzen.recording r SET state = 'deleting', state_at = p_now, revision = r.revision + 1
+  UPDATE medzen.recording r SET
+    state = 'deleting',
+    state_at = p_now,
+    deletion = jsonb_build_object(
+      'from', r.state,
+      'basis', 'retention',
+      'startedAt', medzen.format_instant(p_now),
+      'startedBy', p_by,
+      'reason', p_reason,
+      'ruleIds', to_jsonb(p_rule_ids),
+      'citations', to_jsonb(p_citations)),
+    revision = r.revision + 1
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'begun', 'recording', medzen.recording_json(v_row));
 END $function$;
@@ -1429,6 +1533,56 @@ BEGIN
   DELETE FROM medzen.migration m WHERE m.id = p_id;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.beyond_recall_of(p_tenant text, p_patient text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(r.id ORDER BY r.id), '[]'::jsonb) AS "coalesce"
+    FROM ( SELECT q.id
+            FROM medzen.recording q
+           WHERE ((q.tenant = beyond_recall_of.p_tenant) AND (q.patient = beyond_recall_of.p_patient) AND (q.state = 'deleting'::text) AND medzen.is_beyond_recall(q.*))
+           ORDER BY q.id
+          LIMIT 1000) r;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.cancel_deletion(p_tenant text, p_id uuid, p_token text, p_at timestamp with time zone, p_failure_code text, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_status := CASE
+    WHEN NOT found THEN 'not_found'
+    WHEN v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
+    WHEN v_row.state <> 'deleting' THEN 'not_begun'
+    WHEN medzen.is_beyond_recall(v_row) THEN 'beyond_recall'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+
+  UPDATE medzen.recording r SET
+    state = CASE WHEN r.deletion ->> 'from' = 'archived' AND r.retain_until > p_at THEN 'available' ELSE r.deletion ->> 'from' END,
+    state_at = p_at,
+    deletion = NULL,
+    revision = r.revision + 1,
+    claim_token = NULL,
+    claim_until = NULL,
+    claim_after = medzen.now() + medzen.claim_backoff(r.claim_attempts)
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'canceled', 'recording', medzen.recording_json(v_row));
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.change_events(p_secret bytea, p_id text, p_head text, p_detail text, p_middle text, p_purpose text, p_why text, p_tail text, p_patients text[], p_counts bigint[], p_keys text[], p_fields text[])
  RETURNS TABLE(id uuid, patient text, purpose text, target_id text, body text)
@@ -1472,7 +1626,7 @@ BEGIN ATOMIC
            ORDER BY (((((((change_events.p_id || substr(r.hex, 33, 3)) || '-'::text) || translate(substr(r.hex, 36, 1), '0123456789abcdef'::text, '89ab89ab89ab89ab'::text)) || substr(r.hex, 37, 3)) || '-'::text) || substr(r.hex, 40, 12)))::uuid) e;
 END;
 
-CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text, p_storage jsonb DEFAULT NULL::jsonb, p_lock jsonb DEFAULT NULL::jsonb, p_deletion jsonb DEFAULT NULL::jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1483,6 +1637,9 @@ DECLARE
   v_row medzen.recording;
   v_status text;
 BEGIN
+  IF (p_to IS NOT DISTINCT FROM 'deleting') <> (p_deletion IS NOT NULL) THEN
+    PERFORM medzen.fail('invalid_input', 'deletion must be given with to: deleting, and only then');
+  END IF;
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
@@ -1495,8 +1652,8 @@ BEGIN
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
     WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
-    -- Past no hold and no date: only what failed before anything was stored.
-    WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0
+    -- Past no hold, no access request and no date: only what failed before anything was stored.
+    WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0 OR v_row.request_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
     WHEN p_to <> ALL (medzen.next_states(v_row.state)) THEN 'invalid_transition'
     WHEN p_to = 'recording' AND EXISTS (
@@ -1524,6 +1681,16 @@ BEGIN
     duration_seconds = coalesce(p_duration_seconds, r.duration_seconds),
     media = coalesce(p_media, r.media),
     object = coalesce(p_object, r.object),
+    storage = coalesce(p_storage, r.storage),
+    object_lock = coalesce(p_lock, r.object_lock),
+    deletion = CASE WHEN p_to = 'deleting' THEN jsonb_build_object(
+      'from', r.state,
+      'basis', 'nothing_stored',
+      'startedAt', medzen.format_instant(p_at),
+      'startedBy', p_deletion ->> 'by',
+      'reason', p_deletion ->> 'reason',
+      'ruleIds', '[]'::jsonb,
+      'citations', '[]'::jsonb) ELSE r.deletion END,
     failure = CASE WHEN p_clear_failure THEN NULL ELSE coalesce(p_failure, r.failure) END,
     revision = r.revision + 1,
     -- A move ends whatever claim there was and its back-off; a worker's own change ends its claim.
@@ -1533,6 +1700,10 @@ BEGIN
     claim_after = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_after ELSE '-infinity' END
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  IF p_to IS NOT NULL OR p_clear_failure THEN
+    DELETE FROM medzen.postponed q
+    WHERE q.tenant = p_tenant AND q.recording_id = p_id AND (p_to IS NOT NULL OR q.queue = 'discard');
+  END IF;
   IF p_dedupe_key IS NOT NULL THEN
     INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES (p_tenant, p_id, p_dedupe_key);
   END IF;
@@ -1722,31 +1893,33 @@ DECLARE
 BEGIN
   PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
   IF p_id IS NULL THEN
-    -- Two index scans, each in order of the deadline. What the merge leaves over is unlocked a moment later.
+    -- Two index scans, each in order of the deadline or, when that is later, of the end of the back-off. What the merge leaves over is
+    -- unlocked a moment later.
     WITH unfinished AS MATERIALIZED (
-      SELECT r.id, r.grace_until AS deadline FROM medzen.recording r
+      SELECT r.id, greatest(r.grace_until, r.claim_after) AS turn FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state = 'deleting' AND r.claim_after <= v_clock
-      ORDER BY r.grace_until NULLS FIRST, r.id
+      ORDER BY greatest(r.grace_until, r.claim_after), r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
-      SELECT r.id, r.deletable_at AS deadline FROM medzen.recording r
-      WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
-        AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version
+      SELECT r.id, greatest(r.deletable_at, r.claim_after) AS turn FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0 AND r.request_count = 0
+        AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at IS NOT NULL
         AND r.deletable_at <= p_now AND r.claim_after <= v_clock AND (r.keep_until IS NULL OR r.keep_until <= p_now)
-      ORDER BY r.deletable_at, r.id
+        AND greatest(r.deletable_at, r.claim_after) <= greatest(p_now, v_clock)
+      ORDER BY greatest(r.deletable_at, r.claim_after), r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED
     ), due AS (
-      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY deadline NULLS FIRST, id LIMIT p_limit
+      SELECT * FROM unfinished UNION ALL SELECT * FROM expired ORDER BY turn, id LIMIT p_limit
     )
-    SELECT array_agg(due.id ORDER BY due.deadline NULLS FIRST, due.id) INTO v_ids FROM due;
+    SELECT array_agg(due.id ORDER BY due.turn, due.id) INTO v_ids FROM due;
   ELSE
     SELECT array_agg(due.id) INTO v_ids FROM (
       SELECT r.id FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_clock) AND (
         r.state = 'deleting'
-        OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0
+        OR (r.state IN ('available', 'archived', 'failed') AND r.hold_count = 0 AND r.request_count = 0
           AND r.facts_revision = r.subject_revision AND r.rules_version = p_rules_version AND r.deletable_at <= p_now
           AND (r.keep_until IS NULL OR r.keep_until <= p_now)))
       FOR NO KEY UPDATE SKIP LOCKED) due;
@@ -1878,6 +2051,35 @@ BEGIN
   RETURN to_jsonb(v_gone);
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.close_access_request(p_tenant text, p_id uuid, p_at timestamp with time zone, p_by text, p_outcome text, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_request medzen.access_request;
+BEGIN
+  -- The target never changes, so it is read first and locked in the common order.
+  SELECT * INTO v_request FROM medzen.access_request q WHERE q.tenant = p_tenant AND q.id = p_id;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  PERFORM FROM medzen.retention_subject s
+  WHERE s.tenant = p_tenant AND s.patient = v_request.patient FOR NO KEY UPDATE;
+  PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = v_request.recording_id FOR NO KEY UPDATE;
+
+  UPDATE medzen.access_request q SET closed_at = p_at, closed_by = p_by, outcome = p_outcome
+  WHERE q.tenant = p_tenant AND q.id = p_id AND q.closed_at IS NULL;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'repeated');
+  END IF;
+  PERFORM medzen.count_access_request(p_tenant, v_request.recording_id, v_request.patient, -1);
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'closed');
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.commit_batch(p_expected_size text, p_expected_root bytea, p_event_ids text[], p_leaf_hashes bytea, p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text)
  RETURNS jsonb
@@ -2102,6 +2304,26 @@ AS $function$
   FROM medzen.audit_cosignature s WHERE s.size = p_size
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.count_access_request(p_tenant text, p_recording_id uuid, p_patient text, p_by integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+BEGIN
+  IF p_recording_id IS NOT NULL THEN
+    UPDATE medzen.recording r SET request_count = r.request_count + p_by
+    WHERE r.tenant = p_tenant AND r.id = p_recording_id;
+  ELSE
+    UPDATE medzen.retention_subject s SET requests = s.requests + p_by WHERE s.tenant = p_tenant AND s.patient = p_patient;
+    PERFORM FROM medzen.recording r
+    WHERE r.tenant = p_tenant AND r.patient = p_patient
+    ORDER BY r.id FOR NO KEY UPDATE;
+    UPDATE medzen.recording r SET request_count = r.request_count + p_by
+    WHERE r.tenant = p_tenant AND r.patient = p_patient;
+  END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.count_hold(p_tenant text, p_recording_id uuid, p_patient text, p_by integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -2121,6 +2343,31 @@ BEGIN
     WHERE r.tenant = p_tenant AND r.patient = p_patient;
   END IF;
 END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.count_postponed(p_tenant text, p_now timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_build_object('warning', ( SELECT count(*) AS count
+            FROM ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = count_postponed.p_tenant) AND (p.queue = 'warning'::text) AND (p.until > count_postponed.p_now))
+                  LIMIT 1000) w), 'archive', ( SELECT count(*) AS count
+            FROM ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = count_postponed.p_tenant) AND (p.queue = 'archive'::text) AND (p.until > count_postponed.p_now))
+                  LIMIT 1000) a), 'discard', ( SELECT count(*) AS count
+            FROM ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = count_postponed.p_tenant) AND (p.queue = 'discard'::text) AND (p.until > count_postponed.p_now))
+                  LIMIT 1000) c), 'deletion', ( SELECT count(*) AS count
+            FROM ( SELECT
+                    FROM medzen.recording r
+                   WHERE ((r.tenant = count_postponed.p_tenant) AND (r.claim_attempts > 0) AND (r.state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text, 'deleting'::text])) AND (r.claim_after > medzen.now()) AND ((r.claim_until IS NULL) OR (r.claim_until <= medzen.now())))
+                  LIMIT 1000) d)) AS jsonb_build_object;
+END;
 
 CREATE OR REPLACE FUNCTION medzen.current_actor()
  RETURNS jsonb
@@ -2437,6 +2684,30 @@ CREATE OR REPLACE FUNCTION medzen.explains_absence(p_action text)
  IMMUTABLE PARALLEL SAFE
 RETURN (p_action = ANY (ARRAY['audit.purge'::text, 'audit.rebase'::text, 'identity.erase'::text]));
 
+CREATE OR REPLACE FUNCTION medzen.extend_access_request(p_tenant text, p_id uuid, p_at timestamp with time zone, p_by text, p_reason text, p_due_at timestamp with time zone, p_event_id text, p_event_body bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_request medzen.access_request;
+BEGIN
+  SELECT * INTO v_request FROM medzen.access_request q WHERE q.tenant = p_tenant AND q.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  ELSIF v_request.closed_at IS NOT NULL THEN
+    RETURN jsonb_build_object('status', 'closed');
+  ELSIF v_request.extended_at IS NOT NULL THEN
+    RETURN jsonb_build_object('status', 'already_extended');
+  END IF;
+  UPDATE medzen.access_request q SET extended_at = p_at, extended_by = p_by, extension_reason = p_reason, due_at = p_due_at
+  WHERE q.tenant = p_tenant AND q.id = p_id;
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'extended');
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.extend_keep(p_tenant text, p_id uuid, p_until timestamp with time zone, p_reason text, p_event_id text, p_event_body bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2457,7 +2728,7 @@ BEGIN
     RETURN jsonb_build_object('status', 'not_found');
   END IF;
   v_status := CASE
-    WHEN v_row.state IN ('deleting', 'deleted') THEN 'too_late'
+    WHEN medzen.is_beyond_recall(v_row) THEN 'too_late'
     WHEN v_row.keep_until = p_until THEN 'repeated'
     WHEN v_row.keep_until > p_until THEN 'shorter'
   END;
@@ -2575,6 +2846,10 @@ BEGIN
   IF v_row.state <> 'deleting' THEN
     PERFORM medzen.fail('invalid_transition', 'The deletion was not begun');
   END IF;
+  -- Nothing had to be removed, so no note of it was refused.
+  IF NOT medzen.is_beyond_recall(v_row) AND v_row.hold_count + v_row.request_count > 0 THEN
+    RETURN jsonb_build_object('status', CASE WHEN v_row.hold_count > 0 THEN 'held' ELSE 'access_requested' END);
+  END IF;
 
   UPDATE medzen.recording r SET
     state = 'deleted',
@@ -2582,6 +2857,8 @@ BEGIN
     tombstone = p_tombstone,
     media = NULL,
     object = NULL,
+    object_lock = NULL,
+    deletion = NULL,
     revision = r.revision + 1,
     claim_token = NULL,
     claim_until = NULL,
@@ -2589,6 +2866,8 @@ BEGIN
     claim_after = '-infinity'
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  DELETE FROM medzen.removed_version v WHERE v.tenant = p_tenant AND v.recording_id = p_id;
+  DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id;
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'finished', 'recording', medzen.recording_json(v_row));
 END $function$;
@@ -2641,6 +2920,23 @@ BEGIN ATOMIC
     FROM medzen.recording r
    WHERE ((r.tenant = get_recording.p_tenant) AND (r.id = get_recording.p_id));
 END;
+
+CREATE OR REPLACE FUNCTION medzen.guard_access_request()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF old.closed_at IS NOT NULL
+    OR (old.extended_at IS NOT NULL AND (new.extended_at, new.extended_by, new.extension_reason, new.due_at)
+      IS DISTINCT FROM (old.extended_at, old.extended_by, old.extension_reason, old.due_at))
+    OR (new.extended_at IS NULL AND new.due_at <> old.due_at)
+    OR (new.id, new.recording_id, new.patient, new.requested_by, new.received_at, new.opened_by, new.tenant)
+      IS DISTINCT FROM (old.id, old.recording_id, old.patient, old.requested_by, old.received_at, old.opened_by, old.tenant) THEN
+    PERFORM medzen.fail('invalid_input', 'An access request is extended once, closed once, and does not change otherwise');
+  END IF;
+  RETURN new;
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.guard_archive()
  RETURNS trigger
@@ -2709,13 +3005,17 @@ AS $function$
 DECLARE
   v_kept medzen.recording := old;
 BEGIN
-  -- Whose patient comes under a hold later is counted there too.
+  -- Whose patient comes under a hold, or asks for access, later is counted there too.
   v_kept.hold_count := new.hold_count;
+  v_kept.request_count := new.request_count;
   IF old.state = 'deleted' AND new IS DISTINCT FROM v_kept THEN
     PERFORM medzen.fail('invalid_transition', 'A deleted recording does not change');
   END IF;
   IF new.state <> old.state AND new.state <> ALL (medzen.next_states(old.state)) THEN
     PERFORM medzen.fail('invalid_transition', format('A recording does not go from %s to %s', old.state, new.state));
+  END IF;
+  IF old.state = 'deleting' AND new.state NOT IN ('deleting', 'deleted') AND medzen.is_beyond_recall(old) THEN
+    PERFORM medzen.fail('invalid_transition', 'A deletion that has removed something is not taken back');
   END IF;
   IF (new.tenant, new.id, new.session_id, new.patient, new.started_at, new.object_prefix)
     IS DISTINCT FROM (old.tenant, old.id, old.session_id, old.patient, old.started_at, old.object_prefix) THEN
@@ -2821,6 +3121,12 @@ CREATE OR REPLACE FUNCTION medzen.is_auditor()
  LANGUAGE sql
  STABLE
 RETURN false;
+
+CREATE OR REPLACE FUNCTION medzen.is_beyond_recall(r medzen.recording)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (((r).state = 'deleted'::text) OR (((r).state = 'deleting'::text) AND (((r).removed_versions > 0) OR COALESCE((((r).deletion ->> 'providerAsked'::text))::boolean, false))));
 
 CREATE OR REPLACE FUNCTION medzen.is_erased(p_tenant text, p_pseudonym text)
  RETURNS boolean
@@ -3193,6 +3499,39 @@ CREATE OR REPLACE FUNCTION medzen.limit_unit(p_request jsonb)
  IMMUTABLE PARALLEL SAFE
 RETURN (GREATEST((1)::numeric, div((((p_request ->> 'periodMs'::text))::numeric * (1000000)::numeric), ((p_request ->> 'rate'::text))::numeric)))::bigint;
 
+CREATE OR REPLACE FUNCTION medzen.list_access_requests(p_tenant text, p_limit integer, p_id uuid DEFAULT NULL::uuid, p_recording_id uuid DEFAULT NULL::uuid, p_due_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  v_result jsonb;
+BEGIN
+  IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 201 THEN
+    PERFORM medzen.fail('invalid_input', 'limit must be from 1 to 200');
+  END IF;
+  EXECUTE format(
+    $sql$
+      SELECT coalesce(jsonb_agg(medzen.access_request_json(page.q) ORDER BY (page.q).due_at, (page.q).id), '[]')
+      FROM (
+        SELECT q FROM medzen.access_request q
+        WHERE q.tenant = $1 AND %s
+          AND ($5 IS NULL OR q.due_at < $5)
+          AND (q.due_at, q.id) > (coalesce($6, '-infinity'), coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid))
+        ORDER BY q.due_at, q.id
+        LIMIT $2) page
+    $sql$,
+    CASE
+      WHEN p_id IS NOT NULL THEN 'q.id = $3'
+      WHEN p_recording_id IS NOT NULL THEN '(q.recording_id = $4 OR q.patient = (
+        SELECT r.patient FROM medzen.recording r WHERE r.tenant = $1 AND r.id = $4))'
+      ELSE 'q.closed_at IS NULL' END)
+    INTO v_result
+    USING p_tenant, p_limit, p_id, p_recording_id, p_due_before, p_after, p_after_id;
+  RETURN v_result;
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.list_consents(p_tenant text, p_session_id text)
  RETURNS jsonb
  LANGUAGE sql
@@ -3209,7 +3548,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3224,6 +3563,10 @@ BEGIN ATOMIC
              q.media,
              q.object,
              q.object_prefix,
+             q.storage,
+             q.object_lock,
+             q.deletion,
+             q.provider_account,
              q.jurisdiction,
              q.provider_class,
              q.zone,
@@ -3246,6 +3589,9 @@ BEGIN ATOMIC
              q.undated,
              q.subject_revision,
              q.hold_count,
+             q.request_count,
+             q.removed_versions,
+             q.removed_bytes,
              q.deletable_at,
              q.claim_token,
              q.claim_until,
@@ -3255,9 +3601,77 @@ BEGIN ATOMIC
              q.look_token,
              q.look_attempts
             FROM medzen.recording q
-           WHERE ((q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now))
+           WHERE ((q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now) AND (NOT (EXISTS ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = list_due_archives.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'archive'::text) AND (p.until > list_due_archives.p_now))))))
            ORDER BY q.retain_until, q.id
           LIMIT list_due_archives.p_limit) r;
+END;
+
+CREATE OR REPLACE FUNCTION medzen.list_due_discards(p_tenant text, p_failure_code text, p_now timestamp with time zone, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.started_at, r.id), '[]'::jsonb) AS "coalesce"
+    FROM ( SELECT q.tenant,
+             q.id,
+             q.session_id,
+             q.patient,
+             q.provider,
+             q.provider_ref,
+             q.state,
+             q.state_at,
+             q.started_at,
+             q.ended_at,
+             q.duration_seconds,
+             q.media,
+             q.object,
+             q.object_prefix,
+             q.storage,
+             q.object_lock,
+             q.deletion,
+             q.provider_account,
+             q.jurisdiction,
+             q.provider_class,
+             q.zone,
+             q.keep_until,
+             q.keep_reason,
+             q.failure,
+             q.stop_requested_at,
+             q.stop_consent,
+             q.tombstone,
+             q.views,
+             q.downloads,
+             q.revision,
+             q.rules_version,
+             q.facts_revision,
+             q.decided_at,
+             q.retain_until,
+             q.warn_at,
+             q.grace_until,
+             q.rule_ids,
+             q.undated,
+             q.subject_revision,
+             q.hold_count,
+             q.request_count,
+             q.removed_versions,
+             q.removed_bytes,
+             q.deletable_at,
+             q.claim_token,
+             q.claim_until,
+             q.claim_attempts,
+             q.claim_after,
+             q.look_after,
+             q.look_token,
+             q.look_attempts
+            FROM medzen.recording q
+           WHERE ((q.tenant = list_due_discards.p_tenant) AND (q.failure IS NOT NULL) AND ((q.failure ->> 'code'::text) = list_due_discards.p_failure_code) AND (q.state = ANY (ARRAY['available'::text, 'archived'::text])) AND (NOT (EXISTS ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = list_due_discards.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'discard'::text) AND (p.until > list_due_discards.p_now))))))
+           ORDER BY q.started_at, q.id
+          LIMIT list_due_discards.p_limit) r;
 END;
 
 CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timestamp with time zone, p_limit integer)
@@ -3266,7 +3680,7 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
     FROM ( SELECT q.tenant,
              q.id,
              q.session_id,
@@ -3281,6 +3695,10 @@ BEGIN ATOMIC
              q.media,
              q.object,
              q.object_prefix,
+             q.storage,
+             q.object_lock,
+             q.deletion,
+             q.provider_account,
              q.jurisdiction,
              q.provider_class,
              q.zone,
@@ -3303,6 +3721,9 @@ BEGIN ATOMIC
              q.undated,
              q.subject_revision,
              q.hold_count,
+             q.request_count,
+             q.removed_versions,
+             q.removed_bytes,
              q.deletable_at,
              q.claim_token,
              q.claim_until,
@@ -3312,7 +3733,9 @@ BEGIN ATOMIC
              q.look_token,
              q.look_attempts
             FROM medzen.recording q
-           WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
+           WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                    FROM medzen.postponed p
+                   WHERE ((p.tenant = list_due_warnings.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'warning'::text) AND (p.until > list_due_warnings.p_now))))))
            ORDER BY q.warn_at, q.id
           LIMIT list_due_warnings.p_limit) r;
 END;
@@ -3623,7 +4046,7 @@ BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
-  ELSIF v_row.state <> 'available' THEN
+  ELSIF v_row.object IS NULL OR v_row.state NOT IN ('available', 'archived', 'deleting') OR medzen.is_beyond_recall(v_row) THEN
     RETURN jsonb_build_object('status', 'not_available', 'recording', medzen.recording_json(v_row));
   END IF;
   -- A retry finds its event there, and counts nothing.
@@ -3698,6 +4121,72 @@ BEGIN
   RETURN jsonb_build_object('status', 'noted', 'revision', v_revision);
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.note_lock(p_tenant text, p_id uuid, p_token text, p_lock jsonb DEFAULT NULL::jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_token text;
+BEGIN
+  SELECT r.claim_token::text INTO v_token FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  ELSIF v_token IS DISTINCT FROM p_token THEN
+    RETURN jsonb_build_object('status', 'lease_lost');
+  END IF;
+  UPDATE medzen.recording r SET object_lock = p_lock WHERE r.tenant = p_tenant AND r.id = p_id;
+  RETURN jsonb_build_object('status', 'noted');
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.note_removal(p_tenant text, p_id uuid, p_token text, p_refs text[], p_sizes text[], p_kept text[], p_provider boolean, p_facts_revision integer, p_rules_version text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_row medzen.recording;
+  v_status text;
+BEGIN
+  IF cardinality(p_refs) > 1000 OR cardinality(p_kept) > 1000 OR cardinality(p_refs) <> cardinality(p_sizes) THEN
+    PERFORM medzen.fail('invalid_input', 'removing and kept must have at most 1000 members each');
+  END IF;
+  SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_status := CASE
+    WHEN NOT found THEN 'not_found'
+    WHEN v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
+    WHEN v_row.state <> 'deleting' THEN 'not_begun'
+    WHEN medzen.is_beyond_recall(v_row) OR NOT p_provider AND cardinality(p_refs) = 0 THEN NULL
+    WHEN v_row.hold_count > 0 THEN 'held'
+    WHEN v_row.request_count > 0 THEN 'access_requested'
+    WHEN v_row.deletion ->> 'basis' = 'retention' AND (v_row.rules_version IS DISTINCT FROM p_rules_version
+      OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
+      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision) THEN 'stale'
+  END;
+  IF v_status IS NOT NULL THEN
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+
+  DELETE FROM medzen.removed_version v WHERE v.tenant = p_tenant AND v.recording_id = p_id AND v.ref = ANY (p_kept);
+  INSERT INTO medzen.removed_version (tenant, recording_id, ref, size)
+  SELECT p_tenant, p_id, u.ref, max(u.size::bigint) FROM unnest(p_refs, p_sizes) u(ref, size) GROUP BY u.ref
+  ON CONFLICT (tenant, recording_id, ref) DO NOTHING;
+  UPDATE medzen.recording r SET
+    removed_versions = n.versions,
+    removed_bytes = n.bytes,
+    deletion = CASE WHEN p_provider THEN r.deletion || '{"providerAsked": true}' ELSE r.deletion END
+  FROM (
+    SELECT count(*)::integer AS versions, coalesce(sum(v.size), 0)::bigint AS bytes FROM medzen.removed_version v
+    WHERE v.tenant = p_tenant AND v.recording_id = p_id) n
+  WHERE r.tenant = p_tenant AND r.id = p_id
+  RETURNING r.* INTO v_row;
+  RETURN jsonb_build_object('status', 'noted', 'recording', medzen.recording_json(v_row));
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.now()
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -3750,6 +4239,52 @@ AS $function$
   ORDER BY t.age DESC NULLS LAST
   LIMIT 1
 $function$;
+
+CREATE OR REPLACE FUNCTION medzen.open_access_request(p_tenant text, p_id uuid, p_requested_by text, p_received_at timestamp with time zone, p_due_at timestamp with time zone, p_opened_by text, p_event_id text, p_event_body bytea, p_recording_id uuid DEFAULT NULL::uuid, p_patient text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_old medzen.access_request;
+BEGIN
+  IF num_nonnulls(p_recording_id, p_patient) <> 1 THEN
+    PERFORM medzen.fail('invalid_input', 'An access request is on one recording or on one patient');
+  END IF;
+  SELECT * INTO v_old FROM medzen.access_request q WHERE q.tenant = p_tenant AND q.id = p_id;
+  IF found THEN
+    RETURN medzen.repeated_access_request(v_old, p_recording_id, p_patient);
+  END IF;
+
+  IF p_recording_id IS NULL THEN
+    INSERT INTO medzen.retention_subject (tenant, patient) VALUES (p_tenant, p_patient) ON CONFLICT DO NOTHING;
+    PERFORM FROM medzen.retention_subject s WHERE s.tenant = p_tenant AND s.patient = p_patient FOR NO KEY UPDATE;
+  ELSE
+    PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_recording_id FOR NO KEY UPDATE;
+    IF NOT found THEN
+      RETURN jsonb_build_object('status', 'not_found');
+    END IF;
+    IF EXISTS (
+      SELECT FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND medzen.is_beyond_recall(r)) THEN
+      RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
+    END IF;
+  END IF;
+
+  BEGIN
+    INSERT INTO medzen.access_request (tenant, id, recording_id, patient, requested_by, received_at, due_at, opened_by)
+    VALUES (p_tenant, p_id, p_recording_id, p_patient, p_requested_by, p_received_at, p_due_at, p_opened_by);
+  EXCEPTION WHEN unique_violation THEN
+    -- Opened a moment ago, by a retry or by another person.
+    SELECT * INTO v_old FROM medzen.access_request q WHERE q.tenant = p_tenant AND q.id = p_id;
+    RETURN medzen.repeated_access_request(v_old, p_recording_id, p_patient);
+  END;
+  PERFORM medzen.count_access_request(p_tenant, p_recording_id, p_patient, 1);
+  PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
+  RETURN jsonb_build_object('status', 'opened', 'tooLate', medzen.beyond_recall_of(p_tenant, p_patient));
+END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.open_archive(p_max_leaves integer)
  RETURNS TABLE(first_leaf text, end_leaf text, newest_at text, manifest_sha256 bytea, purge_event text)
@@ -3956,7 +4491,7 @@ BEGIN
     END IF;
     IF EXISTS (
       SELECT FROM medzen.recording r
-      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND r.state IN ('deleting', 'deleted')) THEN
+      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND medzen.is_beyond_recall(r)) THEN
       RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
     END IF;
   END IF;
@@ -3971,7 +4506,31 @@ BEGIN
   END;
   PERFORM medzen.count_hold(p_tenant, p_recording_id, p_patient, 1);
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
-  RETURN jsonb_build_object('status', 'placed');
+  RETURN jsonb_build_object('status', 'placed', 'tooLate', medzen.beyond_recall_of(p_tenant, p_patient));
+END $function$;
+
+CREATE OR REPLACE FUNCTION medzen.postpone_recording(p_tenant text, p_id uuid, p_queue text, p_failure_code text, p_now timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_row medzen.postponed;
+BEGIN
+  PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR KEY SHARE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  INSERT INTO medzen.postponed AS q (tenant, recording_id, queue, attempts, code, until)
+  VALUES (p_tenant, p_id, p_queue, 1, p_failure_code, p_now + medzen.claim_backoff(1))
+  ON CONFLICT (tenant, recording_id, queue) DO UPDATE SET
+    attempts = q.attempts + 1,
+    code = p_failure_code,
+    until = p_now + medzen.claim_backoff(q.attempts + 1)
+  RETURNING q.* INTO v_row;
+  RETURN jsonb_build_object('status', 'postponed', 'attempts', v_row.attempts, 'until', medzen.format_instant(v_row.until));
 END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text)
@@ -4635,6 +5194,7 @@ BEGIN
   RETURNING at INTO v_at;
   UPDATE medzen.recording r SET deletable_at = medzen.end_of_notice(v_at, r.warn_at, r.grace_until)
   WHERE r.tenant = p_tenant AND r.id = p_id;
+  DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id AND q.queue = 'warning';
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $function$;
@@ -4676,7 +5236,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'keepUntil', CASE WHEN ((r).keep_until IS NOT NULL) THEN jsonb_build_object('until', medzen.format_instant((r).keep_until), 'reason', (r).keep_reason) ELSE NULL::jsonb END, 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids), 'undated', (r).undated) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'storage', (r).storage, 'lock', (r).object_lock, 'deletion', ((r).deletion || jsonb_build_object('versions', (r).removed_versions, 'bytes', (r).removed_bytes)), 'providerAccount', (r).provider_account, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'keepUntil', CASE WHEN ((r).keep_until IS NOT NULL) THEN jsonb_build_object('until', medzen.format_instant((r).keep_until), 'reason', (r).keep_reason) ELSE NULL::jsonb END, 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids), 'undated', (r).undated) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'accessRequests', (r).request_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
 
 CREATE OR REPLACE FUNCTION medzen.refuse_change()
  RETURNS trigger
@@ -4882,6 +5442,25 @@ BEGIN
   RETURN jsonb_build_object('status', CASE WHEN found THEN 'renewed' ELSE 'lease_lost' END);
 END $function$;
 
+CREATE OR REPLACE FUNCTION medzen.repeated_access_request(p_known medzen.access_request, p_recording_id uuid, p_patient text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_known.id IS NULL THEN
+    -- Not in our snapshot: the host's transaction is REPEATABLE READ, and must begin again.
+    RAISE serialization_failure USING message = 'The access request was opened by another transaction';
+  END IF;
+  IF (p_known.recording_id, p_known.patient) IS DISTINCT FROM (p_recording_id, p_patient) THEN
+    PERFORM medzen.fail('conflict', 'An access request with this id has another target');
+  END IF;
+  IF p_known.closed_at IS NOT NULL THEN
+    PERFORM medzen.fail('conflict', 'An access request with this id was closed');
+  END IF;
+  RETURN jsonb_build_object('status', 'opened', 'tooLate', medzen.beyond_recall_of(p_known.tenant, p_patient));
+END $function$;
+
 CREATE OR REPLACE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4898,7 +5477,7 @@ BEGIN
   IF p_known.released_at IS NOT NULL THEN
     PERFORM medzen.fail('conflict', 'A hold with this id was released');
   END IF;
-  RETURN jsonb_build_object('status', 'placed');
+  RETURN jsonb_build_object('status', 'placed', 'tooLate', medzen.beyond_recall_of(p_known.tenant, p_patient));
 END $function$;
 
 CREATE OR REPLACE FUNCTION medzen.request_stops()
@@ -5034,8 +5613,10 @@ AS $function$
 DECLARE
   v_row medzen.recording;
   v_restored boolean;
+  v_before timestamptz;
 BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_before := v_row.grace_until;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
   END IF;
@@ -5066,6 +5647,9 @@ BEGIN
     claim_after = CASE WHEN v_restored THEN '-infinity' ELSE r.claim_after END
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  IF v_row.grace_until IS DISTINCT FROM v_before THEN
+    DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id AND q.queue = 'warning';
+  END IF;
   IF v_restored THEN
     PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   END IF;
@@ -5322,7 +5906,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea, p_keep_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_keep_reason text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION medzen.start_recording(p_tenant text, p_id uuid, p_session_id text, p_patient text, p_participants jsonb, p_provider text, p_provider_ref text, p_started_at timestamp with time zone, p_object_prefix text, p_jurisdiction text, p_provider_class text, p_zone text, p_consent_of text[], p_event_id text, p_event_body bytea, p_keep_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_keep_reason text DEFAULT NULL::text, p_storage jsonb DEFAULT NULL::jsonb, p_provider_account text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5360,11 +5944,12 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count,
-      look_after)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count, request_count,
+      storage, provider_account, look_after)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
-      v_subject.revision, v_subject.holds, medzen.now() + medzen.first_look('starting'))
+      v_subject.revision, v_subject.holds, v_subject.requests, p_storage, p_provider_account,
+      medzen.now() + medzen.first_look('starting'))
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -5997,7 +6582,8 @@ BEGIN
       'deletableAt', medzen.format_instant(r.deletable_at),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
-      'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
+      'holds', r.hold_count,
+      'accessRequests', r.request_count)) ORDER BY r.since, r.id), '[]') INTO v_found
   FROM (
     SELECT q.*, CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END AS since FROM medzen.recording q
     WHERE q.tenant = v_tenant AND (q.state = 'deleting' OR q.state IN ('available', 'archived', 'failed') AND q.retain_until IS NOT NULL)
@@ -6140,6 +6726,8 @@ GRANT EXECUTE ON FUNCTION medzen.audit_lag TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.auditor_tenant TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.begin_deletion TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.cancel_deletion TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.cancel_deletion TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.change_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.claim_expired TO medzen_app;
@@ -6152,12 +6740,16 @@ GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.claim_transfers TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.cleanup_rate_limits TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.close_access_request TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.close_access_request TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.commit_batch TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.commit_batch TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.commit_rebase TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.commit_rebase TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.consume_limits TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.consume_limits TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.count_postponed TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.count_postponed TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.current_subject TO service_role;
@@ -6169,6 +6761,8 @@ GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.erasable_kinds TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.erase_identity TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.erase_identity TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.extend_access_request TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.extend_access_request TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.extend_keep TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.extend_keep TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.find_pseudonyms TO medzen_app;
@@ -6185,10 +6779,14 @@ GRANT EXECUTE ON FUNCTION medzen.get_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen.leaf_of TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.leaf_of TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.list_access_requests TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_access_requests TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_consents TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_consents TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_due_archives TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_due_archives TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.list_due_discards TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.list_due_discards TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_due_warnings TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.list_due_warnings TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.list_facts TO medzen_app;
@@ -6212,11 +6810,19 @@ GRANT EXECUTE ON FUNCTION medzen.note_access TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_access TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.note_fact TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.note_lock TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_lock TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.note_removal TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.note_removal TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.now TO medzen_auditor;
+GRANT EXECUTE ON FUNCTION medzen.open_access_request TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.open_access_request TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.open_archive TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.open_archive TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO medzen_app;
 GRANT EXECUTE ON FUNCTION medzen.place_hold TO service_role;
+GRANT EXECUTE ON FUNCTION medzen.postpone_recording TO medzen_app;
+GRANT EXECUTE ON FUNCTION medzen.postpone_recording TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO medzen_sequencer;
 GRANT EXECUTE ON FUNCTION medzen.queue_reviews TO service_role;
 GRANT EXECUTE ON FUNCTION medzen.read_archives TO medzen_auditor;
@@ -6322,6 +6928,7 @@ GRANT SELECT (grace_until) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (hold_count) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (id) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (patient) ON TABLE medzen.recording TO medzen_auditor;
+GRANT SELECT (request_count) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (retain_until) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (rule_ids) ON TABLE medzen.recording TO medzen_auditor;
 GRANT SELECT (rules_version) ON TABLE medzen.recording TO medzen_auditor;

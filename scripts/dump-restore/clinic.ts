@@ -1,7 +1,7 @@
 import { createSequencer, createSigner, type Sequencer } from '@medzen/audit';
 import type { Claim, Recording, Stores } from '@medzen/core';
 import { pgWire, sqlStores } from '@medzen/sql';
-import { createSamples, type Samples } from '@medzen/testing';
+import { createSamples, deletionReason, type Samples } from '@medzen/testing';
 import type pg from 'pg';
 
 export const scope = { tenant: 'clinic-a' } as const;
@@ -100,7 +100,7 @@ export async function beginEverything({ stores, samples }: Clinic): Promise<Unfi
   };
   const doomed = await made('patient-1', true);
   const [deletion] = await recordings.claimExpired(scope, late, rules, { limit: 1, leaseMs: 1000, id: doomed.id });
-  const intent = { token: deletion?.token ?? '', factsRevision: 0, rulesVersion: rules, now: late };
+  const intent = { ...deletionReason, token: deletion?.token ?? '', factsRevision: 0, rulesVersion: rules, now: late };
   await recordings.beginDeletion(scope, doomed.id, intent, samples.event());
   const held = [await made('patient-1', true), await made('patient-9', true)];
   await recordings.placeHold(scope, samples.hold({ recordingId: held[0]?.id ?? '' }), samples.event());

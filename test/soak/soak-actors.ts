@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, Scope, Stores } from '@medzen/core';
-import type { Samples } from '@medzen/testing';
+import { deletionReason, type Samples } from '@medzen/testing';
 import type pg from 'pg';
 import type { SoakLedger } from './soak-ledger.ts';
 
@@ -128,7 +128,13 @@ const sweeper: SoakActor = async (worker) => {
   for (const claim of await claims(worker, stores.recordings.claimExpired(scope, late, rules, lease))) {
     const { id, decision } = claim.recording;
     const held = ledger.holdsOn(claim.recording);
-    const intent = { token: claim.token, factsRevision: decision?.factsRevision ?? 0, rulesVersion: rules, now: late };
+    const intent = {
+      ...deletionReason,
+      token: claim.token,
+      factsRevision: decision?.factsRevision ?? 0,
+      rulesVersion: rules,
+      now: late,
+    };
     const event = samples.event();
     const begun = await stores.recordings.beginDeletion(scope, id, intent, event);
     if (claim.recording.state === 'deleting' && begun.status === 'begun')

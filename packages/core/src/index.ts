@@ -1,3 +1,4 @@
+export * from './access-request.ts';
 export * from './audit/audit-event.ts';
 export * from './audit/draft-event.ts';
 export * from './audit/erasable-identity.ts';
@@ -14,6 +15,7 @@ export * from './hash.ts';
 export * from './hex.ts';
 export * from './ids.ts';
 export * from './logger.ts';
+export * from './ports/access-request-store.ts';
 export * from './ports/archive-store.ts';
 export * from './ports/audit-store.ts';
 export * from './ports/consent-store.ts';

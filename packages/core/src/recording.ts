@@ -60,6 +60,47 @@ export interface StoredObject {
   readonly encryption?: string;
 }
 
+/** Where the media of a recording lies, or will lie: what was configured when it started, confirmed by the transfer. */
+export interface RecordingStorage {
+  /** As `ObjectStore.location` has it. */
+  readonly store: string;
+  readonly bucket: string;
+  readonly region?: string;
+  /** As the store told when the media was transferred: `GLACIER`, …; absent for its usual class. */
+  readonly storageClass?: string;
+}
+
+/** What kept the media from being deleted when the object store was last asked: S3 Object Lock, or the like of it. */
+export interface RecordingLock {
+  /** RFC 3339 UTC. */
+  readonly checkedAt: string;
+  /** RFC 3339 UTC; absent for a lock without an end. */
+  readonly lockedUntil?: string;
+  readonly legalHold?: boolean;
+  readonly mode?: 'governance' | 'compliance';
+}
+
+/** A deletion that has begun. */
+export interface Deletion {
+  /** Where the recording goes back to when the deletion is canceled. */
+  readonly from: 'available' | 'archived' | 'failed';
+  /** `nothing_stored`: a failed recording of which no media was ever stored, ended by a person; no retention rule was asked. */
+  readonly basis: 'retention' | 'nothing_stored';
+  /** RFC 3339 UTC. */
+  readonly startedAt: string;
+  readonly startedBy: string;
+  readonly reason: string;
+  /** Of the decision on which it began. */
+  readonly ruleIds: readonly string[];
+  readonly citations: readonly string[];
+  /** Versions and delete markers that the object store was asked to remove and that are not known to be there still. */
+  readonly versions: number;
+  /** Of these versions. */
+  readonly bytes: number;
+  /** The provider was asked to remove its copy. */
+  readonly providerAsked?: boolean;
+}
+
 /** Which rule set decides how long this recording is kept. */
 export interface RetentionClass {
   /** ISO 3166-2 place of the provider's licence: `US-GA`. */
@@ -105,9 +146,15 @@ export interface Tombstone {
   readonly reason: string;
   readonly ruleIds: readonly string[];
   readonly citations: readonly string[];
-  /** Versions and delete markers removed by the attempt that finished; what one removed that died before it is not counted. */
+  /** Distinct versions and delete markers removed, by all attempts together: each was noted before the object store was asked to remove it. */
   readonly versionsDeleted: number;
   readonly bytesDeleted: number;
+  /** Where they were. */
+  readonly storage?: RecordingStorage;
+  /** The media could not be found, and a person ended the recording knowing that. */
+  readonly mediaMissing?: boolean;
+  /** Copies that the deletion does not reach, as the host declared them: replicas, backups. */
+  readonly otherCopies?: readonly { readonly name: string; readonly goneBy?: string }[];
   /** Of the media, hexadecimal. */
   readonly sha256?: string;
   /** The last listing of the prefix, which was empty. */
@@ -127,6 +174,8 @@ export interface Recording {
   readonly provider: string;
   /** The provider's id of the session, e.g. a Twilio RoomSid. */
   readonly providerRef: string;
+  /** The account at the provider, as `Provider.account` was at the start. */
+  readonly providerAccount?: string;
   readonly state: RecordingState;
   readonly stateAt: string;
   readonly startedAt: string;
@@ -136,6 +185,12 @@ export interface Recording {
   readonly object?: StoredObject;
   /** Everything of this recording lies under it in the object store. */
   readonly objectPrefix: string;
+  /** Absent in rows of unknown origin: their media is looked for in the only store that is configured. */
+  readonly storage?: RecordingStorage;
+  /** Absent while no lock is known. */
+  readonly lock?: RecordingLock;
+  /** Of a recording in state `deleting` only. */
+  readonly deletion?: Deletion;
   readonly retentionClass: RetentionClass;
   /** A floor of its own, under whatever the rules say. */
   readonly keepUntil?: KeepUntil;
@@ -151,6 +206,8 @@ export interface Recording {
   readonly tombstone?: Tombstone;
   /** Active legal holds, on the recording or on its patient. */
   readonly holds: number;
+  /** Open access requests, on the recording or on its patient. */
+  readonly accessRequests: number;
   readonly views: number;
   readonly downloads: number;
   /** Grows by one with each change; compared and swapped. */
@@ -231,4 +288,19 @@ export function isLive({ state }: Pick<Recording, 'state'>): boolean {
  */
 export function mayStillRun({ state, endedAt, media }: Pick<Recording, 'state' | 'endedAt' | 'media'>): boolean {
   return isLive({ state }) || (state === 'failed' && endedAt === undefined && media === undefined);
+}
+
+/**
+ * Whether a deletion can no longer be taken back: something of the recording was removed, or may have been.
+ */
+export function isBeyondRecall({ state, deletion }: Pick<Recording, 'state' | 'deletion'>): boolean {
+  if (state === 'deleted') return true;
+  return deletion !== undefined && (deletion.versions > 0 || deletion.providerAsked === true);
+}
+
+/** Whether the media is stored and whole, so that those who may see the recording may be given a link. */
+export function isPlayable(recording: Pick<Recording, 'state' | 'object' | 'deletion'>): boolean {
+  const { state, object } = recording;
+  if (object === undefined) return false;
+  return state === 'available' || state === 'archived' || (state === 'deleting' && !isBeyondRecall(recording));
 }

@@ -5,21 +5,27 @@ import {
   MedzenError,
   type ObjectHead,
   type Recording,
+  type RecordingChange,
   type StoredObject,
   sha256Hasher,
   toHex,
 } from '@medzen/core';
 import { codeOf } from './backoff.ts';
 import { withDeadline } from './deadline.ts';
+import { lockNow } from './deletion/read-lock.ts';
 import type { ProviderMediaStream } from './provider.ts';
 import { providerOf, type Room } from './room.ts';
+import { storageOf, storeOf } from './storage/object-stores.ts';
 import type { Lease } from './transfer/keep-lease.ts';
 import { headBytes, mayBegin } from './transfer/media-kind.ts';
 import { type Implausible, mediaReader, tooShort } from './transfer/plausible.ts';
 
+/** What a row is told of media that was copied. */
+export type CopiedMedia = Required<Pick<RecordingChange, 'object' | 'storage'>> & Pick<RecordingChange, 'lock'>;
+
 /** What a copy came to. */
 export type Copied =
-  | { readonly status: 'copied'; readonly object: StoredObject }
+  | { readonly status: 'copied'; readonly stored: CopiedMedia }
   /** It arrived whole, and cannot be what was captured. Nothing of it stays in the object store; the provider keeps its own. */
   | { readonly status: 'implausible'; readonly why: Implausible; readonly detail: Readonly<Record<string, number>> };
 
@@ -32,7 +38,9 @@ export type Copied =
 export async function copyMedia(room: Room, recording: Recording, lease: Lease): Promise<Copied> {
   const { signal } = lease;
   // Parts of an attempt that died: the claim is ours alone, so nobody else is sending.
-  await objects(room, signal, () => room.objects.abortUploads(recording.objectPrefix));
+  await objects(room, signal, (aborting) =>
+    storeOf(room, recording).abortUploads(recording.objectPrefix, { signal: aborting }),
+  );
   // Its body is read long after the call: it ends with the lease, not with the deadline of the call.
   const opening = providerOf(room, recording).media(recording, signal);
   const limit = { ms: room.timeouts.providerMs, code: 'provider_unavailable', signal } as const;
@@ -87,16 +95,29 @@ async function store(
   const written = await put(room, recording, counted, media.contentType, stated, signal);
   const sent = { size, sha256: hasher.digest(), contentType: media.contentType };
   const object = stored(written, sent);
-  const head = await objects(room, signal, () => room.objects.head(written.key, written.versionId));
+  const head = await objects(room, signal, (aborting) =>
+    storeOf(room, recording).head(written.key, written.versionId, { signal: aborting }),
+  );
   if (head === undefined || !same(head, sent) || (stated !== undefined && stated !== size)) {
-    await dropVersion(room, object);
+    await dropVersion(room, recording, object);
     throw new MedzenError('checksum_mismatch', 'The stored media is not what the provider sent', { retryable: true });
   }
   const facts = reader.end();
   const why = facts.whole ? tooShort(recording, facts, media, room.plausibility) : 'truncated';
-  if (why === undefined || accepted) return { status: 'copied', object: stored(head, sent) };
-  await dropVersion(room, object);
+  if (why === undefined || accepted) return { status: 'copied', stored: described(room, recording, head, sent) };
+  await dropVersion(room, recording, object);
   return { status: 'implausible', why, detail: lengths(recording, facts.seconds, media) };
+}
+
+/** What the row keeps of the version: what it is, where it lies, and how it is locked. */
+function described(room: Room, recording: Recording, head: ObjectHead, sent: Sent): CopiedMedia {
+  const { storageClass } = head;
+  const lock = lockNow(room, head.lock);
+  return {
+    object: stored(head, sent),
+    storage: { ...storageOf(storeOf(room, recording)), ...(storageClass === undefined ? {} : { storageClass }) },
+    ...(lock === undefined ? {} : { lock }),
+  };
 }
 
 function lengths(
@@ -158,7 +179,11 @@ async function peek(
 }
 
 /** A call of the object store that moves no media. */
-function objects<T>(room: Room, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+function objects<T>(
+  room: Room,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   return withDeadline({ ms: room.timeouts.objectsMs, code: 'store_unavailable', signal }, call);
 }
 
@@ -190,13 +215,13 @@ async function put(
   signal: AbortSignal,
 ): Promise<ObjectHead> {
   const options = { contentType, ...(contentLength === undefined ? {} : { contentLength }), signal };
-  const writing = room.objects.put(`${recording.objectPrefix}media`, body, options);
+  const writing = storeOf(room, recording).put(`${recording.objectPrefix}media`, body, options);
   try {
     return await untilAborted(signal, writing);
   } catch (error) {
     // Left behind, it may still come to something: a version that nothing refers to.
     writing.then(
-      (late) => dropVersion(room, late),
+      (late) => dropVersion(room, recording, late),
       () => {},
     );
     await body.cancel().catch(() => {});
@@ -233,10 +258,13 @@ function stored(head: ObjectHead, sent: Sent): StoredObject {
 /** Removes a version that nothing refers to. What cannot be removed now goes with the recording itself. */
 export async function dropVersion(
   room: Room,
+  recording: Recording,
   { key, versionId }: Pick<StoredObject, 'key' | 'versionId'>,
 ): Promise<void> {
   try {
-    await objects(room, undefined, () => room.objects.deleteVersions([{ key, versionId }]));
+    await objects(room, undefined, (signal) =>
+      storeOf(room, recording).deleteVersions([{ key, versionId }], { signal }),
+    );
   } catch (error) {
     room.logger.warn('recording: a superfluous version stays for now', { ...errorFields(error) });
   }
@@ -250,12 +278,13 @@ export async function keepOnly(
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    const store = storeOf(room, recording);
     let cursor: string | undefined;
     do {
       const from = cursor === undefined ? {} : { cursor };
-      const page = await objects(room, signal, () => room.objects.listVersions(recording.objectPrefix, from));
+      const page = await objects(room, signal, () => store.listVersions(recording.objectPrefix, from));
       const others = page.versions.filter((version) => version.versionId !== versionId);
-      if (others.length > 0) await objects(room, signal, () => room.objects.deleteVersions(others));
+      if (others.length > 0) await objects(room, signal, () => store.deleteVersions(others));
       cursor = page.cursor;
     } while (cursor !== undefined);
   } catch (error) {

@@ -2,22 +2,24 @@ import {
   createIds,
   isMedzenError,
   MedzenError,
+  type ObjectStore,
   type RetentionClass,
   stderrLogger,
   systemClock,
   systemRandom,
 } from '@medzen/core';
+import { accessRequests } from './access/access-requests.ts';
 import { sleep } from './backoff.ts';
 import { reconcile } from './capture/reconcile.ts';
 import { retryTransfer } from './capture/retry-transfer.ts';
 import { consents } from './consent/consents.ts';
 import { defaultTimeouts, type Timeouts } from './deadline.ts';
-import { deleteRecording } from './delete-recording.ts';
+import { deleteRecording } from './deletion/delete-recording.ts';
+import { legalHold } from './deletion/legal-hold.ts';
 import { ingest } from './ingest.ts';
-import { legalHold } from './legal-hold.ts';
 import { link } from './links.ts';
 import { list, status } from './look.ts';
-import type { Recordings, RecordingsDeps } from './recordings.ts';
+import type { OtherCopy, Recordings, RecordingsDeps } from './recordings.ts';
 import { explain } from './retention/explain.ts';
 import { noteFact } from './retention/facts.ts';
 import { keepUntil } from './retention/keep.ts';
@@ -27,6 +29,8 @@ import type { Room } from './room.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { stopWithdrawn } from './stop-withdrawn.ts';
+import { withObjectDeadlines } from './storage/object-deadlines.ts';
+import { type ObjectStores, objectStores } from './storage/object-stores.ts';
 import { sweep } from './sweep/sweep.ts';
 import type { PlausibilityOptions } from './transfer/plausible.ts';
 import { transfer, transferDue } from './transfer.ts';
@@ -75,6 +79,7 @@ export function createRecordings(deps: RecordingsDeps): Recordings {
     noteFact: (fact, ctx) => noteFact(room, fact, ctx),
     delete: (id, request, ctx) => deleteRecording(room, id, request, ctx),
     legalHold: legalHold(room),
+    accessRequests: accessRequests(room),
     sweep: (scope, options) => sweep(room, scope, options),
   };
 }
@@ -90,7 +95,8 @@ function roomOf(deps: RecordingsDeps): Room {
   if (deps.retentionClass !== undefined) checkDefaultClass(deps.retention, deps.retentionClass);
   return {
     stores: deps.stores,
-    objects: deps.objects,
+    objects: bounded(objectStores(deps.objects), checkedTimeouts(deps.timeouts)),
+    otherCopies: checkedCopies(deps.otherCopies ?? []),
     providers: deps.providers,
     retention: deps.retention,
     notifier: deps.notifier,
@@ -132,4 +138,31 @@ function checkDefaultClass(retention: Retention, retentionClass: RetentionClass)
     if (!isMedzenError(cause)) throw cause;
     throw new MedzenError('invalid_configuration', cause.message, { cause, detail: cause.detail ?? {} });
   }
+}
+
+/** Gives every call of every store a deadline. */
+function bounded(stores: ObjectStores, timeouts: Required<Timeouts>): ObjectStores {
+  const known = new Map<ObjectStore, ObjectStore>();
+  const of = (store: ObjectStore): ObjectStore => {
+    const made = known.get(store) ?? withObjectDeadlines(store, timeouts);
+    known.set(store, made);
+    return made;
+  };
+  return {
+    first: of(stores.first),
+    of: (recording) => {
+      const store = stores.of(recording);
+      return store === undefined ? undefined : of(store);
+    },
+  };
+}
+
+function checkedCopies(copies: readonly OtherCopy[]): readonly OtherCopy[] {
+  for (const { name, keptDays } of copies) {
+    if (typeof name !== 'string' || name.length < 1 || name.length > 256)
+      throw new MedzenError('invalid_configuration', 'otherCopies.name must have 1 to 256 characters');
+    if (keptDays !== undefined && !(Number.isInteger(keptDays) && keptDays >= 0 && keptDays <= 36_500))
+      throw new MedzenError('invalid_configuration', 'otherCopies.keptDays must be a whole number from 0 to 36500');
+  }
+  return [...copies];
 }

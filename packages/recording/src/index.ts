@@ -2,6 +2,8 @@ export * from './consent/required.ts';
 export * from './consent/rule.ts';
 export * from './consent/rules.generated.ts';
 export * from './create-recordings.ts';
+export type { DeferReason } from './deletion/delete-claimed.ts';
+export type { ProviderObstacle } from './deletion/discard.ts';
 export * from './notifier.ts';
 export * from './provider.ts';
 export * from './providers/twilio.ts';

@@ -10,7 +10,7 @@ import {
 import { applyProviderEvent, type ProviderPatch } from './apply-provider-event.ts';
 import { actionOf } from './capture/capture-end.ts';
 import { compose } from './compose.ts';
-import { discardProviderCopy } from './discard.ts';
+import { discardProviderCopy } from './deletion/discard.ts';
 import type { ProviderEvent } from './provider.ts';
 import type { IngestResult } from './recordings.ts';
 import { type Revision, revise } from './revise.ts';

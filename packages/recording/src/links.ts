@@ -1,12 +1,16 @@
-import { type CallContext, MedzenError, type ObjectStore, type Recording } from '@medzen/core';
+import { type CallContext, isPlayable, MedzenError, type ObjectStore, type Recording } from '@medzen/core';
 import { refuse } from './audited.ts';
 import { type Gate, maySee, recordingFor } from './authorise.ts';
 import { checkWhole } from './check-input.ts';
 import type { LinkOptions, RecordingLink } from './recordings.ts';
 import { about, duration, seal } from './room.ts';
+import { type ObjectStores, storeOf } from './storage/object-stores.ts';
 
 /** What making links needs: no provider, no rules, no calendar. */
-export type LinkRoom = Gate & { readonly objects: Pick<ObjectStore, 'presignGet'> };
+export type LinkRoom = Gate & { readonly objects: ObjectStores<LinkStore> };
+
+/** What a link needs of an object store. */
+export type LinkStore = Pick<ObjectStore, 'presignGet' | 'location'>;
 
 /** The two ways to get at a recording. */
 export type LinkKind = 'view' | 'download';
@@ -15,7 +19,8 @@ export type LinkKind = 'view' | 'download';
 const lifetime: Readonly<Record<LinkKind, number>> = { view: 3600, download: 300 };
 
 /**
- * See `Recordings.playbackUrl` and `downloadUrl`. The order is the promise: right, state, durable event, and only then a link.
+ * See `Recordings.playbackUrl` and `downloadUrl`. The order is the promise: right, state, durable event, and only then a link. While the bytes
+ * exist, role and participation decide, not the state (45 CFR 164.524): in the grace, under a hold, and while a deletion has removed nothing.
  */
 export async function link(
   room: LinkRoom,
@@ -28,7 +33,9 @@ export async function link(
   checkWhole(expiresInSeconds, 1, lifetime[kind], '/expiresInSeconds');
   const what = { action: kind === 'view' ? 'recording.view' : 'recording.download', kind: 'read' } as const;
   const recording = await recordingFor(room, id, ctx, what, maySee(room, ctx));
-  if (recording.state !== 'available' || recording.object === undefined) return refuseState(room, ctx, what, recording);
+  if (!isPlayable(recording) || recording.object === undefined) return refuseState(room, ctx, what, recording);
+  // Before the access is counted: no link can come of it.
+  const objects = storeOf(room, recording);
   const event = seal(room, ctx, {
     ...what,
     outcome: 'success',
@@ -39,7 +46,7 @@ export async function link(
   if (noted.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
   const { object } = noted.recording;
   if (noted.status === 'not_available' || object === undefined) return refuseState(room, ctx, what, noted.recording);
-  const { url, expiresAt } = await room.objects.presignGet(object.key, {
+  const { url, expiresAt } = await objects.presignGet(object.key, {
     versionId: object.versionId,
     expiresInSeconds,
     contentDisposition: contentDisposition(kind, recording.id, object.contentType),

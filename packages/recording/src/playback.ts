@@ -3,22 +3,24 @@ import {
   type Clock,
   createIds,
   type Ids,
-  type ObjectStore,
   type Random,
   type Stores,
   systemClock,
   systemRandom,
 } from '@medzen/core';
-import { type LinkRoom, link } from './links.ts';
+import { type LinkRoom, type LinkStore, link } from './links.ts';
 import type { LinkOptions, RecordingLink } from './recordings.ts';
 import { defaultRoles, type RecordingRoles } from './roles.ts';
+import { objectStores } from './storage/object-stores.ts';
 
+export type { LinkStore } from './links.ts';
 export type { LinkOptions, RecordingLink } from './recordings.ts';
 
 /** What `createPlayback` is built from. */
 export interface PlaybackDeps {
   readonly stores: Pick<Stores, 'recordings' | 'audit'>;
-  readonly objects: Pick<ObjectStore, 'presignGet'>;
+  /** The store of the recordings, or all of them when they lie in several. */
+  readonly objects: LinkStore | readonly LinkStore[];
   /** Merged over `defaultRoles`; only `seeAll` is asked for. */
   readonly roles?: Partial<RecordingRoles>;
   readonly clock?: Clock;
@@ -50,8 +52,9 @@ export interface Playback {
  * ```
  */
 export function createPlayback(deps: PlaybackDeps): Playback {
-  const { stores, objects, clock = systemClock, random = systemRandom } = deps;
+  const { stores, clock = systemClock, random = systemRandom } = deps;
   const roles = { ...defaultRoles, ...deps.roles };
+  const objects = objectStores(deps.objects);
   const room: LinkRoom = { stores, objects, roles, clock, random, ids: deps.ids ?? createIds(clock, random) };
   return {
     playbackUrl: (id, ctx, options) => link(room, 'view', id, ctx, options),

@@ -104,6 +104,12 @@ export interface Provider {
   /** Stands in each recording's `provider`. 1–64 characters. */
   readonly name: string;
 
+  /**
+   * Which account it asks, so that a recording of another account is not taken for gone: each row remembers it. 1–256 characters, no secret.
+   * Absent where a provider has no accounts.
+   */
+  readonly account?: string;
+
   /** Checks the signature over the raw bytes, then reads the events. A repeated or late delivery verifies again. */
   verify(request: WebhookRequest): VerifiedWebhook;
 

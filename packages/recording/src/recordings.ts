@@ -1,4 +1,7 @@
 import type {
+  AccessRequest,
+  AccessRequestOutcome,
+  AccessRequestQuery,
   AuditSource,
   CallContext,
   Clock,
@@ -32,7 +35,13 @@ import type { PlausibilityOptions } from './transfer/plausible.ts';
 /** What `createRecordings` is built from. */
 export interface RecordingsDeps {
   readonly stores: Pick<Stores, 'recordings' | 'consents' | 'audit'>;
-  readonly objects: ObjectStore;
+  /**
+   * Where media is kept: one store, or several, of which the first takes what is started from now on. A recording remembers its store by
+   * `location`, and is played, transferred and deleted there: keep an earlier store in the list for as long as anything lies in it.
+   */
+  readonly objects: ObjectStore | readonly ObjectStore[];
+  /** Copies that a deletion does not reach: replicas, backups. Each tombstone names them. */
+  readonly otherCopies?: readonly OtherCopy[];
   /** By the name that stands in each recording's `provider`. */
   readonly providers: Readonly<Record<string, Provider>>;
   /** From `createRetention`. */
@@ -58,6 +67,14 @@ export interface RecordingsDeps {
   readonly logger?: Logger;
   /** Waits between in-process retries; `setTimeout` by default. Milliseconds. */
   readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** A copy of the media that a deletion does not reach. */
+export interface OtherCopy {
+  /** As people know it: `replica in us-west-2`, `nightly backup`. 1–256 characters. */
+  readonly name: string;
+  /** Days after which it is gone by itself, 0–36 500; absent when it stays. */
+  readonly keptDays?: number;
 }
 
 /** What one participant says about being recorded. Time, address and user agent come from the server and the context. */
@@ -130,6 +147,37 @@ export interface HoldInput {
   readonly target: LegalHold['target'];
   readonly matter: string;
   readonly reason: string;
+}
+
+/** A hold that was placed. */
+export type PlacedHold = LegalHold & {
+  /** Of a hold on a patient: recordings that are being deleted and of which something is gone already. It does not reach them. */
+  readonly tooLate: readonly string[];
+};
+
+/** A person's request for access to their record. */
+export interface AccessRequestInput {
+  /** A UUID, for retries. */
+  readonly id?: string;
+  readonly target: AccessRequest['target'];
+  /** The caller when absent. */
+  readonly requestedBy?: string;
+  /** When it was received: RFC 3339, not in the future. Now, when absent. The due date counts from it. */
+  readonly receivedAt?: string;
+}
+
+/** A request that was opened. */
+export type OpenedAccessRequest = AccessRequest & {
+  /** Of a request on a patient: recordings that are being deleted and of which something is gone already. It does not reach them. */
+  readonly tooLate: readonly string[];
+};
+
+/** What a person's deletion is asked with. */
+export interface DeleteRequest {
+  /** Stands in the tombstone. */
+  readonly reason: string;
+  /** Ends a recording whose media cannot be found. Its tombstone says that the media was missing. */
+  readonly mediaMissing?: 'accept';
 }
 
 /** A link that plays. A secret: never log it. */
@@ -298,7 +346,8 @@ export interface Recordings {
   /**
    * A link that plays the recording, for an hour at most. The access is durable in the audit log before the link exists.
    *
-   * @throws MedzenError `not_found`, `forbidden`, `gone` (deleted), `not_available` (not yet, or archived)
+   * @throws MedzenError `not_found`, `forbidden`, `gone` (deleted), `not_available` (not yet transferred, or some of it is deleted),
+   * `invalid_configuration` when its store is not configured
    */
   playbackUrl(id: string, ctx: CallContext, options?: LinkOptions): Promise<RecordingLink>;
 
@@ -337,15 +386,16 @@ export interface Recordings {
   /**
    * A person's request to delete. Goes the same road as the sweep, or is refused.
    *
-   * @returns the tombstoned recording; or, when a version is locked or the provider is away, the one in state `deleting`, which the sweep finishes
-   * @throws MedzenError `retention_active` (detail: `status`, `retainUntil`, `graceUntil`, `ruleIds`, `citations`; `deletableAt` after a late warning), `held`, `forbidden`, `not_found`,
-   * `gone`, `conflict` while another worker has it
+   * @returns the tombstoned recording; or, when something was removed and the rest is locked or the provider is away, the one in state `deleting`,
+   * which the sweep finishes
+   * @throws MedzenError `retention_active` (detail: `status`, `retainUntil`, `graceUntil`, `ruleIds`, `citations`; `deletableAt` after a late warning), `held` (detail: `reason`, `lockedUntil` of a lock in the object
+   * store), `not_available` when the media cannot be found, `invalid_configuration`, `forbidden`, `not_found`, `gone`, `conflict` while another worker has it
    */
-  delete(id: string, request: { readonly reason: string }, ctx: CallContext): Promise<Recording>;
+  delete(id: string, request: DeleteRequest, ctx: CallContext): Promise<Recording>;
 
   readonly legalHold: {
-    /** @throws MedzenError `too_late` (deletion has begun; audited), `not_found`, `forbidden` */
-    place(input: HoldInput, ctx: CallContext): Promise<LegalHold>;
+    /** @throws MedzenError `too_late` (some of it was deleted already; audited), `not_found`, `forbidden` */
+    place(input: HoldInput, ctx: CallContext): Promise<PlacedHold>;
     /** Releasing twice is no error. Release is not deletion. @throws MedzenError `not_found`, `forbidden` */
     release(holdId: string, ctx: CallContext): Promise<void>;
     /** On the recording and on its patient, released ones too. @throws MedzenError `not_found`, `forbidden` */
@@ -360,6 +410,28 @@ export interface Recordings {
       query: HoldQuery,
       ctx: CallContext,
     ): Promise<{ readonly holds: readonly LegalHold[]; readonly cursor?: string }>;
+  };
+
+  /**
+   * Requests of patients for access to their record (45 CFR 164.524). While one is open, nothing that it covers is deleted. Those that are
+   * overdue stand in every sweep report.
+   */
+  readonly accessRequests: {
+    /**
+     * Opens one: a patient who takes part in the recording, or a role of `accessRequests`. It is to be acted on within 30 days.
+     *
+     * @throws MedzenError `too_late` (some of it was deleted already; audited), `not_found`, `forbidden`, `conflict` when the id was used
+     */
+    open(input: AccessRequestInput, ctx: CallContext): Promise<OpenedAccessRequest>;
+    /** Moves the due date by 30 days, once, for a reason that the person is told in writing. @throws MedzenError `not_found`, `forbidden`, `conflict` */
+    extend(id: string, extension: { readonly reason: string }, ctx: CallContext): Promise<AccessRequest>;
+    /** Closing twice is no error. @throws MedzenError `not_found`, `forbidden` */
+    close(id: string, closing: { readonly outcome: AccessRequestOutcome }, ctx: CallContext): Promise<void>;
+    /** In order of the due date: open ones, or all on one recording. @throws MedzenError `not_found`, `forbidden` */
+    list(
+      query: Pick<AccessRequestQuery, 'recordingId' | 'dueBefore' | 'limit' | 'cursor'>,
+      ctx: CallContext,
+    ): Promise<{ readonly requests: readonly AccessRequest[]; readonly cursor?: string }>;
   };
 
   /**

@@ -17,6 +17,8 @@ export interface RecordingRoles {
   readonly keepLonger: readonly string[];
   /** Place, release and list legal holds. */
   readonly hold: readonly string[];
+  /** Open, extend, close and list access requests. A patient may open one for a recording in which they take part. */
+  readonly accessRequests: readonly string[];
   /** Ask for a deletion. Retention and holds still decide. */
   readonly delete: readonly string[];
   /** Send a failed transfer round again. */
@@ -32,6 +34,7 @@ export const defaultRoles: RecordingRoles = {
   correctFacts: ['system_admin', 'compliance_officer'],
   keepLonger: ['system_admin', 'compliance_officer'],
   hold: ['system_admin', 'compliance_officer'],
+  accessRequests: ['provider', 'system_admin', 'compliance_officer'],
   delete: ['system_admin', 'compliance_officer'],
   retry: ['provider', 'system_admin'],
 };

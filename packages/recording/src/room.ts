@@ -7,7 +7,6 @@ import {
   type Ids,
   type Logger,
   MedzenError,
-  type ObjectStore,
   type Random,
   type Recording,
   type RetentionClass,
@@ -19,14 +18,17 @@ import {
 import type { Timeouts } from './deadline.ts';
 import type { Notifier } from './notifier.ts';
 import type { Provider } from './provider.ts';
+import type { OtherCopy } from './recordings.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
+import type { ObjectStores } from './storage/object-stores.ts';
 import type { PlausibilityOptions } from './transfer/plausible.ts';
 
 /** The parts of the room, with every default filled in. Passed to each verb; holds no state. */
 export interface Room {
   readonly stores: Pick<Stores, 'recordings' | 'consents' | 'audit'>;
-  readonly objects: ObjectStore;
+  readonly objects: ObjectStores;
+  readonly otherCopies: readonly OtherCopy[];
   readonly providers: Readonly<Record<string, Provider>>;
   readonly retention: Retention;
   readonly notifier: Notifier | undefined;

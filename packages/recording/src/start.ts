@@ -17,6 +17,7 @@ import { type RequiredConsents, requiredConsents } from './consent/required.ts';
 import type { StartInput } from './recordings.ts';
 import { checkKeep } from './retention/keep.ts';
 import { about, type Room, seal } from './room.ts';
+import { storageOf } from './storage/object-stores.ts';
 
 const denied = { action: 'recording.start', kind: 'create' } as const;
 
@@ -87,7 +88,14 @@ async function newRecording(room: Room, input: StartInput, ctx: CallContext): Pr
     objectPrefix: objectPrefix(ctx.scope.tenant, startedAt, id),
     retentionClass,
     ...(input.keepUntil === undefined ? {} : { keepUntil: checkKeep(input.keepUntil, room.clock.now()) }),
+    storage: storageOf(room.objects.first),
+    ...providerAccount(room, input),
   };
+}
+
+function providerAccount(room: Room, { provider }: StartInput): { readonly providerAccount?: string } {
+  const account = room.providers[provider]?.account;
+  return account === undefined ? {} : { providerAccount: account };
 }
 
 /** No PHI, and a slash at the end: what lies under one id can never lie under another. */

@@ -6,15 +6,14 @@ import {
   MedzenError,
   type Recording,
   type Scope,
-  type StoredObject,
 } from '@medzen/core';
 import { witness } from './audited.ts';
 import { codeOf } from './backoff.ts';
 import { implausible } from './capture/retry-transfer.ts';
 import { tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
-import { type Copied, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
-import { copyRemains, discardProviderCopy } from './discard.ts';
+import { type Copied, type CopiedMedia, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
+import { copyRemains, discardProviderCopy } from './deletion/discard.ts';
 import type { TransferOptions, TransferReport } from './recordings.ts';
 import { decide } from './retention/decide.ts';
 import { revise } from './revise.ts';
@@ -79,10 +78,10 @@ async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, si
   try {
     const copied = await copyMedia(room, claim.recording, lease);
     if (copied.status === 'implausible') return await refuseMedia(room, ctx, claim, copied);
-    const recording = await complete(room, ctx, claim, copied.object);
+    const recording = await complete(room, ctx, claim, copied.stored);
     lease.end();
-    await keepOnly(room, recording, copied.object, lease.signal);
-    const discarded = await discardProviderCopy(room, ctx, recording, 3);
+    await keepOnly(room, recording, copied.stored.object, lease.signal);
+    const { gone: discarded } = await discardProviderCopy(room, ctx, recording, 3, signal);
     await decide(room, scope, recording).catch((error) =>
       room.logger.warn('recording: not decided yet, the sweep will', {
         recording: recording.id,
@@ -118,7 +117,8 @@ async function refuseMedia(
   return { status: 'failed', error, code: implausible };
 }
 
-async function complete(room: Room, ctx: CallContext, claim: Claim, object: StoredObject): Promise<Recording> {
+async function complete(room: Room, ctx: CallContext, claim: Claim, copied: CopiedMedia): Promise<Recording> {
+  const { object } = copied;
   await noteTreatment(room, ctx, claim.recording);
   const result = await revise(room, ctx.scope, claim.recording, (row) => {
     const at = timestamp(room);
@@ -126,7 +126,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, object: Stor
       change: {
         to: 'available',
         at,
-        object,
+        ...copied,
         token: claim.token,
         // Until the provider's copy is gone; the sweep looks for this code.
         failure: { code: copyRemains, at, attempts: 0 },
@@ -148,7 +148,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, object: Stor
   });
   if (result.status === 'changed') return result.recording;
   const now = result.status === 'not_found' ? undefined : result.recording.object;
-  if (now?.versionId !== object.versionId) await dropVersion(room, object);
+  if (now?.versionId !== object.versionId) await dropVersion(room, claim.recording, object);
   throw new MedzenError('lease_lost', 'Another worker took the transfer over');
 }
 

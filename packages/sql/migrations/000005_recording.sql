@@ -13,6 +13,8 @@ CREATE TABLE medzen.retention_subject (
   revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
   -- Active holds on the patient as a whole.
   holds integer NOT NULL DEFAULT 0 CHECK (holds >= 0),
+  -- Open access requests of the patient as a whole.
+  requests integer NOT NULL DEFAULT 0 CHECK (requests >= 0),
   recordings integer NOT NULL DEFAULT 0 CHECK (recordings >= 0),
   PRIMARY KEY (tenant, patient)
 );
@@ -35,6 +37,13 @@ CREATE TABLE medzen.recording (
   media jsonb CHECK (jsonb_typeof(media) = 'object'),
   object jsonb CHECK (jsonb_typeof(object) = 'object'),
   object_prefix text NOT NULL CHECK (length(object_prefix) BETWEEN 1 AND 1024),
+  -- Which store and bucket, and what was last read of a lock there.
+  storage jsonb CHECK (jsonb_typeof(storage) = 'object' AND length(storage ->> 'store') BETWEEN 1 AND 64
+    AND length(storage ->> 'bucket') BETWEEN 1 AND 512),
+  object_lock jsonb CHECK (jsonb_typeof(object_lock) = 'object'),
+  -- Of a deletion under way: why, by whom, from where; and whether the provider was asked.
+  deletion jsonb CHECK (jsonb_typeof(deletion) = 'object'),
+  provider_account text COLLATE "C" CHECK (length(provider_account) BETWEEN 1 AND 256),
   jurisdiction text NOT NULL,
   provider_class text NOT NULL,
   zone text NOT NULL,
@@ -64,6 +73,10 @@ CREATE TABLE medzen.recording (
   -- Kept here as well as in retention_subject and legal_hold, so that the queues below are plain index scans.
   subject_revision integer NOT NULL DEFAULT 0,
   hold_count integer NOT NULL DEFAULT 0 CHECK (hold_count >= 0),
+  request_count integer NOT NULL DEFAULT 0 CHECK (request_count >= 0),
+  -- Versions that the object store was asked to remove, and their bytes: the rows of removed_version.
+  removed_versions integer NOT NULL DEFAULT 0 CHECK (removed_versions >= 0),
+  removed_bytes bigint NOT NULL DEFAULT 0 CHECK (removed_bytes >= 0),
   -- Nothing is deleted before it: the end of the grace, or of the notice, when the warning of that end went out late. NULL until it did.
   deletable_at timestamptz(3),
 
@@ -83,6 +96,7 @@ CREATE TABLE medzen.recording (
   FOREIGN KEY (tenant, patient) REFERENCES medzen.retention_subject (tenant, patient),
   CHECK ((state = 'deleted') = (tombstone IS NOT NULL)),
   CHECK (state <> 'deleted' OR (media IS NULL AND object IS NULL)),
+  CHECK ((state = 'deleting') = (deletion IS NOT NULL)),
   CHECK (num_nulls(rules_version, facts_revision, decided_at, rule_ids) IN (0, 4)),
   CHECK (num_nulls(retain_until, warn_at, grace_until) = 3 OR rules_version IS NOT NULL),
   CHECK (undated IS NULL OR rules_version IS NOT NULL AND retain_until IS NULL),
@@ -119,9 +133,13 @@ CREATE INDEX recording_warnings ON medzen.recording (tenant, warn_at, id)
   WHERE state NOT IN ('deleting', 'deleted') AND deletable_at IS NULL;
 CREATE INDEX recording_archives ON medzen.recording (tenant, rules_version, retain_until, id)
   WHERE state = 'available' AND facts_revision = subject_revision;
-CREATE INDEX recording_expired ON medzen.recording (tenant, rules_version, deletable_at, id)
-  WHERE state IN ('available', 'archived', 'failed') AND hold_count = 0 AND facts_revision = subject_revision;
-CREATE INDEX recording_deleting ON medzen.recording (tenant, grace_until NULLS FIRST, id) WHERE state = 'deleting';
+-- In order of the deadline, or of the end of the back-off when that is later: rows that fail do not stand before all others.
+CREATE INDEX recording_expired ON medzen.recording (tenant, rules_version, (greatest(deletable_at, claim_after)), id)
+  WHERE state IN ('available', 'archived', 'failed') AND hold_count = 0 AND request_count = 0
+    AND facts_revision = subject_revision AND deletable_at IS NOT NULL;
+CREATE INDEX recording_deleting ON medzen.recording (tenant, (greatest(grace_until, claim_after)), id) WHERE state = 'deleting';
+CREATE INDEX recording_retrying ON medzen.recording (tenant, claim_after)
+  WHERE claim_attempts > 0 AND state IN ('available', 'archived', 'failed', 'deleting');
 
 CREATE TABLE medzen.recording_participant (
   tenant text COLLATE "C" NOT NULL,
@@ -146,6 +164,20 @@ CREATE TABLE medzen.webhook_seen (
   PRIMARY KEY (tenant, recording_id, dedupe_key),
   FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording (tenant, id)
 );
+
+-- Rows that a queue leaves alone for now, because the last attempt failed.
+CREATE TABLE medzen.postponed (
+  tenant text COLLATE "C" NOT NULL,
+  recording_id uuid NOT NULL,
+  queue text COLLATE "C" NOT NULL CHECK (queue IN ('warning', 'archive', 'discard')),
+  attempts integer NOT NULL CHECK (attempts >= 1),
+  code text NOT NULL CHECK (length(code) BETWEEN 1 AND 128),
+  -- By the clock of those who ask the queue.
+  until timestamptz NOT NULL,
+  PRIMARY KEY (tenant, recording_id, queue),
+  FOREIGN KEY (tenant, recording_id) REFERENCES medzen.recording (tenant, id)
+);
+CREATE INDEX postponed_until ON medzen.postponed (tenant, queue, until);
 
 -- Which states may follow one: the library's recordingTransitions, with which a test compares it.
 CREATE FUNCTION medzen.next_states(p_state text) RETURNS text[]
@@ -177,6 +209,7 @@ ALTER TABLE medzen.retention_subject ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medzen.recording ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medzen.recording_participant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medzen.webhook_seen ENABLE ROW LEVEL SECURITY;
+ALTER TABLE medzen.postponed ENABLE ROW LEVEL SECURITY;
 CREATE POLICY recording_participants ON medzen.recording FOR SELECT USING (EXISTS (
   SELECT FROM medzen.recording_participant p
   WHERE p.tenant = recording.tenant AND p.recording_id = recording.id AND p.participant = medzen.current_subject()));
@@ -184,6 +217,12 @@ CREATE POLICY recording_participant_self ON medzen.recording_participant FOR SEL
   USING (participant = medzen.current_subject());
 CREATE POLICY recording_admin ON medzen.recording FOR SELECT USING (medzen.is_system_admin());
 CREATE POLICY recording_participant_admin ON medzen.recording_participant FOR SELECT USING (medzen.is_system_admin());
+
+-- Whether a deletion can no longer be taken back: the library's isBeyondRecall.
+CREATE FUNCTION medzen.is_beyond_recall(r medzen.recording) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN r.state = 'deleted' OR (r.state = 'deleting'
+  AND (r.removed_versions > 0 OR coalesce((r.deletion ->> 'providerAsked')::boolean, FALSE)));
 
 -- The last line of defence, for writers that come past the functions: no move outside the table, nothing changes a
 -- tombstone, nobody moves a recording to another patient or session, and no row is deleted.
@@ -194,13 +233,17 @@ AS $$
 DECLARE
   v_kept medzen.recording := old;
 BEGIN
-  -- Whose patient comes under a hold later is counted there too.
+  -- Whose patient comes under a hold, or asks for access, later is counted there too.
   v_kept.hold_count := new.hold_count;
+  v_kept.request_count := new.request_count;
   IF old.state = 'deleted' AND new IS DISTINCT FROM v_kept THEN
     PERFORM medzen.fail('invalid_transition', 'A deleted recording does not change');
   END IF;
   IF new.state <> old.state AND new.state <> ALL (medzen.next_states(old.state)) THEN
     PERFORM medzen.fail('invalid_transition', format('A recording does not go from %s to %s', old.state, new.state));
+  END IF;
+  IF old.state = 'deleting' AND new.state NOT IN ('deleting', 'deleted') AND medzen.is_beyond_recall(old) THEN
+    PERFORM medzen.fail('invalid_transition', 'A deletion that has removed something is not taken back');
   END IF;
   IF (new.tenant, new.id, new.session_id, new.patient, new.started_at, new.object_prefix)
     IS DISTINCT FROM (old.tenant, old.id, old.session_id, old.patient, old.started_at, old.object_prefix) THEN
@@ -248,6 +291,10 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'media', r.media,
   'object', r.object,
   'objectPrefix', r.object_prefix,
+  'storage', r.storage,
+  'lock', r.object_lock,
+  'deletion', r.deletion || jsonb_build_object('versions', r.removed_versions, 'bytes', r.removed_bytes),
+  'providerAccount', r.provider_account,
   'retentionClass', jsonb_build_object(
     'jurisdiction', r.jurisdiction, 'providerClass', r.provider_class, 'zone', r.zone),
   'keepUntil', CASE WHEN r.keep_until IS NOT NULL THEN jsonb_build_object(
@@ -267,6 +314,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
     'at', medzen.format_instant(r.stop_requested_at), 'consent', r.stop_consent) END,
   'tombstone', r.tombstone,
   'holds', r.hold_count,
+  'accessRequests', r.request_count,
   'views', r.views,
   'downloads', r.downloads,
   'revision', r.revision));
@@ -319,7 +367,9 @@ CREATE FUNCTION medzen.start_recording(
   p_event_id text,
   p_event_body bytea,
   p_keep_until timestamptz DEFAULT NULL,
-  p_keep_reason text DEFAULT NULL
+  p_keep_reason text DEFAULT NULL,
+  p_storage jsonb DEFAULT NULL,
+  p_provider_account text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -356,11 +406,12 @@ BEGIN
     ON CONFLICT (tenant, patient) DO UPDATE SET recordings = s.recordings + 1
     RETURNING s.* INTO v_subject;
     INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at,
-      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count,
-      look_after)
+      object_prefix, jurisdiction, provider_class, zone, keep_until, keep_reason, subject_revision, hold_count, request_count,
+      storage, provider_account, look_after)
     VALUES (p_tenant, p_id, p_session_id, p_patient, p_provider, p_provider_ref, 'starting', p_started_at,
       p_started_at, p_object_prefix, p_jurisdiction, p_provider_class, p_zone, p_keep_until, p_keep_reason,
-      v_subject.revision, v_subject.holds, medzen.now() + medzen.first_look('starting'))
+      v_subject.revision, v_subject.holds, v_subject.requests, p_storage, p_provider_account,
+      medzen.now() + medzen.first_look('starting'))
     RETURNING * INTO v_row;
   EXCEPTION WHEN unique_violation THEN
     -- Somebody else started it a moment ago; leaving this block took our own rows back.
@@ -494,7 +545,10 @@ CREATE FUNCTION medzen.change_recording(
   p_failure jsonb DEFAULT NULL,
   p_clear_failure boolean DEFAULT FALSE,
   p_token text DEFAULT NULL,
-  p_dedupe_key text DEFAULT NULL
+  p_dedupe_key text DEFAULT NULL,
+  p_storage jsonb DEFAULT NULL,
+  p_lock jsonb DEFAULT NULL,
+  p_deletion jsonb DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -504,6 +558,9 @@ DECLARE
   v_row medzen.recording;
   v_status text;
 BEGIN
+  IF (p_to IS NOT DISTINCT FROM 'deleting') <> (p_deletion IS NOT NULL) THEN
+    PERFORM medzen.fail('invalid_input', 'deletion must be given with to: deleting, and only then');
+  END IF;
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
@@ -516,8 +573,8 @@ BEGIN
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
     WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
-    -- Past no hold and no date: only what failed before anything was stored.
-    WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0
+    -- Past no hold, no access request and no date: only what failed before anything was stored.
+    WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0 OR v_row.request_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
     WHEN p_to <> ALL (medzen.next_states(v_row.state)) THEN 'invalid_transition'
     WHEN p_to = 'recording' AND EXISTS (
@@ -545,6 +602,16 @@ BEGIN
     duration_seconds = coalesce(p_duration_seconds, r.duration_seconds),
     media = coalesce(p_media, r.media),
     object = coalesce(p_object, r.object),
+    storage = coalesce(p_storage, r.storage),
+    object_lock = coalesce(p_lock, r.object_lock),
+    deletion = CASE WHEN p_to = 'deleting' THEN jsonb_build_object(
+      'from', r.state,
+      'basis', 'nothing_stored',
+      'startedAt', medzen.format_instant(p_at),
+      'startedBy', p_deletion ->> 'by',
+      'reason', p_deletion ->> 'reason',
+      'ruleIds', '[]'::jsonb,
+      'citations', '[]'::jsonb) ELSE r.deletion END,
     failure = CASE WHEN p_clear_failure THEN NULL ELSE coalesce(p_failure, r.failure) END,
     revision = r.revision + 1,
     -- A move ends whatever claim there was and its back-off; a worker's own change ends its claim.
@@ -554,6 +621,10 @@ BEGIN
     claim_after = CASE WHEN p_to IS NULL AND p_token IS NULL THEN r.claim_after ELSE '-infinity' END
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  IF p_to IS NOT NULL OR p_clear_failure THEN
+    DELETE FROM medzen.postponed q
+    WHERE q.tenant = p_tenant AND q.recording_id = p_id AND (p_to IS NOT NULL OR q.queue = 'discard');
+  END IF;
   IF p_dedupe_key IS NOT NULL THEN
     INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES (p_tenant, p_id, p_dedupe_key);
   END IF;
@@ -584,7 +655,7 @@ BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
-  ELSIF v_row.state <> 'available' THEN
+  ELSIF v_row.object IS NULL OR v_row.state NOT IN ('available', 'archived', 'deleting') OR medzen.is_beyond_recall(v_row) THEN
     RETURN jsonb_build_object('status', 'not_available', 'recording', medzen.recording_json(v_row));
   END IF;
   -- A retry finds its event there, and counts nothing.
@@ -602,4 +673,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'bedb526b13708bccaecb5ff68fe3d960c7cd2ab32c91a6f154ae235f5e7553d4', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '74185a7f455f8249dd2f48dffab87c0fc09e468dab94f6d4f5d4a6f4ade8c512', false);

@@ -245,8 +245,10 @@ AS $$
 DECLARE
   v_row medzen.recording;
   v_restored boolean;
+  v_before timestamptz;
 BEGIN
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
+  v_before := v_row.grace_until;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
   END IF;
@@ -277,6 +279,9 @@ BEGIN
     claim_after = CASE WHEN v_restored THEN '-infinity' ELSE r.claim_after END
   WHERE r.tenant = p_tenant AND r.id = p_id
   RETURNING r.* INTO v_row;
+  IF v_row.grace_until IS DISTINCT FROM v_before THEN
+    DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id AND q.queue = 'warning';
+  END IF;
   IF v_restored THEN
     PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   END IF;
@@ -309,6 +314,9 @@ BEGIN ATOMIC
     SELECT q.* FROM medzen.recording q
     WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.deletable_at IS NULL
       AND q.warn_at <= p_now AND q.grace_until IS NOT NULL
+      AND NOT EXISTS (
+        SELECT FROM medzen.postponed p
+        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'warning' AND p.until > p_now)
     ORDER BY q.warn_at, q.id
     LIMIT p_limit) r;
 END;
@@ -339,6 +347,7 @@ BEGIN
   RETURNING at INTO v_at;
   UPDATE medzen.recording r SET deletable_at = medzen.end_of_notice(v_at, r.warn_at, r.grace_until)
   WHERE r.tenant = p_tenant AND r.id = p_id;
+  DELETE FROM medzen.postponed q WHERE q.tenant = p_tenant AND q.recording_id = p_id AND q.queue = 'warning';
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
   RETURN jsonb_build_object('status', 'recorded');
 END $$;
@@ -354,6 +363,9 @@ BEGIN ATOMIC
     SELECT q.* FROM medzen.recording q
     WHERE q.tenant = p_tenant AND q.state = 'available' AND q.facts_revision = q.subject_revision
       AND q.rules_version = p_rules_version AND q.retain_until <= p_now
+      AND NOT EXISTS (
+        SELECT FROM medzen.postponed p
+        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'archive' AND p.until > p_now)
     ORDER BY q.retain_until, q.id
     LIMIT p_limit) r;
 END;
@@ -405,7 +417,7 @@ BEGIN
     RETURN jsonb_build_object('status', 'not_found');
   END IF;
   v_status := CASE
-    WHEN v_row.state IN ('deleting', 'deleted') THEN 'too_late'
+    WHEN medzen.is_beyond_recall(v_row) THEN 'too_late'
     WHEN v_row.keep_until = p_until THEN 'repeated'
     WHEN v_row.keep_until > p_until THEN 'shorter'
   END;
@@ -431,9 +443,70 @@ BEGIN
   RETURN jsonb_build_object('status', 'extended', 'recording', medzen.recording_json(v_row));
 END $$;
 
-SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisions', 'save_decision',
-  'list_due_warnings', 'record_warning', 'list_due_archives', 'list_undecided', 'extend_keep');
+-- Media that is safe with us while the provider still has its copy, by the code of the failure that says so: the oldest first.
+CREATE FUNCTION medzen.list_due_discards(p_tenant text, p_failure_code text, p_now timestamptz, p_limit integer) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.started_at, r.id), '[]')
+  FROM (
+    SELECT q.* FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.failure IS NOT NULL AND q.failure ->> 'code' = p_failure_code
+      AND q.state IN ('available', 'archived')
+      AND NOT EXISTS (
+        SELECT FROM medzen.postponed p
+        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'discard' AND p.until > p_now)
+    ORDER BY q.started_at, q.id
+    LIMIT p_limit) r;
+END;
+
+-- Takes a row out of a queue for a while, each time longer.
+CREATE FUNCTION medzen.postpone_recording(
+  p_tenant text, p_id uuid, p_queue text, p_failure_code text, p_now timestamptz
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
+AS $$
+DECLARE
+  v_row medzen.postponed;
+BEGIN
+  PERFORM FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR KEY SHARE;
+  IF NOT found THEN
+    RETURN jsonb_build_object('status', 'not_found');
+  END IF;
+  INSERT INTO medzen.postponed AS q (tenant, recording_id, queue, attempts, code, until)
+  VALUES (p_tenant, p_id, p_queue, 1, p_failure_code, p_now + medzen.claim_backoff(1))
+  ON CONFLICT (tenant, recording_id, queue) DO UPDATE SET
+    attempts = q.attempts + 1,
+    code = p_failure_code,
+    until = p_now + medzen.claim_backoff(q.attempts + 1)
+  RETURNING q.* INTO v_row;
+  RETURN jsonb_build_object('status', 'postponed', 'attempts', v_row.attempts, 'until', medzen.format_instant(v_row.until));
+END $$;
+
+-- How many rows of each queue wait for a later attempt, counted up to 1000 each.
+CREATE FUNCTION medzen.count_postponed(p_tenant text, p_now timestamptz) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT jsonb_build_object(
+    'warning', (SELECT count(*) FROM (
+      SELECT FROM medzen.postponed p WHERE p.tenant = p_tenant AND p.queue = 'warning' AND p.until > p_now LIMIT 1000) w),
+    'archive', (SELECT count(*) FROM (
+      SELECT FROM medzen.postponed p WHERE p.tenant = p_tenant AND p.queue = 'archive' AND p.until > p_now LIMIT 1000) a),
+    'discard', (SELECT count(*) FROM (
+      SELECT FROM medzen.postponed p WHERE p.tenant = p_tenant AND p.queue = 'discard' AND p.until > p_now LIMIT 1000) c),
+    'deletion', (SELECT count(*) FROM (
+      SELECT FROM medzen.recording r
+      WHERE r.tenant = p_tenant AND r.claim_attempts > 0 AND r.state IN ('available', 'archived', 'failed', 'deleting')
+        AND r.claim_after > medzen.now() AND (r.claim_until IS NULL OR r.claim_until <= medzen.now())
+      LIMIT 1000) d));
+END;
+
+SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisions', 'save_decision', 'list_due_warnings', 'record_warning',
+  'list_due_archives', 'list_undecided', 'extend_keep', 'list_due_discards', 'postpone_recording', 'count_postponed');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '5d9c3b8cfd5f75870a5433ba93560528f9dc53405f38637f566d98996a0106f3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '4b8e01c692fa39232d303c57810d76adc42f5c82b99cd151050aa8ebece5b331', false);

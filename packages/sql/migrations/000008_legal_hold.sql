@@ -1,7 +1,7 @@
 -- Legal holds: on one recording, or on a patient and so on every recording of theirs, later ones too.
 --
--- A hold and the beginning of a deletion both lock the recording's row; whichever comes second sees the first. So either the
--- hold stands and nothing is deleted, or the hold is told that it came too late.
+-- A hold and the note of what a deletion removes first both lock the recording's row; whichever comes second sees the first. So either
+-- the hold stands and nothing is deleted, or the hold is told that it came too late.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
@@ -64,6 +64,19 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'releasedBy', h.released_by,
   'releasedAt', medzen.format_instant(h.released_at)));
 
+-- A patient's recordings that are being deleted and can no longer be kept, at most 1000.
+CREATE FUNCTION medzen.beyond_recall_of(p_tenant text, p_patient text) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(r.id ORDER BY r.id), '[]')
+  FROM (
+    SELECT q.id FROM medzen.recording q
+    WHERE q.tenant = p_tenant AND q.patient = p_patient AND q.state = 'deleting' AND medzen.is_beyond_recall(q)
+    ORDER BY q.id
+    LIMIT 1000) r;
+END;
+
 -- The answer to a hold whose id is taken: placed again if it has the same target and still holds.
 CREATE FUNCTION medzen.repeated_hold(p_known medzen.legal_hold, p_recording_id uuid, p_patient text) RETURNS jsonb
 LANGUAGE plpgsql
@@ -80,7 +93,7 @@ BEGIN
   IF p_known.released_at IS NOT NULL THEN
     PERFORM medzen.fail('conflict', 'A hold with this id was released');
   END IF;
-  RETURN jsonb_build_object('status', 'placed');
+  RETURN jsonb_build_object('status', 'placed', 'tooLate', medzen.beyond_recall_of(p_known.tenant, p_patient));
 END $$;
 
 CREATE FUNCTION medzen.place_hold(
@@ -120,7 +133,7 @@ BEGIN
     END IF;
     IF EXISTS (
       SELECT FROM medzen.recording r
-      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND r.state IN ('deleting', 'deleted')) THEN
+      WHERE r.tenant = p_tenant AND r.id = p_recording_id AND medzen.is_beyond_recall(r)) THEN
       RETURN jsonb_build_object('status', 'too_late', 'recordingIds', jsonb_build_array(p_recording_id));
     END IF;
   END IF;
@@ -135,7 +148,7 @@ BEGIN
   END;
   PERFORM medzen.count_hold(p_tenant, p_recording_id, p_patient, 1);
   PERFORM medzen.write_event(p_tenant, p_event_id, p_event_body);
-  RETURN jsonb_build_object('status', 'placed');
+  RETURN jsonb_build_object('status', 'placed', 'tooLate', medzen.beyond_recall_of(p_tenant, p_patient));
 END $$;
 
 -- Adds to the counts that the queues look at. The caller has locked the
@@ -239,4 +252,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds', '
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'abd3b698e19662a21d25e747837fe96af313d2d287dd67a65037d50d8ebf4016', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'f2bbe192794270581354a783b212d1b55df78459bcca20c9cbb3254bf88d458d', false);

@@ -514,7 +514,8 @@ BEGIN
       'deletableAt', medzen.format_instant(r.deletable_at),
       'rulesVersion', r.rules_version,
       'ruleIds', to_jsonb(r.rule_ids),
-      'holds', r.hold_count)) ORDER BY r.since, r.id), '[]') INTO v_found
+      'holds', r.hold_count,
+      'accessRequests', r.request_count)) ORDER BY r.since, r.id), '[]') INTO v_found
   FROM (
     SELECT q.*, CASE WHEN q.state = 'deleting' THEN q.state_at ELSE q.retain_until END AS since FROM medzen.recording q
     WHERE q.tenant = v_tenant AND (q.state = 'deleting' OR q.state IN ('available', 'archived', 'failed') AND q.retain_until IS NOT NULL)
@@ -538,4 +539,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '36b8a106344d457f6796860aeb4d00e33f606d256791739c97f06e8c82578889', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '074cbddba5c176d619cf22cea31bd3eb50949f3104af77170198e51904cf0602', false);

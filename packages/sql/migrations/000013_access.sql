@@ -70,6 +70,8 @@ CREATE POLICY admins ON medzen.consent_session FOR SELECT USING (tenant = (SELEC
 CREATE POLICY admins ON medzen.retention_subject FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY admins ON medzen.retention_fact FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY admins ON medzen.retention_warning FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
+CREATE POLICY admins ON medzen.postponed FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
+CREATE POLICY admins ON medzen.removed_version FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY admins ON medzen.legal_hold FOR SELECT USING (tenant = (SELECT medzen.admin_tenant()));
 CREATE POLICY auditors ON medzen.audit_event FOR SELECT USING (tenant = (SELECT medzen.auditor_tenant()));
 -- The tree is one for all tenants. Its hashes and signatures say nothing of anybody; what hangs on an event shows to whom the event does.
@@ -88,6 +90,8 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.audit_pending FOR EACH 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.rate_limit FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.consent_session FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.retention_subject FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.postponed FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.removed_version FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.webhook_seen FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
 -- ---- what roles of the database may read
@@ -210,6 +214,7 @@ SELECT r.tenant, r.id AS recording_id, r.session_id, r.patient, r.state, r.start
   CASE
     WHEN r.state = 'deleting' THEN 'deleting'
     WHEN r.hold_count > 0 THEN 'held'
+    WHEN r.request_count > 0 THEN 'access requested'
     WHEN r.facts_revision <> r.subject_revision THEN 'to be decided again'
     WHEN r.deletable_at <= medzen.now() THEN 'due'
     WHEN r.grace_until <= medzen.now() AND r.deletable_at IS NULL THEN 'to be warned of'
@@ -228,10 +233,10 @@ SELECT medzen.permit_select('medzen_auditor', r) FROM unnest(ARRAY['audit_event'
   'audit_head', 'audit_pending', 'directory', 'monthly_phi_access', 'recordings_pending_deletion']) r;
 -- What the view of these reads, and not where the media lies.
 SELECT medzen.permit_select('medzen_auditor', 'recording', 'tenant', 'id', 'session_id', 'patient', 'state', 'started_at',
-  'retain_until', 'grace_until', 'deletable_at', 'rule_ids', 'rules_version', 'decided_at', 'facts_revision', 'subject_revision', 'hold_count');
+  'retain_until', 'grace_until', 'deletable_at', 'rule_ids', 'rules_version', 'decided_at', 'facts_revision', 'subject_revision', 'hold_count', 'request_count');
 SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'recording_id', 'patient', 'matter', 'placed_at',
   'released_at');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '9b76de030b93cf37572b8631cd7dc655ad37b62d3cd9a465a45665b9d9504112', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '73d9aec4b91f4af29a6b68dc7ed20be9ab21f69d27a27f06b91e15e05c445e9d', false);

@@ -6,6 +6,7 @@ DROP FUNCTION medzen.release_hold;
 DROP FUNCTION medzen.count_hold;
 DROP FUNCTION medzen.place_hold;
 DROP FUNCTION medzen.repeated_hold;
+DROP FUNCTION medzen.beyond_recall_of;
 DROP FUNCTION medzen.legal_hold_json;
 DROP TABLE medzen.legal_hold;
 DROP FUNCTION medzen.guard_legal_hold;

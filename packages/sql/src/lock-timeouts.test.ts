@@ -43,6 +43,7 @@ const harmless = [
   'check_keep',
   'check_tenant',
   'fail',
+  'guard_access_request',
   'guard_archive',
   'guard_identity',
   'guard_legal_hold',
@@ -63,6 +64,7 @@ const harmless = [
   'refuse_review_change',
   'refuse_tile_change',
   'refuse_unaudited',
+  'repeated_access_request',
   'repeated_hold',
   'uuid_at',
 ].map((name) => `medzen.${name}`);

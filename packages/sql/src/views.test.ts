@@ -141,7 +141,8 @@ describe('recordings_pending_deletion', () => {
     await add('unwarned', 'archived', { grace_until: '2026-11-01' });
     await add('held', 'archived', { hold_count: 1, patient: 'p2', grace_until: '2026-11-01' });
     await add('stale', 'available', { subject_revision: 1 });
-    await add('going', 'deleting', { grace_until: '2026-11-01' });
+    await add('going', 'deleting', { grace_until: '2026-11-01', deletion: '{"from": "archived"}' });
+    await add('asked', 'archived', { request_count: 1, grace_until: '2026-11-01', deletable_at: '2026-11-01' });
     await add('kept', 'available', { retain_until: '2033-01-01', grace_until: '2033-04-01' });
     await add('running', 'recording', {});
     await db.pool.query(`
@@ -156,6 +157,7 @@ describe('recordings_pending_deletion', () => {
     });
     const rules = ['us-ga-psychologist'];
     expect(rows).toEqual([
+      ['asked', 'access requested', '2026-11-01', rules, []],
       ['due', 'due', '2026-11-01', rules, []],
       ['going', 'deleting', '2026-11-01', rules, []],
       ['grace', 'in grace', '2026-12-30', rules, []],

@@ -1,5 +1,6 @@
 import type { ContractCase } from './contract.ts';
 import { accessCases } from './recording-cases/access-cases.ts';
+import { accessRequestCases } from './recording-cases/access-request-cases.ts';
 import { changeCases } from './recording-cases/change-cases.ts';
 import { claimCases } from './recording-cases/claim-cases.ts';
 import { deletionCases } from './recording-cases/deletion-cases.ts';
@@ -9,6 +10,7 @@ import { holdCases } from './recording-cases/hold-cases.ts';
 import { holdListCases } from './recording-cases/hold-list-cases.ts';
 import { keepCases } from './recording-cases/keep-cases.ts';
 import { reconciliationCases } from './recording-cases/reconciliation-cases.ts';
+import { removalCases } from './recording-cases/removal-cases.ts';
 import { retentionCases } from './recording-cases/retention-cases.ts';
 import { startCases } from './recording-cases/start-cases.ts';
 import { stopCases } from './recording-cases/stop-cases.ts';
@@ -27,6 +29,8 @@ export const recordingStoreCases: readonly ContractCase<RecordingStoreContext>[]
   ...keepCases,
   ...holdCases,
   ...holdListCases,
+  ...accessRequestCases,
   ...deletionCases,
+  ...removalCases,
   ...everyMethodCases,
 ];

@@ -1,5 +1,7 @@
 import {
+  type AccessRequest,
   type AuditEventDraft,
+  accessRequestDays,
   type Clock,
   type ConsentRecord,
   type Ids,
@@ -18,6 +20,19 @@ import {
 import { fakeClock } from './fake-clock.ts';
 import { fakeIds } from './fake-ids.ts';
 
+/** Why a sample deletion begins: what an intent of `beginDeletion` has beside the claim and the decision. */
+export const deletionReason: {
+  readonly by: string;
+  readonly reason: string;
+  readonly ruleIds: readonly string[];
+  readonly citations: readonly string[];
+} = {
+  by: 'sweep',
+  reason: 'Retention has ended',
+  ruleIds: ['us-ga-psychologist'],
+  citations: ['Ga. Comp. R. & Regs. 510-5-.04(2)'],
+};
+
 /** Builders of plausible data of one tenant. Every call makes something new; given members replace the builder's. */
 export interface Samples {
   readonly ids: Ids;
@@ -28,6 +43,8 @@ export interface Samples {
   consent(given?: Partial<ConsentRecord>): ConsentRecord;
   fact(given?: Partial<RetentionFact>): RetentionFact;
   hold(target: LegalHold['target'], given?: Partial<LegalHold>): LegalHold;
+  /** A request that is due in 30 days. */
+  accessRequest(target: AccessRequest['target'], given?: Partial<AccessRequest>): AccessRequest;
   /** A decision of rules version `rules-1` on no facts, kept until 2033. */
   decision(given?: Partial<StoredDecision>): StoredDecision;
   object(given?: Partial<StoredObject>): StoredObject;
@@ -78,6 +95,8 @@ export function createSamples(deps: SampleDeps = {}): Samples {
         startedAt: now(),
         objectPrefix: `${tenant}/2026/01/${id}/`,
         retentionClass: { jurisdiction: 'US-GA', providerClass: 'psychologist', zone: 'America/New_York' },
+        storage: { store: 's3', bucket: 'recordings', region: 'us-east-1' },
+        providerAccount: 'AC1',
         ...given,
       };
     },
@@ -112,6 +131,15 @@ export function createSamples(deps: SampleDeps = {}): Samples {
       reason: 'Litigation is expected',
       placedBy: 'counsel-1',
       placedAt: now(),
+      ...given,
+    }),
+    accessRequest: (target, given = {}) => ({
+      id: ids.uuid(),
+      target,
+      requestedBy: 'patient-1',
+      receivedAt: now(),
+      dueAt: new Date(clock.now().getTime() + accessRequestDays * 86_400_000).toISOString(),
+      openedBy: 'records-1',
       ...given,
     }),
     decision: (given = {}) => ({

@@ -16,7 +16,7 @@ const day = 1440 * minute;
 const longest: Readonly<Record<Work['purpose'], number>> = { stop: 5 * minute, transfer: day, deletion: day };
 
 /** How long a row that was not finished is left alone. */
-function backOff({ purpose, attempts }: Pick<Work, 'purpose' | 'attempts'>): number {
+export function backOff({ purpose, attempts }: Pick<Work, 'purpose' | 'attempts'>): number {
   return Math.min(attempts * attempts * minute, longest[purpose]);
 }
 
@@ -140,13 +140,7 @@ export function claims(
 
     releaseClaim: async (scope, id, token, failureCode) => {
       const entry = entryOf(tables, scope, id);
-      if (entry?.work?.token !== token) return;
-      const { token: _, ...work } = entry.work;
-      const now = tables.now();
-      entry.work =
-        failureCode === undefined
-          ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: now }
-          : { ...work, leaseUntil: now, offerAt: now + backOff(work) };
+      if (entry?.work?.token === token) giveBack(tables, entry, failureCode);
     },
   };
 }
@@ -154,6 +148,17 @@ export function claims(
 /** The longest due first. */
 function byLook(a: Entry, b: Entry): number {
   return (a.look?.after ?? 0) - (b.look?.after ?? 0) || (a.row.id < b.row.id ? -1 : 1);
+}
+
+/** Ends the claim of a row. With a failure the row waits its back-off from now. */
+export function giveBack(tables: RecordingTables, entry: Entry, failureCode?: string): void {
+  if (entry.work === undefined) return;
+  const { token: _, ...work } = entry.work;
+  const now = tables.now();
+  entry.work =
+    failureCode === undefined
+      ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: now }
+      : { ...work, leaseUntil: now, offerAt: now + backOff(work) };
 }
 
 /** Has every recording of the session stopped that may still run, when the participant takes part in it or takes back what they had given. */

@@ -1,5 +1,12 @@
-import { canonicalize, type LegalHold, MedzenError, type RecordingStore, type Scope } from '@medzen/core';
-import { entryOf, holdsOn, keyOf, type RecordingTables } from './table.ts';
+import {
+  canonicalize,
+  isBeyondRecall,
+  type LegalHold,
+  MedzenError,
+  type RecordingStore,
+  type Scope,
+} from '@medzen/core';
+import { beyondRecallOf, entryOf, holdsOn, keyOf, type RecordingTables, view } from './table.ts';
 
 /** Duties to keep, placed by people. */
 export function legalHolds(
@@ -7,23 +14,24 @@ export function legalHolds(
 ): Pick<RecordingStore, 'placeHold' | 'releaseHold' | 'holds' | 'listHolds'> {
   return {
     placeHold: async (scope, hold, event) => {
+      const tooLate = (target: LegalHold['target']): readonly string[] =>
+        'patient' in target ? beyondRecallOf(tables, scope, target.patient) : [];
       const known = tables.holds.get(keyOf(scope, hold.id));
       if (known !== undefined) {
         if (canonicalize(known.target) !== canonicalize(hold.target))
           throw new MedzenError('conflict', 'A hold with this id and another target exists');
         if (known.releasedAt !== undefined) throw new MedzenError('conflict', 'A hold with this id was released');
-        return { status: 'placed' };
+        return { status: 'placed', tooLate: tooLate(hold.target) };
       }
       if ('recordingId' in hold.target) {
         const entry = entryOf(tables, scope, hold.target.recordingId);
         if (entry === undefined) return { status: 'not_found' };
-        if (entry.row.state === 'deleting' || entry.row.state === 'deleted')
-          return { status: 'too_late', recordingIds: [entry.row.id] };
+        if (isBeyondRecall(view(tables, entry))) return { status: 'too_late', recordingIds: [entry.row.id] };
       }
       const stored = structuredClone(hold);
       tables.events.plan(scope, [event])();
       tables.holds.set(keyOf(scope, hold.id), stored);
-      return { status: 'placed' };
+      return { status: 'placed', tooLate: tooLate(hold.target) };
     },
 
     releaseHold: async (scope, holdId, by, at, event) => {

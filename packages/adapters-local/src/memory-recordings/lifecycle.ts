@@ -1,5 +1,6 @@
 import {
   isLive,
+  isPlayable,
   MedzenError,
   type NewRecording,
   type Recording,
@@ -18,10 +19,21 @@ import {
   entryOf,
   keyOf,
   mayFollow,
+  openRequests,
   type RecordingTables,
   type StoredRow,
   view,
 } from './table.ts';
+
+/** What a deletion begins with of which no rule was asked. */
+const unstored = {
+  from: 'failed',
+  basis: 'nothing_stored',
+  ruleIds: [],
+  citations: [],
+  versions: 0,
+  bytes: 0,
+} as const;
 
 type Lifecycle = Pick<RecordingStore, 'start' | 'get' | 'findByProviderRef' | 'list' | 'change' | 'noteAccess'>;
 
@@ -47,7 +59,13 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
         revision: 1,
       });
       tables.events.plan(scope, [event])();
-      const entry: Entry = { tenant: scope.tenant, row: stored, dedupeKeys: new Set() };
+      const entry: Entry = {
+        tenant: scope.tenant,
+        row: stored,
+        dedupeKeys: new Set(),
+        removed: new Map(),
+        postponed: new Map(),
+      };
       askLater(tables, entry);
       tables.entries.set(keyOf(scope, row.id), entry);
       return { status: 'started', recording: view(tables, entry) };
@@ -68,18 +86,25 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
     list: async (scope, query) => list(tables, scope, query),
 
     change: async (scope, id, change, event) => {
+      if ((change.to === 'deleting') !== (change.deletion !== undefined))
+        throw new MedzenError('invalid_input', 'deletion must be given with to: deleting, and only then');
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
       const refused = refusal(tables, entry, change);
       if (refused !== undefined) return { status: refused, recording: view(tables, entry) };
-      const { expectedRevision: _, to, at, token, dedupeKey, failure, ...members } = change;
+      const { expectedRevision: _, to, at, token, dedupeKey, failure, deletion, ...members } = change;
       const next: Partial<StoredRow> = {
         ...members,
         ...(to === undefined ? {} : { state: to, stateAt: at }),
+        ...(to === 'deleting' && deletion !== undefined
+          ? { deletion: { ...unstored, startedAt: at, startedBy: deletion.by, reason: deletion.reason } }
+          : {}),
         ...(failure === undefined || failure === null ? {} : { failure }),
       };
       commit(tables, entry, event, next, failure === null ? ['failure'] : []);
       if (token !== undefined || to !== undefined) delete entry.work;
+      if (to !== undefined) entry.postponed.clear();
+      if (failure === null) entry.postponed.delete('discard');
       if (dedupeKey !== undefined) entry.dedupeKeys.add(dedupeKey);
       return { status: 'changed', recording: view(tables, entry) };
     },
@@ -87,7 +112,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
     noteAccess: async (scope, id, kind, event) => {
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
-      if (entry.row.state !== 'available') return { status: 'not_available', recording: view(tables, entry) };
+      if (!isPlayable(view(tables, entry))) return { status: 'not_available', recording: view(tables, entry) };
       const added = tables.events.plan(scope, [event])();
       // Not a change of revision: that somebody watches must not make a worker's change fail.
       const counter = kind === 'view' ? 'views' : 'downloads';
@@ -123,12 +148,12 @@ function refusal(
   if (change.expectedRevision !== row.revision) return 'conflict';
   if (row.state === 'deleted') return 'invalid_transition';
   if (change.to === undefined) return undefined;
+  const kept = activeHolds(tables, entry) > 0 || openRequests(tables, entry) > 0;
   const closed =
     change.to === 'deleted' ||
     row.state === 'deleting' ||
     (change.to === 'recording' && running(tables, { tenant: entry.tenant }, row, entry) !== undefined) ||
-    (change.to === 'deleting' &&
-      (row.state !== 'failed' || (change.object ?? row.object) !== undefined || activeHolds(tables, entry) > 0));
+    (change.to === 'deleting' && (row.state !== 'failed' || (change.object ?? row.object) !== undefined || kept));
   return closed || !mayFollow(row.state, change.to) ? 'invalid_transition' : undefined;
 }
 

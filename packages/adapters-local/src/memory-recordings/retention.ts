@@ -1,4 +1,4 @@
-import { canonicalize, MedzenError, type RecordingStore } from '@medzen/core';
+import { canonicalize, isBeyondRecall, MedzenError, type RecordingStore } from '@medzen/core';
 import { checkFact } from './check-fact.ts';
 import {
   checkKeep,
@@ -60,6 +60,7 @@ export function retention(tables: RecordingTables): Retention {
       // Kept only with the deadline that it was of: one that moves takes back what was said of it, even should it move back.
       const keepsWarning = entry.row.decision?.graceUntil === decision.graceUntil;
       const moved = retainUntil !== undefined && Date.parse(retainUntil) > Date.parse(decidedAt);
+      if (!keepsWarning) entry.postponed.delete('warning');
       if (entry.row.state === 'archived' && moved) {
         commit(tables, entry, restoreEvent, { decision, state: 'available', stateAt: decidedAt });
         delete entry.work;
@@ -91,7 +92,7 @@ export function retention(tables: RecordingTables): Retention {
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
       const answer = (status: 'too_late' | 'repeated' | 'shorter') => ({ status, recording: view(tables, entry) });
-      if (entry.row.state === 'deleting' || entry.row.state === 'deleted') return answer('too_late');
+      if (isBeyondRecall(view(tables, entry))) return answer('too_late');
       const now = Date.parse(entry.row.keepUntil?.until ?? '');
       if (now === Date.parse(keep.until)) return answer('repeated');
       if (now > Date.parse(keep.until)) return answer('shorter');

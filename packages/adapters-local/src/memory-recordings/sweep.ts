@@ -1,23 +1,10 @@
-import { MedzenError, type RecordingStore } from '@medzen/core';
-import { claim } from './claims.ts';
-import {
-  activeHolds,
-  commit,
-  decisionIsFresh,
-  deletableAt,
-  type Entry,
-  entriesOf,
-  entryOf,
-  mayEnd,
-  mayFollow,
-  type RecordingTables,
-  revisionOf,
-  view,
-} from './table.ts';
+import type { PostponedQueue, RecordingStore } from '@medzen/core';
+import { backOff } from './claims.ts';
+import { decisionIsFresh, type Entry, entriesOf, entryOf, type RecordingTables, view, type Work } from './table.ts';
 
 type Sweep = Pick<
   RecordingStore,
-  'dueWarnings' | 'recordWarning' | 'dueArchives' | 'claimExpired' | 'beginDeletion' | 'finishDeletion'
+  'dueWarnings' | 'recordWarning' | 'dueArchives' | 'dueDiscards' | 'postpone' | 'countPostponed'
 >;
 
 /** What is done to recordings because time has passed. */
@@ -25,8 +12,10 @@ export function sweep(tables: RecordingTables): Sweep {
   return {
     dueWarnings: async (scope, now, limit) =>
       entriesOf(tables, scope, byDeadline)
-        .filter(({ row, warnedAt }) => {
+        .filter((entry) => {
+          const { row, warnedAt } = entry;
           const { warnAt, graceUntil } = row.decision ?? {};
+          if (isPostponed(entry, 'warning', now)) return false;
           if (row.state === 'deleting' || row.state === 'deleted' || graceUntil === undefined) return false;
           return hasCome(warnAt, now) && warnedAt === undefined;
         })
@@ -41,6 +30,7 @@ export function sweep(tables: RecordingTables): Sweep {
       if (entry.warnedAt !== undefined) return { status: 'repeated' };
       tables.events.plan(scope, [event])();
       entry.warnedAt = tables.now();
+      entry.postponed.delete('warning');
       return { status: 'recorded' };
     },
 
@@ -49,69 +39,68 @@ export function sweep(tables: RecordingTables): Sweep {
         .filter(
           (entry) =>
             entry.row.state === 'available' &&
+            !isPostponed(entry, 'archive', now) &&
             hasCome(entry.row.decision?.retainUntil, now) &&
             decisionIsFresh(tables, entry, rulesVersion),
         )
         .slice(0, limit)
         .map((entry) => view(tables, entry)),
 
-    claimExpired: async (scope, now, rulesVersion, options) =>
-      claim(
-        tables,
-        scope,
-        'deletion',
-        options,
-        (entry) =>
-          entry.row.state === 'deleting' ||
-          (mayFollow(entry.row.state, 'deleting') &&
-            hasCome(deletableAt(entry), now) &&
-            mayEnd(entry, now) &&
-            activeHolds(tables, entry) === 0 &&
-            decisionIsFresh(tables, entry, rulesVersion)),
-        (entry) => (entry.row.state === 'deleting' ? deadline(entry) : `${deletableAt(entry)}/${entry.row.id}`),
-      ),
+    dueDiscards: async (scope, failureCode, now, limit) =>
+      entriesOf(tables, scope, byStart)
+        .filter(
+          (entry) =>
+            (entry.row.state === 'available' || entry.row.state === 'archived') &&
+            entry.row.failure?.code === failureCode &&
+            !isPostponed(entry, 'discard', now),
+        )
+        .slice(0, limit)
+        .map((entry) => view(tables, entry)),
 
-    beginDeletion: async (scope, id, intent, event) => {
+    postpone: async (scope, id, queue, _, now) => {
       const entry = entryOf(tables, scope, id);
-      if (entry === undefined) return { status: 'not_found' };
-      if (entry.work?.token !== intent.token) return { status: 'lease_lost' };
-      if (entry.row.state === 'deleting') return { status: 'begun', recording: view(tables, entry) };
-      if (activeHolds(tables, entry) > 0) return { status: 'held' };
-      if (
-        !decisionIsFresh(tables, entry, intent.rulesVersion) ||
-        intent.factsRevision !== revisionOf(tables, scope, entry.row.patient)
-      )
-        return { status: 'stale' };
-      if (
-        !hasCome(deletableAt(entry), intent.now) ||
-        !mayEnd(entry, intent.now) ||
-        !mayFollow(entry.row.state, 'deleting')
-      )
-        return { status: 'not_due' };
-      commit(tables, entry, event, { state: 'deleting', stateAt: intent.now.toISOString() });
-      return { status: 'begun', recording: view(tables, entry) };
+      if (entry === undefined) return undefined;
+      const attempts = (entry.postponed.get(queue)?.attempts ?? 0) + 1;
+      const until = now.getTime() + backOff({ purpose: 'deletion', attempts });
+      entry.postponed.set(queue, { attempts, until });
+      return { attempts, until: new Date(until).toISOString() };
     },
 
-    finishDeletion: async (scope, id, token, tombstone, event) => {
-      const entry = entryOf(tables, scope, id);
-      if (entry === undefined) return { status: 'not_found' };
-      if (entry.row.state === 'deleted') return { status: 'already_deleted' };
-      if (entry.work?.token !== token) return { status: 'lease_lost' };
-      if (entry.row.state !== 'deleting')
-        throw new MedzenError('invalid_transition', 'The deletion was not begun', { retryable: false });
-      commit(tables, entry, event, { state: 'deleted', stateAt: tombstone.deletedAt, tombstone }, ['media', 'object']);
-      delete entry.work;
-      return { status: 'finished', recording: view(tables, entry) };
+    countPostponed: async (scope, now) => {
+      const rows = entriesOf(tables, scope, byStart);
+      const waiting = (queue: PostponedQueue): number =>
+        Math.min(1000, rows.filter((entry) => isPostponed(entry, queue, now)).length);
+      const failed = rows.filter(
+        ({ work }) => work?.purpose === 'deletion' && work.attempts > 0 && work.offerAt > tables.now() && isFree(work),
+      );
+      return {
+        warning: waiting('warning'),
+        archive: waiting('archive'),
+        discard: waiting('discard'),
+        deletion: Math.min(1000, failed.length),
+      };
+      function isFree({ token, leaseUntil }: Work): boolean {
+        return token === undefined || leaseUntil <= tables.now();
+      }
     },
   };
 }
 
-function hasCome(instant: string | undefined, now: Date): boolean {
+function isPostponed({ postponed }: Entry, queue: PostponedQueue, now: Date): boolean {
+  const waiting = postponed.get(queue);
+  return waiting !== undefined && waiting.until > now.getTime();
+}
+
+function byStart(a: Entry, b: Entry): number {
+  return `${a.row.startedAt}/${a.row.id}` < `${b.row.startedAt}/${b.row.id}` ? -1 : 1;
+}
+
+export function hasCome(instant: string | undefined, now: Date): boolean {
   return instant !== undefined && Date.parse(instant) <= now.getTime();
 }
 
 /** A row that is `deleting` without a decision goes first. */
-function deadline({ row }: Entry): string {
+export function deadline({ row }: Entry): string {
   return `${row.decision?.graceUntil ?? ''}/${row.id}`;
 }
 

@@ -1,8 +1,11 @@
 import {
+  type AccessRequest,
   firstLookMs,
+  isBeyondRecall,
   type KeepUntil,
   type LegalHold,
   MedzenError,
+  type PostponedQueue,
   type Recording,
   type RecordingState,
   type RetentionFact,
@@ -13,8 +16,8 @@ import {
 import type { EventTable } from '../memory-audit.ts';
 import type { ConsentTable } from '../memory-consents.ts';
 
-/** A recording as memory keeps it. `holds` is counted when it is read, `deletableAt` computed. */
-export type StoredRow = Omit<Recording, 'holds' | 'deletableAt'>;
+/** A recording as memory keeps it. Holds, access requests and what was removed are counted when it is read, `deletableAt` is computed. */
+export type StoredRow = Omit<Recording, 'holds' | 'accessRequests' | 'deletableAt'>;
 
 /** What a worker has to do with a row. */
 export interface Work {
@@ -45,6 +48,10 @@ export interface Entry {
   readonly dedupeKeys: Set<string>;
   /** When the provider is to be asked about it, and by whom it is being asked. Absent: not before it has moved. */
   look?: Look;
+  /** Of the deletion under way: what the object store was asked to remove, with its size. */
+  readonly removed: Map<string, number>;
+  /** Queues that leave the row alone for now: until when, in milliseconds of the callers' clock. */
+  readonly postponed: Map<PostponedQueue, { readonly attempts: number; readonly until: number }>;
   /** When the present deadline was warned of: milliseconds of the store's clock. */
   warnedAt?: number;
 }
@@ -55,6 +62,7 @@ export interface RecordingTables {
   readonly facts: Map<string, { readonly facts: RetentionFact[]; revision: number }>;
   readonly factIds: Map<string, RetentionFact>;
   readonly holds: Map<string, LegalHold>;
+  readonly accessRequests: Map<string, AccessRequest>;
   readonly events: EventTable;
   readonly consents: ConsentTable;
   /** Milliseconds of the store's clock. */
@@ -69,6 +77,7 @@ export function createRecordingTables(events: EventTable, consents: ConsentTable
     facts: new Map(),
     factIds: new Map(),
     holds: new Map(),
+    accessRequests: new Map(),
     events,
     consents,
     now,
@@ -122,13 +131,45 @@ export function activeHolds(tables: RecordingTables, entry: Entry): number {
   return holdsOn(tables, entry).filter((hold) => hold.releasedAt === undefined).length;
 }
 
+/** Access requests on a recording and on its patient, closed ones too. */
+export function requestsOn(tables: RecordingTables, entry: Entry): AccessRequest[] {
+  const found: AccessRequest[] = [];
+  for (const [key, request] of tables.accessRequests) {
+    if (!key.startsWith(`${entry.tenant}:`)) continue;
+    const { target } = request;
+    if ('patient' in target ? target.patient === entry.row.patient : target.recordingId === entry.row.id)
+      found.push(request);
+  }
+  return found;
+}
+
+export function openRequests(tables: RecordingTables, entry: Entry): number {
+  return requestsOn(tables, entry).filter(({ closed }) => closed === undefined).length;
+}
+
+/** Ids of a patient's recordings that are being deleted and can no longer be kept, in order. */
+export function beyondRecallOf(tables: RecordingTables, scope: Scope, patient: string): string[] {
+  return entriesOf(tables, scope, (a, b) => (a.row.id < b.row.id ? -1 : 1))
+    .filter(({ row }) => row.patient === patient && row.state === 'deleting')
+    .map((entry) => view(tables, entry))
+    .filter(isBeyondRecall)
+    .slice(0, 1000)
+    .map(({ id }) => id);
+}
+
 /** A copy that the caller may keep. */
 export function view(tables: RecordingTables, entry: Entry): Recording {
   const at = deletableAt(entry);
+  const row = structuredClone(entry.row);
+  const { deletion } = row;
+  let bytes = 0;
+  for (const size of entry.removed.values()) bytes += size;
   return {
-    ...structuredClone(entry.row),
+    ...row,
+    ...(deletion === undefined ? {} : { deletion: { ...deletion, versions: entry.removed.size, bytes } }),
     ...(at === undefined ? {} : { deletableAt: at }),
     holds: activeHolds(tables, entry),
+    accessRequests: openRequests(tables, entry),
   };
 }
 

@@ -1,16 +1,20 @@
 import type { SealedEvent } from '../audit/audit-event.ts';
 import type {
+  Deletion,
   KeepUntil,
   LegalHold,
   ProviderMedia,
   Recording,
+  RecordingLock,
   RecordingState,
+  RecordingStorage,
   RetentionFact,
   StoredDecision,
   StoredObject,
   Tombstone,
 } from '../recording.ts';
 import type { Scope } from '../scope.ts';
+import type { AccessRequestStore } from './access-request-store.ts';
 
 /** What `start` is given: the row without what the store itself sets. */
 export type NewRecording = Pick<
@@ -25,6 +29,8 @@ export type NewRecording = Pick<
   | 'objectPrefix'
   | 'retentionClass'
   | 'keepUntil'
+  | 'storage'
+  | 'providerAccount'
 >;
 
 /** What `start` came to. */
@@ -56,6 +62,10 @@ export interface RecordingChange {
   readonly durationSeconds?: number;
   readonly media?: ProviderMedia;
   readonly object?: StoredObject;
+  readonly storage?: RecordingStorage;
+  readonly lock?: RecordingLock;
+  /** Required with `to: 'deleting'`, and only then: who ends it, and why. */
+  readonly deletion?: { readonly by: string; readonly reason: string };
   /** `null` clears it. */
   readonly failure?: { readonly code: string; readonly at: string; readonly attempts: number } | null;
   /**
@@ -84,6 +94,31 @@ export interface Claim {
   /** How often the row has been claimed for this purpose and not finished, this time included. */
   readonly attempts: number;
 }
+
+/** One version or delete marker that is to be removed. */
+export interface VersionToRemove {
+  /** Tells it from every other of the recording. 1–128 characters. */
+  readonly ref: string;
+  /** Bytes, ≥ 0. */
+  readonly size: number;
+}
+
+/** What is about to be removed of a recording. */
+export interface Removal {
+  readonly token: string;
+  /** What the object store is asked to remove next: 0–1000. A version that was noted before is not counted again. */
+  readonly removing?: readonly VersionToRemove[];
+  /** Refs of what is known to be there still, noted or not: 0–1000. They are no longer counted. */
+  readonly kept?: readonly string[];
+  /** The provider is asked to remove its copy next. */
+  readonly provider?: boolean;
+  /** Of the decision; compared before the first removal only. */
+  readonly factsRevision: number;
+  readonly rulesVersion: string;
+}
+
+/** Queues of which a row that cannot be dealt with now is offered again later. */
+export type PostponedQueue = 'warning' | 'archive' | 'discard';
 
 /** Which rows to claim, and for how long. Leases run on the store's own clock. */
 export interface ClaimOptions {
@@ -127,7 +162,7 @@ export interface HoldQuery {
  * `AuditStore.append` throws for it (`audit_conflict`, `invalid_input`), and then nothing was written either. Ids of recordings, facts and
  * holds are a tenant's own: another tenant may use the same.
  */
-export interface RecordingStore {
+export interface RecordingStore extends AccessRequestStore {
   /**
    * The store's own clock, on which leases run. A sweep compares it with its own before it deletes anything: a worker whose clock is years
    * ahead would delete early.
@@ -156,7 +191,7 @@ export interface RecordingStore {
 
   /**
    * Counts an access and writes its event, on the root wire: durable when this resolves, whatever transaction the host has open.
-   * Only an `available` recording is counted; any other answer wrote nothing. A retry with the same event is `noted` and counts once.
+   * Only a recording whose media is whole is counted (`isPlayable`); any other answer wrote nothing. A retry with the same event is `noted` and counts once.
    */
   noteAccess(
     scope: Scope,
@@ -258,7 +293,7 @@ export interface RecordingStore {
    * nothing is deleted until it was decided again.
    *
    * - `extended`: written, with the event. `repeated`: it stands at that instant already. `shorter`: it stands later than that.
-   * - `too_late`: the deletion has begun.
+   * - `too_late`: it is beyond recall (`isBeyondRecall`).
    *
    * @throws MedzenError `invalid_input` for a floor more than 100 years after the store's clock, or a reason that is empty or too long
    */
@@ -275,8 +310,10 @@ export interface RecordingStore {
   // ---- legal holds
 
   /**
-   * Places a hold. A recording that is `deleting` or `deleted` answers `too_late`, and nothing is written. A hold on a patient is always
-   * placed: it covers what is not yet `deleting`, and recordings still to come. Same id and target: `placed` again, and nothing is written.
+   * Places a hold. A recording that is beyond recall (`isBeyondRecall`) answers `too_late`, and nothing is written; one that is `deleting` and
+   * of which nothing was removed is held, and its deletion can only be canceled. A hold on a patient is always placed: it covers what is not
+   * beyond recall, and recordings still to come; `tooLate` names those that are `deleting` and beyond recall, at most 1000. Same id
+   * and target: `placed` again, and nothing is written.
    *
    * @throws MedzenError `conflict` when the id exists with another target, or its hold was released: what holds again is a new hold
    */
@@ -285,7 +322,7 @@ export interface RecordingStore {
     hold: LegalHold,
     event: SealedEvent,
   ): Promise<
-    | { readonly status: 'placed' }
+    | { readonly status: 'placed'; readonly tooLate: readonly string[] }
     | { readonly status: 'too_late'; readonly recordingIds: readonly string[] }
     | { readonly status: 'not_found' }
   >;
@@ -315,7 +352,7 @@ export interface RecordingStore {
 
   // ---- sweep
 
-  /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of. */
+  /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of, without postponed ones. */
   dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
 
   /**
@@ -329,14 +366,33 @@ export interface RecordingStore {
     event: SealedEvent,
   ): Promise<{ readonly status: 'recorded' | 'repeated' | 'stale' | 'not_found' }>;
 
-  /** Recordings in `available` whose `retainUntil` has passed and whose decision is not stale. */
+  /** Recordings in `available` whose `retainUntil` has passed and whose decision is not stale, without postponed ones. */
   dueArchives(scope: Scope, now: Date, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
 
+  /** Recordings `available` or `archived` whose `failure` has this code, the oldest start first, without postponed ones. */
+  dueDiscards(scope: Scope, failureCode: string, now: Date, limit: number): Promise<readonly Recording[]>;
+
   /**
-   * Claims recordings that may be deleted: `deletableAt` ≤ now, so warned of in time, no active hold, `keepUntil` not in the future,
-   * decision of these rules and of the present facts;
-   * and those already `deleting` (to be finished), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing token.
-   * A row that failed before is offered again later each time (as in `claimTransfers`), so that it starves nobody.
+   * Takes a row out of a queue for a while: attempts² minutes from `now`, at most a day. Undefined when there is no such row. A move of the
+   * recording, and what the queue waits for, end it.
+   */
+  postpone(
+    scope: Scope,
+    id: string,
+    queue: PostponedQueue,
+    failureCode: string,
+    now: Date,
+  ): Promise<{ readonly attempts: number; readonly until: string } | undefined>;
+
+  /** How many rows of each queue wait for a later attempt at this instant; of `deletion`, those whose last attempt failed. Counted up to 1000 each. */
+  countPostponed(scope: Scope, now: Date): Promise<Readonly<Record<PostponedQueue | 'deletion', number>>>;
+
+  /**
+   * Claims recordings that may be deleted: `deletableAt` ≤ now, so warned of in time, no active hold, no open access request, `keepUntil` not
+   * in the future, decision of these rules and of the present facts;
+   * and those already `deleting` (to be finished, or canceled), whatever their dates. Earliest deadline first, SKIP LOCKED, lease and fencing
+   * token. A row that failed before is offered again later each time (as in `claimTransfers`), and takes its place in the order by the time at
+   * which it is offered again, so that it starves nobody.
    * States: those from which `deleting` may follow, and `deleting`.
    */
   claimExpired(
@@ -347,7 +403,8 @@ export interface RecordingStore {
   ): Promise<readonly Claim[]>;
 
   /**
-   * Commits the intent to delete. Refuses when a fact, a rule or a hold came in between, or the deadline has moved. A row already `deleting` under this token: `begun` again.
+   * Commits the intent to delete. Refuses when a fact, a rule, a hold or an access request came in between, or the deadline has moved. A row
+   * already `deleting` under this token: `begun` again.
    */
   beginDeletion(
     scope: Scope,
@@ -357,15 +414,53 @@ export interface RecordingStore {
       readonly factsRevision: number;
       readonly rulesVersion: string;
       readonly now: Date;
-    },
+    } & Pick<Deletion, 'reason' | 'ruleIds' | 'citations'> & { readonly by: string },
     event: SealedEvent,
   ): Promise<
     | { readonly status: 'begun'; readonly recording: Recording }
-    | { readonly status: 'held' | 'stale' | 'not_due' | 'lease_lost' | 'not_found' }
+    | { readonly status: 'held' | 'access_requested' | 'stale' | 'not_due' | 'lease_lost' | 'not_found' }
   >;
 
   /**
-   * Writes the tombstone, drops the references to media (`media`, `object`), and ends the claim; the one way to `deleted`.
+   * Notes what is about to be removed, before it is: what is noted counts as removed, and from the first note there is no way back. So the
+   * first is refused when a hold or an access request stands, or, of a deletion by retention, a fact or a rule came in between. Writes no event.
+   */
+  noteRemoval(
+    scope: Scope,
+    id: string,
+    removal: Removal,
+  ): Promise<
+    | { readonly status: 'noted'; readonly recording: Recording }
+    | { readonly status: 'held' | 'access_requested' | 'stale' | 'not_begun' | 'lease_lost' | 'not_found' }
+  >;
+
+  /**
+   * Takes a deletion back of which nothing was removed: the recording goes where it was before; from `archived` to `available` when the stored
+   * decision keeps it. Ends the claim as `releaseClaim` with this failure code does. `beyond_recall`: something was removed, or may have been.
+   */
+  cancelDeletion(
+    scope: Scope,
+    id: string,
+    cancel: { readonly token: string; readonly at: string; readonly failureCode: string },
+    event: SealedEvent,
+  ): Promise<
+    | { readonly status: 'canceled'; readonly recording: Recording }
+    | { readonly status: 'beyond_recall' | 'not_begun' | 'lease_lost' | 'not_found' }
+  >;
+
+  /** Notes how the media is locked in the object store, or (`null`) that it is not. Under a claim. Writes no event: it is read, not decided. */
+  noteLock(
+    scope: Scope,
+    id: string,
+    token: string,
+    lock: RecordingLock | null,
+  ): Promise<{ readonly status: 'noted' | 'lease_lost' | 'not_found' }>;
+
+  /**
+   * Writes the tombstone, drops the references to media (`media`, `object`) and what was noted of the deletion, and ends the claim; the one
+   * way to `deleted`.
+   *
+   * Where nothing was noted by `noteRemoval` it is this call that a hold or an access request stops.
    *
    * @throws MedzenError `invalid_transition` when the deletion was not begun
    */
@@ -377,7 +472,7 @@ export interface RecordingStore {
     event: SealedEvent,
   ): Promise<
     | { readonly status: 'finished'; readonly recording: Recording }
-    | { readonly status: 'already_deleted' | 'lease_lost' | 'not_found' }
+    | { readonly status: 'already_deleted' | 'held' | 'access_requested' | 'lease_lost' | 'not_found' }
   >;
 
   /**

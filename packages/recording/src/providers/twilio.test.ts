@@ -40,6 +40,7 @@ function recording(providerRef: string, media?: Recording['media']): Recording {
     objectPrefix: 't/2026/11/r/',
     retentionClass: { jurisdiction: 'US-GA', providerClass: 'psychologist', zone: 'America/New_York' },
     holds: 0,
+    accessRequests: 0,
     views: 0,
     downloads: 0,
     revision: 0,

@@ -82,6 +82,7 @@ export function twilio(options: TwilioOptions): Provider {
   const parts: Twilio = { api, options, fetch: doFetch, timeoutMs };
   return {
     name: 'twilio',
+    account: options.accountSid,
     verify: (request): VerifiedWebhook => {
       let reason: 'signature_missing' | 'signature_invalid' | 'body_malformed' = 'signature_invalid';
       for (const one of tokens) {

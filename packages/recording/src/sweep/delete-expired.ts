@@ -1,10 +1,13 @@
 import { errorFields } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
-import { deleteClaimed } from '../delete-claimed.ts';
+import { deleteClaimed } from '../deletion/delete-claimed.ts';
 import { aborted, type SweepRun } from './run.ts';
 
 /** Failed so often, a row is reported to people. The store offers it later each time, so it starves nobody. */
 const poisonedAfter = 5;
+
+/** Stands in the tombstone of what no person asked to be deleted. */
+const reason = 'Retention and grace have ended';
 
 /**
  * Deletes what may be deleted, earliest deadline first. Claimed one by one: a row waits for its turn without a lease running out, and an
@@ -18,11 +21,15 @@ export async function deleteExpired(run: SweepRun): Promise<void> {
     if (claim === undefined) return;
     const { id } = claim.recording;
     try {
-      const result = await deleteClaimed(room, ctx, claim, now, 'Retention and grace have ended', signal);
+      const result = await deleteClaimed(room, ctx, claim, { now, reason, leaseMs, signal });
       tally.versions += result.versions;
       tally.bytes += result.bytes;
       if (result.status === 'deleted') tally.deleted.push(id);
-      else tally.deferred.push({ id, reason: result.reason });
+      else {
+        const { lockedUntil } = result;
+        tally.deferred.push({ id, reason: result.reason, ...(lockedUntil === undefined ? {} : { lockedUntil }) });
+        if (result.canceled) tally.canceled.push(id);
+      }
     } catch (error) {
       // Stopped by the operator in mid-way: no failure of the row, which goes on where it was.
       if (aborted(run)) return room.stores.recordings.releaseClaim(scope, id, claim.token);

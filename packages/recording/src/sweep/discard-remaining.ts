@@ -1,15 +1,18 @@
-import { copyRemains, discardProviderCopy } from '../discard.ts';
-import { aborted, type SweepRun } from './run.ts';
+import { copyRemains, discardProviderCopy } from '../deletion/discard.ts';
+import { aborted, type SweepRun, setAside } from './run.ts';
 
-/** Has providers remove copies that an earlier attempt could not have removed. */
+/** Has providers remove copies that an earlier attempt could not have removed, the oldest first. What fails again waits for its turn. */
 export async function discardRemaining(run: SweepRun): Promise<void> {
-  const { room, scope, ctx, limit, tally } = run;
-  const query = { state: 'available', failureCode: copyRemains, limit: Math.min(limit, 200) } as const;
-  const { recordings } = await room.stores.recordings.list(scope, query);
-  for (const recording of recordings) {
+  const { room, scope, ctx, limit, now, signal, tally } = run;
+  for (const recording of await room.stores.recordings.dueDiscards(scope, copyRemains, now, limit)) {
     if (aborted(run)) return;
-    if (recording.failure?.code !== copyRemains) continue;
-    if (await discardProviderCopy(room, ctx, recording, 1)) tally.discarded.push(recording.id);
-    else tally.failed.push({ id: recording.id, step: 'discard', code: 'provider_unavailable' });
+    const result = await discardProviderCopy(room, ctx, recording, 1, signal);
+    if (result.gone) {
+      tally.discarded.push(recording.id);
+      continue;
+    }
+    const { id } = recording;
+    const attempts = await setAside(run, id, 'discard', result.code);
+    tally.failed.push({ id, step: 'discard', code: result.code, ...(attempts === undefined ? {} : { attempts }) });
   }
 }

@@ -1,3 +1,5 @@
+import type { DeferReason } from '../deletion/delete-claimed.ts';
+
 /** How much one sweep does. */
 export interface SweepOptions {
   /** Recordings of each kind (warnings, archives, deletions), 1–1000; 100 when absent. */
@@ -33,11 +35,15 @@ export interface SweepReport {
   /** Back from `archived` to `available`: the date moved. */
   readonly restored: readonly string[];
   readonly deleted: readonly string[];
-  /** Due, but a hold, a lock or a change came in between. */
+  /** Due, or being deleted, and left for later. Each is offered again, each time later. */
   readonly deferred: readonly {
     readonly id: string;
-    readonly reason: 'held' | 'locked' | 'stale' | 'not_due' | 'lease_lost';
+    readonly reason: DeferReason;
+    /** Of a lock in the object store: RFC 3339 UTC; absent for a lock without an end. */
+    readonly lockedUntil?: string;
   }[];
+  /** Deletions that had begun and were taken back, because the recording is to be kept or cannot be deleted now. */
+  readonly canceled: readonly string[];
   readonly failed: readonly SweepFailure[];
   /** Failed five times or more: someone should look. */
   readonly poisoned: readonly string[];
@@ -45,6 +51,13 @@ export interface SweepReport {
   readonly reconciled: readonly string[];
   /** Of those: `failed`, because there is no media, or nobody could say for a week. And what has gone on for too long. */
   readonly stuck: readonly string[];
+  /**
+   * Rows of each queue that wait for a later attempt, because the last one failed; counted up to 1000 each. They stand in nobody's way, and
+   * somebody should look when they grow.
+   */
+  readonly postponed: Readonly<Record<'warning' | 'archive' | 'discard' | 'deletion', number>>;
+  /** Access requests that are past their due date, the longest overdue first. */
+  readonly overdueAccessRequests: readonly { readonly id: string; readonly dueAt: string }[];
   /** Provider copies removed that an earlier attempt could not remove. */
   readonly discarded: readonly string[];
   /**

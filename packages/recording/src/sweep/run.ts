@@ -1,4 +1,4 @@
-import { type CallContext, errorFields, type Scope } from '@medzen/core';
+import { type CallContext, errorFields, type PostponedQueue, type Scope } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import type { Room } from '../room.ts';
 import type { SweepFailure, SweepReport } from './report.ts';
@@ -43,6 +43,26 @@ export async function forRow(
   } catch (error) {
     const code = codeOf(error);
     run.room.logger.warn('recording: the sweep left a row', { recording: id, step, ...errorFields(error) });
-    run.tally.failed.push({ id, step, code });
+    const attempts = await setAside(run, id, step, code);
+    run.tally.failed.push({ id, step, code, ...(attempts === undefined ? {} : { attempts }) });
   }
+}
+
+const queues: Partial<Record<SweepFailure['step'], PostponedQueue>> = {
+  warn: 'warning',
+  archive: 'archive',
+  discard: 'discard',
+};
+
+/** Takes a row that failed out of its queue for a while, so that it stands before nobody. Should the store be down, it is tried again sooner. */
+export async function setAside(
+  { room, scope, now }: SweepRun,
+  id: string,
+  step: SweepFailure['step'],
+  code: string,
+): Promise<number | undefined> {
+  const queue = queues[step];
+  if (queue === undefined) return undefined;
+  const postponed = await room.stores.recordings.postpone(scope, id, queue, code, now).catch(() => undefined);
+  return postponed?.attempts;
 }

@@ -9,6 +9,7 @@ import { deleteExpired } from './delete-expired.ts';
 import { discardRemaining } from './discard-remaining.ts';
 import type { SweepOptions, SweepReport } from './report.ts';
 import { reportUndecided } from './report-undecided.ts';
+import { reportWaiting } from './report-waiting.ts';
 import type { SweepRun, SweepTally } from './run.ts';
 import { warnDue } from './warn-due.ts';
 
@@ -28,6 +29,7 @@ const steps: readonly ((run: SweepRun) => Promise<void>)[] = [
   discardRemaining,
   deleteExpired,
   reportUndecided,
+  reportWaiting,
 ];
 
 /** See `Recordings.sweep`. */
@@ -45,6 +47,9 @@ export async function sweep(room: Room, scope: Scope, options: SweepOptions = {}
     restored: [],
     deleted: [],
     deferred: [],
+    canceled: [],
+    postponed: { warning: 0, archive: 0, discard: 0, deletion: 0 },
+    overdueAccessRequests: [],
     failed: [],
     poisoned: [],
     stuck: [],

@@ -1,5 +1,5 @@
 import type { Recording, RecordingStore, Scope, Stores, Wire } from '@medzen/core';
-import { createSamples, type Samples } from '@medzen/testing';
+import { createSamples, deletionReason, type Samples } from '@medzen/testing';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../../test/postgres.ts';
@@ -81,7 +81,7 @@ describe('claims', () => {
     const [second] = await recordings.claimExpired(scope, now, 'rules-1', lease);
     expect(BigInt(second?.token ?? 0)).toBeGreaterThan(BigInt(first?.token ?? 0));
     expect(second?.attempts).toBe(2);
-    const intent = { factsRevision: 0, rulesVersion: 'rules-1', now };
+    const intent = { ...deletionReason, factsRevision: 0, rulesVersion: 'rules-1', now };
     const lost = await recordings.beginDeletion(scope, id, { ...intent, token: first?.token ?? '' }, samples.event());
     expect(lost.status).toBe('lease_lost');
     const won = await recordings.beginDeletion(scope, id, { ...intent, token: second?.token ?? '' }, samples.event());
@@ -95,7 +95,7 @@ describe('claims', () => {
     const { id } = await expired('patient-1');
     const [claim] = await recordings.claimExpired(scope, now, 'rules-1', lease);
     const token = claim?.token ?? '';
-    const intent = { token, factsRevision: 0, rulesVersion: 'rules-1', now };
+    const intent = { ...deletionReason, token, factsRevision: 0, rulesVersion: 'rules-1', now };
     await recordings.beginDeletion(scope, id, intent, samples.event());
     const before = await counted('medzen.audit_event WHERE tenant = $1');
     const answers = await Promise.all(
@@ -109,7 +109,7 @@ describe('claims', () => {
   });
 });
 
-describe('a deletion that begins', () => {
+describe('the first removal of a deletion', () => {
   /** Both sides of the race at once, over and over; gives how often each pair of answers came. */
   async function race(
     rounds: number,
@@ -120,14 +120,16 @@ describe('a deletion that begins', () => {
       const recording = await expired(`patient-${round}`);
       const [claim] = await recordings.claimExpired(scope, now, 'rules-1', { ...lease, id: recording.id });
       if (claim === undefined) throw new Error('not claimed');
-      const intent = { token: claim.token, factsRevision: 0, rulesVersion: 'rules-1', now };
-      const begin = (): Promise<{ readonly status: string }> =>
-        recordings.beginDeletion(scope, recording.id, intent, samples.event());
-      const [began, answered] =
+      const intent = { ...deletionReason, token: claim.token, factsRevision: 0, rulesVersion: 'rules-1', now };
+      const began = await recordings.beginDeletion(scope, recording.id, intent, samples.event());
+      expect(began.status).toBe('begun');
+      const removal = { ...intent, removing: [{ ref: 'media', size: 7 }] };
+      const remove = (): Promise<{ readonly status: string }> => recordings.noteRemoval(scope, recording.id, removal);
+      const [removed, answered] =
         round % 2 === 0
-          ? await Promise.all([begin(), rival(recording)])
-          : (await Promise.all([rival(recording), begin()])).toReversed();
-      const pair = `${began?.status} ${answered?.status}`;
+          ? await Promise.all([remove(), rival(recording)])
+          : (await Promise.all([rival(recording), remove()])).toReversed();
+      const pair = `${removed?.status} ${answered?.status}`;
       pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
     }
     return pairs;
@@ -138,23 +140,22 @@ describe('a deletion that begins', () => {
     const pairs = await race(60, ({ id }) =>
       recordings.placeHold(scope, samples.hold({ recordingId: id }), samples.event()),
     );
-    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'begun too_late' && pair !== 'held placed')).toEqual(
+    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'noted too_late' && pair !== 'held placed')).toEqual(
       [],
     );
-    expect(await counted(`medzen.recording WHERE tenant = $1 AND state = 'deleting' AND hold_count > 0`)).toBe(0);
+    expect(await counted('medzen.recording WHERE tenant = $1 AND removed_versions > 0 AND hold_count > 0')).toBe(0);
   });
 
-  test('and a hold on the patient: either the hold covers the recording, or the recording was being deleted before', async () => {
+  test('and a hold on the patient: either the hold covers the recording, or something of it was removed before', async () => {
     freshTenant();
     const pairs = await race(60, ({ patient }) =>
       recordings.placeHold(scope, samples.hold({ patient }), samples.event()),
     );
-    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'begun placed' && pair !== 'held placed')).toEqual(
+    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'noted placed' && pair !== 'held placed')).toEqual(
       [],
     );
-    // xmin order is commit order here: a row that is deleting was so before the hold's count was added to it.
-    const events = await counted(`medzen.recording WHERE tenant = $1 AND state = 'deleting'`);
-    expect(events).toBe(pairs.get('begun placed') ?? 0);
+    const removed = await counted('medzen.recording WHERE tenant = $1 AND removed_versions > 0');
+    expect(removed).toBe(pairs.get('noted placed') ?? 0);
     const held = await recordings.claimExpired(scope, now, 'rules-1', { ...lease, limit: 1000 });
     expect(held.filter(({ recording }) => recording.state !== 'deleting')).toEqual([]);
   });
@@ -164,14 +165,14 @@ describe('a deletion that begins', () => {
     const pairs = await race(60, ({ patient }) =>
       recordings.noteFact(scope, samples.fact({ patient }), samples.event()),
     );
-    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'begun noted' && pair !== 'stale noted')).toEqual([]);
+    expect([...pairs.keys()].toSorted().filter((pair) => pair !== 'noted noted' && pair !== 'stale noted')).toEqual([]);
   });
 
   test('waits for a fact whose transaction is still open, and then sees it', async () => {
     freshTenant();
     const { id, patient } = await expired('patient-1');
     const [claim] = await recordings.claimExpired(scope, now, 'rules-1', lease);
-    const intent = { token: claim?.token ?? '', factsRevision: 0, rulesVersion: 'rules-1', now };
+    const intent = { ...deletionReason, token: claim?.token ?? '', factsRevision: 0, rulesVersion: 'rules-1', now };
     const answer = await whileOpen(
       (inside) => inside.recordings.noteFact(scope, samples.fact({ patient }), samples.event()),
       () => recordings.beginDeletion(scope, id, intent, samples.event()),
@@ -183,7 +184,7 @@ describe('a deletion that begins', () => {
     freshTenant();
     const { id, patient } = await expired('patient-1');
     const [claim] = await recordings.claimExpired(scope, now, 'rules-1', lease);
-    const intent = { token: claim?.token ?? '', factsRevision: 0, rulesVersion: 'rules-1', now };
+    const intent = { ...deletionReason, token: claim?.token ?? '', factsRevision: 0, rulesVersion: 'rules-1', now };
     const answer = await whileOpen(
       (inside) => inside.recordings.placeHold(scope, samples.hold({ patient }), samples.event()),
       () => recordings.beginDeletion(scope, id, intent, samples.event()),

@@ -49,13 +49,14 @@ async function fill(): Promise<void> {
     SET session_replication_role = replica;
     INSERT INTO medzen.retention_subject (tenant, patient, recordings)
       SELECT 'clinic', 'patient-' || n, 10 FROM generate_series(0, ${rows / 10 - 1}) n;
-    INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at, object,
+    INSERT INTO medzen.recording (tenant, id, session_id, patient, provider, provider_ref, state, state_at, started_at, object, deletion,
       object_prefix, jurisdiction, provider_class, zone, rules_version, facts_revision, decided_at, retain_until, warn_at,
       grace_until, deletable_at, rule_ids, subject_revision, hold_count, claim_after, failure)
     SELECT CASE WHEN n % 50 = 0 THEN 'other' ELSE 'clinic' END, gen_random_uuid(), 'session-' || n,
       'patient-' || n % ${rows / 10}, 'twilio', 'RM' || n, s.state, at, at,
       CASE WHEN s.state IN ('available', 'archived') 
-        THEN '{"key":"k","versionId":"v","size":1,"sha256":"00","contentType":"video/mp4"}'::jsonb END, 'p/' || n, 'US-GA', 'psychologist',
+        THEN '{"key":"k","versionId":"v","size":1,"sha256":"00","contentType":"video/mp4"}'::jsonb END,
+      CASE WHEN s.state = 'deleting' THEN '{"from":"archived"}'::jsonb END, 'p/' || n, 'US-GA', 'psychologist',
       'America/New_York', CASE n % 1000 WHEN 5 THEN 'rules-0' WHEN 6 THEN 'rules-2' ELSE 'rules-1' END, 0, at,
       due - interval '90 days', due - interval '30 days', due, CASE WHEN n % 50 <> 13 THEN due END, '{}',
       CASE WHEN n % 1000 = 7 THEN 1 ELSE 0 END,

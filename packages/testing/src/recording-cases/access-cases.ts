@@ -1,3 +1,4 @@
+import type { RecordingState } from '@medzen/core';
 import { at, fail, holds, present, rejects, same, status } from '../assertions.ts';
 import { define, drive, idsOf, type RecordingCase, states } from './recording-driver.ts';
 
@@ -129,8 +130,14 @@ export const accessCases: readonly RecordingCase[] = [
   define('access.not_available', 'counts nothing in any other state, and writes nothing', async (tools) => {
     const { stores, scope, reader, mine } = tools;
     const driver = drive(tools);
-    for (const state of states.filter((one) => one !== 'available')) {
-      const recording = await driver.inState(state);
+    const playable: readonly RecordingState[] = ['available', 'archived', 'deleting'];
+    for (const state of [...states.filter((one) => !playable.includes(one)), 'removing'] as const) {
+      let recording = await driver.inState(state === 'removing' ? 'available' : state);
+      if (state === 'removing') {
+        const expired = await driver.expired();
+        await driver.removing(expired);
+        recording = await driver.fresh(expired);
+      }
       const event = mine.event();
       const result = await stores.recordings.noteAccess(scope, recording.id, 'view', event);
       same(status(result, 'not_available', state).recording, recording, state);
@@ -144,6 +151,21 @@ export const accessCases: readonly RecordingCase[] = [
     );
     holds((await reader.countEvents()) === before, 'an event of nothing');
   }),
+
+  define(
+    'access.while_stored',
+    'counts as long as the media is whole: in the grace, held, and not yet removed',
+    async (tools) => {
+      const { stores, scope, mine } = tools;
+      const driver = drive(tools);
+      for (const state of ['available', 'archived', 'deleting'] as const) {
+        const recording = await driver.inState(state);
+        await driver.placed({ recordingId: recording.id });
+        const result = await stores.recordings.noteAccess(scope, recording.id, 'download', mine.event());
+        same(status(result, 'noted', state).recording.downloads, 1, state);
+      }
+    },
+  ),
 
   define('access.at_once', 'loses no count when many watch at once', async (tools) => {
     const { stores, scope, mine } = tools;

@@ -1,5 +1,5 @@
 import { type RecordingChange, type RecordingState, recordingTransitions } from '@medzen/core';
-import { holds, same, status } from '../assertions.ts';
+import { holds, present, same, status } from '../assertions.ts';
 import { define, drive, lease, type RecordingCase, states } from './recording-driver.ts';
 
 /** What `change` allows: the table, but for the roads that only a deletion, its end or its cancellation may take. */
@@ -17,7 +17,8 @@ export const changeCases: readonly RecordingCase[] = [
       let recording = await driver.inState(from);
       for (const to of states.filter((state) => !changeable(from, state))) {
         const event = mine.event();
-        const change = { expectedRevision: recording.revision, to, at: clock.now().toISOString() };
+        const ending = to === 'deleting' ? { deletion: { by: 'admin-1', reason: 'r' } } : {};
+        const change = { expectedRevision: recording.revision, to, at: clock.now().toISOString(), ...ending };
         const result = await stores.recordings.change(scope, recording.id, change, event);
         same(status(result, 'invalid_transition', `${from} to ${to}`).recording, recording, `${from} to ${to}`);
         await driver.untouched(recording, event, `${from} to ${to}`);
@@ -241,7 +242,9 @@ export const changeCases: readonly RecordingCase[] = [
       const driver = drive(tools);
       const refused = async (recording: Awaited<ReturnType<typeof driver.fresh>>, what: string): Promise<void> => {
         const event = mine.event();
-        const change = { expectedRevision: recording.revision, to: 'deleting', at: clock.now().toISOString() } as const;
+        const deletion = { by: 'admin-1', reason: 'Nothing was recorded' };
+        const at = clock.now().toISOString();
+        const change = { expectedRevision: recording.revision, to: 'deleting', at, deletion } as const;
         status(await stores.recordings.change(scope, recording.id, change, event), 'invalid_transition', what);
         await driver.untouched(recording, event, what);
       };
@@ -255,6 +258,11 @@ export const changeCases: readonly RecordingCase[] = [
       await refused(await driver.fresh(patientHeld), 'under a hold on the patient');
       const ended = await driver.moved(await driver.inState('failed', { patient: 'free' }), { to: 'deleting' });
       holds(ended.state === 'deleting', 'it did not end');
+      const { basis, startedBy, reason, versions } = present(ended.deletion, 'deletion');
+      same([basis, startedBy, reason, versions], ['nothing_stored', 'admin-1', 'Nothing was recorded', 0], 'why');
+      const asked = await driver.inState('failed', { patient: 'asks' });
+      await stores.recordings.openAccessRequest(scope, mine.accessRequest({ patient: 'asks' }), mine.event());
+      await refused(await driver.fresh(asked), 'under an access request');
     },
   ),
 

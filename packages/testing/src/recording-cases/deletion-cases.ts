@@ -1,4 +1,5 @@
 import { at, holds, present, rejects, same, status } from '../assertions.ts';
+import { deletionReason } from '../samples.ts';
 import {
   claimedIds,
   define,
@@ -62,7 +63,7 @@ export const deletionCases: readonly RecordingCase[] = [
       const { token } = await driver.claimedExpired(late);
       const again = await driver.decided(late, { graceUntil: '2033-04-18T05:00:00.000Z' });
       const event = mine.event();
-      const intent = { token, factsRevision: 0, rulesVersion: rules, now: due };
+      const intent = { ...deletionReason, token, factsRevision: 0, rulesVersion: rules, now: due };
       same(await stores.recordings.beginDeletion(scope, late.id, intent, event), { status: 'not_due' }, 'between');
       await driver.untouched(again, event, 'not warned');
     },
@@ -91,7 +92,13 @@ export const deletionCases: readonly RecordingCase[] = [
       const longer = await driver.decided(shorter, decision);
       same(longer.deletableAt, end.toISOString(), 'by the first policy again: it was warned of then');
       const { token } = at(await claim(end), 0, 'at the moment');
-      const intent = { token, factsRevision: 0, rulesVersion: rules, now: new Date(end.getTime() - 1) };
+      const intent = {
+        ...deletionReason,
+        token,
+        factsRevision: 0,
+        rulesVersion: rules,
+        now: new Date(end.getTime() - 1),
+      };
       same(
         await stores.recordings.beginDeletion(scope, recording.id, intent, mine.event()),
         { status: 'not_due' },
@@ -245,7 +252,7 @@ export const deletionCases: readonly RecordingCase[] = [
     const { stores, scope, mine } = tools;
     const recording = await drive(tools).expired();
     for (const token of ['', '0', '1']) {
-      const intent = { token, factsRevision: 0, rulesVersion: rules, now: due };
+      const intent = { ...deletionReason, token, factsRevision: 0, rulesVersion: rules, now: due };
       same(
         await stores.recordings.beginDeletion(scope, recording.id, intent, mine.event()),
         { status: 'lease_lost' },
@@ -258,7 +265,7 @@ export const deletionCases: readonly RecordingCase[] = [
     const { stores, scope, mine, reader } = tools;
     const driver = drive(tools);
     const recording = await driver.expired({}, { patient: 'p' });
-    const first = await driver.begun(recording);
+    const first = await driver.removing(recording);
     // The worker dies. Meanwhile there are a fact, a hold on the patient, new rules; and the clock of retention was set back.
     await tools.advance(5 * minute);
     await driver.noted('p');

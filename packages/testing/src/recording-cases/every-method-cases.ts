@@ -1,4 +1,4 @@
-import type { SealedEvent } from '@medzen/core';
+import type { AccessRequest, SealedEvent } from '@medzen/core';
 import { alteredEvent } from '../altered-event.ts';
 import { holds, present, rejects, same, status } from '../assertions.ts';
 import {
@@ -10,6 +10,7 @@ import {
   lease,
   type RecordingCase,
   type RecordingTools,
+  removalOf,
   rules,
 } from './recording-driver.ts';
 
@@ -115,6 +116,42 @@ const writers: readonly Writer[] = [
     },
   },
   {
+    name: 'cancelDeletion',
+    success: 'canceled',
+    prepare: async (tools) => {
+      const recording = await drive(tools).expired();
+      const { token } = await drive(tools).begun(recording);
+      const cancel = { token, at: tools.clock.now().toISOString(), failureCode: 'locked' };
+      return (event) => tools.stores.recordings.cancelDeletion(tools.scope, recording.id, cancel, event);
+    },
+  },
+  {
+    name: 'openAccessRequest',
+    success: 'opened',
+    prepare: async (tools) => {
+      const request = tools.mine.accessRequest({ patient: 'patient-1' });
+      return (event) => tools.stores.recordings.openAccessRequest(tools.scope, request, event);
+    },
+  },
+  {
+    name: 'extendAccessRequest',
+    success: 'extended',
+    prepare: async (tools) => {
+      const { id, dueAt } = await opened(tools);
+      const extension = { at: dueAt, by: 'records-1', reason: 'Stored off site', dueAt: later(dueAt) };
+      return (event) => tools.stores.recordings.extendAccessRequest(tools.scope, id, extension, event);
+    },
+  },
+  {
+    name: 'closeAccessRequest',
+    success: 'closed',
+    prepare: async (tools) => {
+      const { id, dueAt } = await opened(tools);
+      const closing = { at: dueAt, by: 'records-1', outcome: 'provided' } as const;
+      return (event) => tools.stores.recordings.closeAccessRequest(tools.scope, id, closing, event);
+    },
+  },
+  {
     name: 'finishDeletion',
     success: 'finished',
     prepare: async (tools) => {
@@ -125,6 +162,16 @@ const writers: readonly Writer[] = [
     },
   },
 ];
+
+async function opened(tools: RecordingTools): Promise<AccessRequest> {
+  const request = tools.mine.accessRequest({ patient: 'patient-1' });
+  await tools.stores.recordings.openAccessRequest(tools.scope, request, tools.mine.event());
+  return request;
+}
+
+function later(instant: string): string {
+  return new Date(Date.parse(instant) + 86_400_000).toISOString();
+}
 
 /** What holds of every method that writes: one transaction, one tenant, no half answers. */
 export const everyMethodCases: readonly RecordingCase[] = [
@@ -156,6 +203,8 @@ export const everyMethodCases: readonly RecordingCase[] = [
       const driver = drive(tools);
       const held = await driver.inState('available', { patient: 'p' });
       const hold = await driver.placed({ recordingId: held.id });
+      const request = mine.accessRequest({ recordingId: held.id });
+      await store.openAccessRequest(scope, request, mine.event());
       await driver.noted('p');
       const uploading = await driver.inState('uploading');
       const expired = await driver.expired();
@@ -206,6 +255,19 @@ export const everyMethodCases: readonly RecordingCase[] = [
           { status: 'not_found' },
           'finishDeletion',
         );
+        const removal = { ...removalOf(claim), kept: ['media'] };
+        same(await store.noteRemoval(other, id, removal), { status: 'not_found' }, 'noteRemoval');
+        same(await store.noteLock(other, id, claim.token, null), { status: 'not_found' }, 'noteLock');
+        const cancel = { token: claim.token, at: clock.now().toISOString(), failureCode: 'locked' };
+        same(await store.cancelDeletion(other, id, cancel, theirs.event()), { status: 'not_found' }, 'cancelDeletion');
+        same(await store.renewClaim(other, id, claim.token, 60_000), false, 'renewClaim');
+        same(await store.postpone(other, id, 'warning', 'timeout', due), undefined, 'postpone');
+        same(
+          await store.openAccessRequest(other, theirs.accessRequest({ recordingId: id }), theirs.event()),
+          { status: 'not_found' },
+          'openAccessRequest',
+        );
+        same(await store.accessRequests(other, { recordingId: id }), { requests: [] }, 'accessRequests by recording');
       }
       holds((await store.findByProviderRef(other, 'twilio', held.providerRef)) === undefined, 'findByProviderRef');
       same(await store.list(other, {}), { recordings: [] }, 'list');
@@ -220,6 +282,25 @@ export const everyMethodCases: readonly RecordingCase[] = [
       same(await store.dueWarnings(other, due, 10), [], 'dueWarnings');
       same(await store.dueArchives(other, due, rules, 10), [], 'dueArchives');
       same(await store.claimReconciliations(other, lease), [], 'claimReconciliations');
+      same(await store.dueDiscards(other, 'provider_copy_remains', due, 10), [], 'dueDiscards');
+      same(await store.accessRequests(other, {}), { requests: [] }, 'accessRequests');
+      same(await store.accessRequests(other, { id: request.id }), { requests: [] }, 'accessRequests by id');
+      const closing = { at: clock.now().toISOString(), by: 'x', outcome: 'denied' } as const;
+      same(
+        await store.closeAccessRequest(other, request.id, closing, theirs.event()),
+        { status: 'not_found' },
+        'closeAccessRequest',
+      );
+      same(
+        await store.extendAccessRequest(
+          other,
+          request.id,
+          { ...closing, reason: 'r', dueAt: later(request.dueAt) },
+          theirs.event(),
+        ),
+        { status: 'not_found' },
+        'extendAccessRequest',
+      );
       same(
         await store.releaseHold(other, hold.id, 'x', clock.now().toISOString(), theirs.event()),
         { status: 'not_found' },
@@ -248,7 +329,7 @@ export const everyMethodCases: readonly RecordingCase[] = [
     same(await store.noteFact(otherScope, fact, theirs.event()), { status: 'noted', revision: 1 }, 'their fact');
     same(await store.facts(scope, 'p'), { facts: [], revision: 0 }, 'my facts');
     const hold = mine.hold({ patient: 'p' });
-    same(await store.placeHold(otherScope, hold, theirs.event()), { status: 'placed' }, 'their hold');
+    same(await store.placeHold(otherScope, hold, theirs.event()), { status: 'placed', tooLate: [] }, 'their hold');
     same(await driver.fresh(own), own, 'my recording');
     const claim = await driver.claimedExpired(own);
     status(

@@ -8,6 +8,7 @@ import {
   intentOf,
   lease,
   type RecordingCase,
+  removalOf,
   rules,
 } from './recording-driver.ts';
 
@@ -19,7 +20,7 @@ export const holdCases: readonly RecordingCase[] = [
     const recording = await driver.inState('available');
     const hold = mine.hold({ recordingId: recording.id });
     const event = mine.event({ action: 'hold.place' });
-    same(await stores.recordings.placeHold(scope, hold, event), { status: 'placed' }, 'answer');
+    same(await stores.recordings.placeHold(scope, hold, event), { status: 'placed', tooLate: [] }, 'answer');
     same(await stores.recordings.holds(scope, recording.id), [hold], 'holds');
     holds((await driver.fresh(recording)).holds === 1, 'the recording does not show it');
     holds((await reader.eventsFor(event.id)).length === 1, 'the event is missing');
@@ -38,7 +39,7 @@ export const holdCases: readonly RecordingCase[] = [
     const other = await driver.inState('available');
     const hold = await driver.placed({ recordingId: recording.id });
     const before = await reader.countEvents();
-    same(await stores.recordings.placeHold(scope, hold, mine.event()), { status: 'placed' }, 'a retry');
+    same(await stores.recordings.placeHold(scope, hold, mine.event()), { status: 'placed', tooLate: [] }, 'a retry');
     for (const target of [{ recordingId: other.id }, { patient: 'p' }])
       await rejects(
         stores.recordings.placeHold(scope, { ...hold, target }, mine.event()),
@@ -144,11 +145,13 @@ export const holdCases: readonly RecordingCase[] = [
     holds(present(kept, 'hold').releasedBy === 'counsel-2', 'the second release replaced the first');
   }),
 
-  define('hold.too_late', 'answers too_late once the deletion has begun, and writes nothing', async (tools) => {
+  define('hold.too_late', 'answers too_late once something was removed, and writes nothing', async (tools) => {
     const { stores, scope, mine, reader } = tools;
     const driver = drive(tools);
     for (const state of ['deleting', 'deleted'] as const) {
-      const recording = await driver.inState(state);
+      const going = state === 'deleted' ? await driver.inState(state) : await driver.expired();
+      if (state === 'deleting') await driver.removing(going);
+      const recording = await driver.fresh(going);
       const event = mine.event();
       const result = await stores.recordings.placeHold(scope, mine.hold({ recordingId: recording.id }), event);
       same(status(result, 'too_late', state).recordingIds, [recording.id], state);
@@ -162,18 +165,24 @@ export const holdCases: readonly RecordingCase[] = [
     'hold.patient_too_late',
     'places a hold on a patient though one recording is being deleted, for the others',
     async (tools) => {
-      const { stores, scope } = tools;
+      const { stores, scope, mine } = tools;
       const driver = drive(tools);
       const gone = await driver.inState('deleted', { patient: 'p' });
-      const going = await driver.inState('deleting', { patient: 'p' });
+      const going = await driver.expired({}, { patient: 'p' });
+      const { token } = await driver.removing(going);
+      await stores.recordings.releaseClaim(scope, going.id, token);
+      const begun = await driver.inState('deleting', { patient: 'p' });
       const kept = await driver.expired({}, { patient: 'p' });
-      await driver.placed({ patient: 'p' });
+      const hold = mine.hold({ patient: 'p' });
+      const placed = { status: 'placed', tooLate: [going.id] };
+      same(await stores.recordings.placeHold(scope, hold, mine.event()), placed, 'it names what it does not reach');
+      same(await stores.recordings.placeHold(scope, hold, mine.event()), placed, 'again');
       same(
-        claimedIds(await stores.recordings.claimExpired(scope, due, rules, lease)),
-        [going.id],
+        claimedIds(await stores.recordings.claimExpired(scope, due, rules, lease)).toSorted(),
+        [going.id, begun.id].toSorted(),
         'only what had begun',
       );
-      holds((await driver.fresh(kept)).holds === 1, 'the others are not held');
+      for (const one of [kept, begun]) holds((await driver.fresh(one)).holds === 1, 'the others are not held');
       holds((await driver.fresh(gone)).state === 'deleted', 'the deleted one changed');
     },
   ),
@@ -196,7 +205,7 @@ export const holdCases: readonly RecordingCase[] = [
     }
   }),
 
-  define('hold.race', 'never lets hold and deletion both succeed', async (tools) => {
+  define('hold.race', 'never lets a hold and the first removal both succeed', async (tools) => {
     const { stores, scope, mine } = tools;
     const driver = drive(tools);
     for (let round = 0; round < 8; round++) {
@@ -204,19 +213,26 @@ export const holdCases: readonly RecordingCase[] = [
       const claim = await driver.claimedExpired(recording);
       const target = round % 2 === 0 ? { recordingId: recording.id } : { patient: `race-${round}` };
       const place = () => stores.recordings.placeHold(scope, mine.hold(target), mine.event());
-      const begin = () => stores.recordings.beginDeletion(scope, recording.id, intentOf(claim), mine.event());
-      const [placed, begun] =
+      status(
+        await stores.recordings.beginDeletion(scope, recording.id, intentOf(claim), mine.event()),
+        'begun',
+        'begin',
+      );
+      const removal = { ...removalOf(claim), removing: [{ ref: 'media', size: 7 }] };
+      const remove = () => stores.recordings.noteRemoval(scope, recording.id, removal);
+      const [placed, removed] =
         round % 4 < 2
-          ? await Promise.all([place(), begin()])
-          : await Promise.all([begin(), place()]).then(([b, p]) => [p, b] as const);
+          ? await Promise.all([place(), remove()])
+          : await Promise.all([remove(), place()]).then(([r, p]) => [p, r] as const);
       const after = await driver.fresh(recording);
-      if (begun.status === 'begun') holds(after.state === 'deleting', 'begun, but not deleting');
-      else holds(after.state === 'available' && begun.status === 'held', `${begun.status}, and now ${after.state}`);
-      // A hold on a patient is placed even when this one recording had begun before.
+      const count = after.deletion?.versions;
+      if (removed.status === 'noted') holds(count === 1, 'noted, but not counted');
+      else holds(count === 0 && removed.status === 'held', `${removed.status}, and ${count} are counted`);
+      // A hold on a patient is placed even when something of this one recording was removed before.
       if ('recordingId' in target)
         holds(
-          (placed.status === 'placed') !== (begun.status === 'begun'),
-          `hold ${placed.status}, deletion ${begun.status}`,
+          (placed.status === 'placed') !== (removed.status === 'noted'),
+          `hold ${placed.status}, removal ${removed.status}`,
         );
       else holds(placed.status === 'placed', `a hold on a patient answered ${placed.status}`);
     }

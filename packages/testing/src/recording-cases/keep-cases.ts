@@ -91,14 +91,16 @@ export const keepCases: readonly RecordingCase[] = [
     await driver.untouched(kept, event, 'a floor in between');
   }),
 
-  define('keep.too_late', 'answers too_late once the deletion has begun, and writes nothing', async (tools) => {
+  define('keep.too_late', 'answers too_late once something was removed, and writes nothing', async (tools) => {
     const { stores, scope, mine } = tools;
     const driver = drive(tools);
     for (const state of ['deleting', 'deleted'] as const) {
-      const recording = await driver.inState(state);
+      const recording =
+        state === 'deleted' ? await driver.inState(state) : (await driver.removing(await driver.expired())).recording;
+      const before = await driver.fresh(recording);
       const event = mine.event();
       status(await stores.recordings.extendKeep(scope, recording.id, keep, event), 'too_late', state);
-      await driver.untouched(recording, event, state);
+      await driver.untouched(before, event, state);
     }
   }),
 

@@ -11,6 +11,7 @@ import type {
 import { at, holds, present, same, status } from '../assertions.ts';
 import type { ContractCase } from '../contract.ts';
 import { type CaseSamples, caseDefiner, type DefineCase } from '../define-case.ts';
+import { deletionReason } from '../samples.ts';
 import type { RecordingStoreContext } from '../store-context.ts';
 
 export type RecordingCase = ContractCase<RecordingStoreContext>;
@@ -59,6 +60,8 @@ export interface Driver {
   claimedExpired(recording: Recording): Promise<Claim>;
   /** Claims it and begins its deletion. */
   begun(recording: Recording): Promise<Claim>;
+  /** Claims it, begins its deletion and notes one version as removed: from here there is no way back. */
+  removing(recording: Recording): Promise<Claim>;
   placed(target: LegalHold['target']): Promise<LegalHold>;
   noted(patient: string): Promise<number>;
   /** Has a participant take consent back, and gives the record's id. */
@@ -81,7 +84,8 @@ export function drive(tools: RecordingTools): Driver {
       return status(result, 'started', 'start').recording;
     },
     moved: async (recording, change = {}) => {
-      const given = { expectedRevision: recording.revision, at: now(), ...change };
+      const ending = change.to === 'deleting' ? { deletion: { by: 'admin-1', reason: 'Nothing was recorded' } } : {};
+      const given = { expectedRevision: recording.revision, at: now(), ...ending, ...change };
       const result = await store.change(scope, recording.id, given, mine.event({ action: 'recording.status' }));
       return status(result, 'changed', `${recording.state} to ${change.to ?? 'the same state'}`).recording;
     },
@@ -128,6 +132,12 @@ export function drive(tools: RecordingTools): Driver {
       status(await store.beginDeletion(scope, recording.id, intent, mine.event()), 'begun', 'begin');
       return claim;
     },
+    removing: async (recording) => {
+      const claim = await driver.begun(recording);
+      const removal = { ...removalOf(claim), removing: [{ ref: 'media', size: 7 }] };
+      status(await store.noteRemoval(scope, recording.id, removal), 'noted', 'removal');
+      return claim;
+    },
     placed: async (target) => {
       const hold = mine.hold(target);
       status(await store.placeHold(scope, hold, mine.event({ action: 'hold.place' })), 'placed', 'hold');
@@ -162,9 +172,20 @@ const roads: Readonly<Record<Exclude<RecordingState, 'deleting' | 'deleted'>, re
 };
 
 /** The intent to delete what was claimed, on the decision that it was claimed with. */
-export function intentOf(claim: Claim): { token: string; factsRevision: number; rulesVersion: string; now: Date } {
+export function intentOf(claim: Claim): typeof deletionReason & {
+  token: string;
+  factsRevision: number;
+  rulesVersion: string;
+  now: Date;
+} {
   const factsRevision = claim.recording.decision?.factsRevision ?? 0;
-  return { token: claim.token, factsRevision, rulesVersion: rules, now: due };
+  return { ...deletionReason, token: claim.token, factsRevision, rulesVersion: rules, now: due };
+}
+
+/** What every note of a removal has, for what was claimed. */
+export function removalOf(claim: Claim): { token: string; factsRevision: number; rulesVersion: string } {
+  const { token, factsRevision, rulesVersion } = intentOf(claim);
+  return { token, factsRevision, rulesVersion };
 }
 
 /** Ids, in order. */

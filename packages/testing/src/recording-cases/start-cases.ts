@@ -20,7 +20,8 @@ export const startCases: readonly RecordingCase[] = [
     const event = mine.event({ action: 'recording.start', kind: 'create' });
     const { recording } = status(await stores.recordings.start(scope, row, [], event), 'started', 'start');
     const { revision, ...rest } = recording;
-    same(rest, { ...row, state: 'starting', stateAt: row.startedAt, holds: 0, views: 0, downloads: 0 }, 'recording');
+    const counts = { holds: 0, accessRequests: 0, views: 0, downloads: 0 };
+    same(rest, { ...row, state: 'starting', stateAt: row.startedAt, ...counts }, 'recording');
     holds(Number.isInteger(revision), 'the revision is no whole number');
     same(await stores.recordings.get(scope, row.id), recording, 'read back');
     same(await reader.eventsFor(event.id), [event.body], 'event');

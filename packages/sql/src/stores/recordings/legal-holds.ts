@@ -3,7 +3,7 @@ import { callJson, eventArgs } from '../call-json.ts';
 import { list, text, verdict } from '../read-json.ts';
 import { legalHolds as holds } from './recording-json.ts';
 
-const placed = verdict({ placed: {}, too_late: { recordingIds: list(text) }, not_found: {} });
+const placed = verdict({ placed: { tooLate: list(text) }, too_late: { recordingIds: list(text) }, not_found: {} });
 const released = verdict({ released: {}, already_released: {}, not_found: {} });
 
 /** Duties to keep, placed by people. */

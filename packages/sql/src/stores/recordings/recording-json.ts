@@ -1,5 +1,5 @@
-import type { Claim, LegalHold, Recording, RetentionFact } from '@medzen/core';
-import { integer, list, number, oneOf, type Reader, shape, text } from '../read-json.ts';
+import type { AccessRequest, Claim, LegalHold, Recording, RetentionFact } from '@medzen/core';
+import { flag, integer, list, number, oneOf, type Reader, shape, text } from '../read-json.ts';
 
 /** Readers of what `medzen.recording_json` and its like write. */
 
@@ -7,6 +7,8 @@ const decision = shape(
   { rulesVersion: text, factsRevision: integer, decidedAt: text, ruleIds: list(text) },
   { retainUntil: text, warnAt: text, graceUntil: text, undated: oneOf('unknown', 'claim', 'unjudged') },
 );
+
+const storage = shape({ store: text, bucket: text }, { region: text, storageClass: text });
 
 const tombstone = shape(
   {
@@ -19,7 +21,33 @@ const tombstone = shape(
     bytesDeleted: number,
     provedEmptyAt: text,
   },
-  { sha256: text, providerNote: text },
+  {
+    sha256: text,
+    providerNote: text,
+    storage,
+    mediaMissing: flag,
+    otherCopies: list(shape({ name: text }, { goneBy: text })),
+  },
+);
+
+const lock = shape(
+  { checkedAt: text },
+  { lockedUntil: text, legalHold: flag, mode: oneOf('governance', 'compliance') },
+);
+
+const deletion = shape(
+  {
+    from: oneOf('available', 'archived', 'failed'),
+    basis: oneOf('retention', 'nothing_stored'),
+    startedAt: text,
+    startedBy: text,
+    reason: text,
+    ruleIds: list(text),
+    citations: list(text),
+    versions: integer,
+    bytes: number,
+  },
+  { providerAsked: flag },
 );
 
 export const recording: Reader<Recording> = shape(
@@ -46,6 +74,7 @@ export const recording: Reader<Recording> = shape(
     objectPrefix: text,
     retentionClass: shape({ jurisdiction: text, providerClass: text, zone: text }),
     holds: integer,
+    accessRequests: integer,
     views: integer,
     downloads: integer,
     revision: integer,
@@ -56,6 +85,10 @@ export const recording: Reader<Recording> = shape(
     media: shape({ ref: text, contentType: text }, { size: number, acceptedBy: text }),
     object: shape({ key: text, versionId: text, size: number, sha256: text, contentType: text }, { encryption: text }),
     keepUntil: shape({ until: text, reason: text }),
+    storage,
+    providerAccount: text,
+    lock,
+    deletion,
     decision,
     deletableAt: text,
     failure: shape({ code: text, at: text, attempts: integer }),
@@ -102,5 +135,15 @@ export const legalHolds: Reader<readonly LegalHold[]> = list(
   shape(
     { id: text, target, matter: text, reason: text, placedBy: text, placedAt: text },
     { releasedBy: text, releasedAt: text },
+  ),
+);
+
+export const accessRequests: Reader<readonly AccessRequest[]> = list(
+  shape(
+    { id: text, target, requestedBy: text, receivedAt: text, dueAt: text, openedBy: text },
+    {
+      extension: shape({ at: text, by: text, reason: text }),
+      closed: shape({ at: text, by: text, outcome: oneOf('provided', 'denied', 'withdrawn') }),
+    },
   ),
 );

@@ -1,6 +1,6 @@
 import { isUuid, type RecordingStore, type Wire } from '@medzen/core';
 import { callJson, eventArgs, instantArg } from '../call-json.ts';
-import { integer, shape, verdict } from '../read-json.ts';
+import { integer, shape, text, verdict } from '../read-json.ts';
 import { facts, recording, recordings } from './recording-json.ts';
 
 type Retention = Pick<
@@ -14,6 +14,9 @@ type Retention = Pick<
   | 'dueWarnings'
   | 'recordWarning'
   | 'dueArchives'
+  | 'dueDiscards'
+  | 'postpone'
+  | 'countPostponed'
 >;
 
 const noted = verdict({ noted: { revision: integer }, repeated: { revision: integer } });
@@ -27,6 +30,9 @@ const extended = verdict({
   not_found: {},
 });
 const warned = verdict({ recorded: {}, repeated: {}, stale: {}, not_found: {} });
+
+const postponed = verdict({ postponed: { attempts: integer, until: text }, not_found: {} });
+const waiting = shape({ warning: integer, archive: integer, discard: integer, deletion: integer });
 
 /** Facts, the decisions that rest on them, and what falls due by those. */
 export function retention(wire: Wire): Retention {
@@ -97,5 +103,23 @@ export function retention(wire: Wire): Retention {
         { tenant, now: instantArg(now), rules_version: rulesVersion, limit },
         recordings,
       ),
+
+    dueDiscards: async ({ tenant }, failureCode, now, limit) =>
+      callJson(
+        wire,
+        'list_due_discards',
+        { tenant, failure_code: failureCode, now: instantArg(now), limit },
+        recordings,
+      ),
+
+    postpone: async ({ tenant }, id, queue, failureCode, now) => {
+      if (!isUuid(id)) return undefined;
+      const args = { tenant, id, queue, failure_code: failureCode, now: instantArg(now) };
+      const answer = await callJson(wire, 'postpone_recording', args, postponed);
+      return answer.status === 'postponed' ? { attempts: answer.attempts, until: answer.until } : undefined;
+    },
+
+    countPostponed: async ({ tenant }, now) =>
+      callJson(wire, 'count_postponed', { tenant, now: instantArg(now) }, waiting),
   };
 }

@@ -1,5 +1,6 @@
 import { isMedzenError, type SealedEvent } from '@medzen/core';
 import type { BrokenStore } from '../../broken-store.ts';
+import { deletionReason } from '../../samples.ts';
 import type { RecordingStoreContext } from '../../store-context.ts';
 import { brokenRecording } from './recording-fault.ts';
 
@@ -8,14 +9,14 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
   brokenRecording('holds_too_late', 'places a hold on what is being deleted', 'hold.too_late', ({ good }) => ({
     placeHold: async (scope, hold, event) => {
       const answer = await good.placeHold(scope, hold, event);
-      return answer.status === 'too_late' ? { status: 'placed' } : answer;
+      return answer.status === 'too_late' ? { status: 'placed', tooLate: [] } : answer;
     },
   })),
 
   brokenRecording('one_hold', 'keeps one hold a recording', 'hold.several', ({ good }) => ({
     placeHold: async (scope, hold, event) => {
       const held = 'recordingId' in hold.target && (await good.holds(scope, hold.target.recordingId)).length > 0;
-      return held ? { status: 'placed' } : good.placeHold(scope, hold, event);
+      return held ? { status: 'placed', tooLate: [] } : good.placeHold(scope, hold, event);
     },
   })),
 
@@ -29,7 +30,7 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
         const { patient } = hold.target;
         for (const row of (await all(scope)).filter((one) => one.patient === patient))
           await good.placeHold(scope, { ...hold, id: samples.ids.uuid(), target: { recordingId: row.id } }, event);
-        return { status: 'placed' };
+        return { status: 'placed', tooLate: [] };
       },
     }),
   ),
@@ -39,7 +40,7 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
       try {
         return await good.placeHold(scope, hold, event);
       } catch (error) {
-        if (isMedzenError(error) && error.code === 'conflict') return { status: 'placed' };
+        if (isMedzenError(error) && error.code === 'conflict') return { status: 'placed', tooLate: [] };
         throw error;
       }
     },
@@ -180,7 +181,7 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
     finishDeletion: async (scope, id, token, tombstone, event) => {
       const row = await good.get(scope, id);
       const { factsRevision = 0, rulesVersion = '', graceUntil = '' } = row?.decision ?? {};
-      const intent = { token, factsRevision, rulesVersion, now: new Date(graceUntil) };
+      const intent = { ...deletionReason, token, factsRevision, rulesVersion, now: new Date(graceUntil) };
       if (row?.state === 'available') await good.beginDeletion(scope, id, intent, samples.event());
       return good.finishDeletion(scope, id, token, tombstone, event);
     },

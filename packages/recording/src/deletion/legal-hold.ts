@@ -1,10 +1,10 @@
-import { type CallContext, isUuid, type LegalHold, MedzenError, type Recording } from '@medzen/core';
-import { refuse, witness } from './audited.ts';
-import { hasRole, recordingFor, sameTenant } from './authorise.ts';
-import { checkReason, checkText } from './check-input.ts';
-import { listHolds } from './list-holds.ts';
-import type { HoldInput, Recordings } from './recordings.ts';
-import { about, type Room, seal, timestamp } from './room.ts';
+import { type AuditFacts, type CallContext, isUuid, type LegalHold, MedzenError, type Recording } from '@medzen/core';
+import { refuse, witness } from '../audited.ts';
+import { hasRole, recordingFor, sameTenant } from '../authorise.ts';
+import { checkReason, checkText } from '../check-input.ts';
+import { listHolds } from '../list-holds.ts';
+import type { HoldInput, PlacedHold, Recordings } from '../recordings.ts';
+import { about, type Room, seal, timestamp } from '../room.ts';
 
 /** Legal holds: placed, released, listed, and those on one recording. */
 export function legalHold(room: Room): Recordings['legalHold'] {
@@ -24,7 +24,7 @@ export function legalHold(room: Room): Recordings['legalHold'] {
 
 const placing = { action: 'hold.place', kind: 'create' } as const;
 
-async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<LegalHold> {
+async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<PlacedHold> {
   sameTenant(ctx);
   checkText(input.matter, '/matter');
   checkReason(input.reason);
@@ -47,15 +47,41 @@ async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<Le
     detail: { hold: hold.id },
   });
   const result = await room.stores.recordings.placeHold(ctx.scope, hold, event);
-  if (result.status === 'placed') return hold;
+  if (result.status === 'placed') {
+    await nameBeyondRecall(room, ctx, { ...placing, patient: covered.patient }, result.tooLate, { hold: hold.id });
+    return { ...hold, tooLate: result.tooLate };
+  }
   if (result.status === 'not_found') throw new MedzenError('not_found', 'No such recording');
   return refuse(
     room,
     ctx,
     { ...placing, ...covered },
-    new MedzenError('too_late', 'Deletion has begun: a hold can no longer stop it', {
+    new MedzenError('too_late', 'Some of it was deleted already: a hold can no longer stop it', {
       detail: { recordingIds: result.recordingIds },
     }),
+  );
+}
+
+/** What covers a patient does not reach what is beyond recall: each such recording gets an event that says so. */
+export async function nameBeyondRecall(
+  room: Room,
+  ctx: CallContext,
+  what: Pick<AuditFacts, 'action' | 'kind'> & { readonly patient: string | undefined },
+  recordingIds: readonly string[],
+  detail: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (recordingIds.length === 0) return;
+  await witness(
+    room,
+    ctx,
+    recordingIds.map((id) => ({
+      action: what.action,
+      kind: what.kind,
+      ...(what.patient === undefined ? {} : { patient: what.patient }),
+      outcome: 'failed',
+      target: { type: 'recording', id },
+      detail: { ...detail, code: 'too_late' },
+    })),
   );
 }
 

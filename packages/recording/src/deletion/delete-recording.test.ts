@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clinic, down, openClinic } from '../test/clinic.ts';
+import { type Clinic, down, openClinic } from '../../test/clinic.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {

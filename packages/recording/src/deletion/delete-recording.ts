@@ -1,14 +1,15 @@
 import { type CallContext, type Claim, errorFields, MedzenError, type Recording } from '@medzen/core';
-import { refuse } from './audited.ts';
-import { hasRole, recordingFor } from './authorise.ts';
-import { codeOf } from './backoff.ts';
-import { nothingCaptured } from './capture/nothing-captured.ts';
-import { checkReason } from './check-input.ts';
-import { deleteClaimed } from './delete-claimed.ts';
-import { decide } from './retention/decide.ts';
-import type { RetentionDecision } from './retention/decision.ts';
-import { about, type Room, seal, timestamp } from './room.ts';
-import { checkClock } from './sweep/check-clock.ts';
+import { refuse } from '../audited.ts';
+import { hasRole, recordingFor } from '../authorise.ts';
+import { codeOf } from '../backoff.ts';
+import { nothingCaptured } from '../capture/nothing-captured.ts';
+import { checkReason } from '../check-input.ts';
+import type { DeleteRequest } from '../recordings.ts';
+import { decide } from '../retention/decide.ts';
+import type { RetentionDecision } from '../retention/decision.ts';
+import { about, type Room, seal, timestamp } from '../room.ts';
+import { checkClock } from '../sweep/check-clock.ts';
+import { type DeleteResult, deleteClaimed } from './delete-claimed.ts';
 
 const what = { action: 'recording.delete', kind: 'delete' } as const;
 const leaseMs = 5 * 60_000;
@@ -17,10 +18,12 @@ const leaseMs = 5 * 60_000;
 export async function deleteRecording(
   room: Room,
   id: string,
-  request: { readonly reason: string },
+  request: DeleteRequest,
   ctx: CallContext,
 ): Promise<Recording> {
   checkReason(request.reason);
+  if (request.mediaMissing !== undefined && request.mediaMissing !== 'accept')
+    throw new MedzenError('invalid_input', "mediaMissing must be 'accept' or absent", { pointers: ['/mediaMissing'] });
   const recording = await recordingFor(room, id, ctx, what, () => hasRole(ctx, room.roles.delete));
   const asked = { ...what, ...about(recording), reason: request.reason };
   if (recording.state === 'deleted')
@@ -33,12 +36,19 @@ export async function deleteRecording(
   if (empty !== undefined && empty.verdict !== 'kept') await endEmpty(room, ctx, empty.recording, request.reason);
   else if (recording.state !== 'deleting') {
     const { decision, recording: row } = await decide(room, ctx.scope, empty?.recording ?? recording, now);
+    if (row.accessRequests > 0) return refuse(room, ctx, asked, accessRequested());
     if (decision.status !== 'eligible') return refuse(room, ctx, asked, refusal(decision));
     if (row.deletableAt === undefined || Date.parse(row.deletableAt) > now.getTime())
       return refuse(room, ctx, asked, refusal({ ...decision, status: 'warn' }, row));
   }
   const claim = await claimOne(room, ctx, id, now);
-  return finish(room, ctx, claim, now, request.reason, asked);
+  return finish(room, ctx, claim, now, request, asked);
+}
+
+function accessRequested(): MedzenError {
+  return new MedzenError('held', 'An access request is open; close it first', {
+    detail: { reason: 'access_requested' },
+  });
 }
 
 /**
@@ -53,11 +63,18 @@ async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reas
     ...about(recording),
     reason,
   });
-  const change = { to: 'deleting', at: timestamp(room), expectedRevision: recording.revision } as const;
+  const change = {
+    to: 'deleting',
+    at: timestamp(room),
+    expectedRevision: recording.revision,
+    deletion: { by: ctx.actor.id, reason },
+  } as const;
   const result = await room.stores.recordings.change(ctx.scope, recording.id, change, event);
   if (result.status === 'changed') return;
   if (recording.holds > 0)
     await refuse(room, ctx, { ...what, ...about(recording), reason }, new MedzenError('held', 'A legal hold stands'));
+  if (recording.accessRequests > 0)
+    await refuse(room, ctx, { ...what, ...about(recording), reason }, accessRequested());
   throw new MedzenError('conflict', 'The recording is being changed by others', { retryable: true });
 }
 
@@ -74,14 +91,15 @@ async function finish(
   ctx: CallContext,
   claim: Claim,
   now: Date,
-  reason: string,
+  request: DeleteRequest,
   asked: Parameters<typeof refuse>[2],
 ): Promise<Recording> {
   const { id } = claim.recording;
+  const options = { now, reason: request.reason, leaseMs, acceptMissing: request.mediaMissing === 'accept' };
+  let result: DeleteResult | undefined;
   try {
-    const result = await deleteClaimed(room, ctx, claim, now, reason);
+    result = await deleteClaimed(room, ctx, claim, options);
     if (result.status === 'deleted') return result.recording;
-    if (result.reason === 'held') return refuse(room, ctx, asked, new MedzenError('held', 'A legal hold stands'));
   } catch (error) {
     room.logger.warn('recording: a deletion was not finished, the sweep goes on', {
       recording: id,
@@ -96,7 +114,42 @@ async function finish(
   }
   const left = await room.stores.recordings.get(ctx.scope, id);
   if (left?.state === 'deleting' || left?.state === 'deleted') return left;
-  throw new MedzenError('conflict', 'Something came in between', { retryable: true });
+  const refused = result === undefined ? undefined : deferral(result);
+  if (refused !== undefined) return refuse(room, ctx, asked, refused);
+  throw new MedzenError('conflict', 'The recording changed during deletion; retry', { retryable: true });
+}
+
+/** What a person is told of a deletion of which nothing was done; undefined when asking again may help. */
+function deferral(result: DeleteResult): MedzenError | undefined {
+  if (result.status === 'deleted') return undefined;
+  const { reason, lockedUntil } = result;
+  const detail = { reason, ...(lockedUntil === undefined ? {} : { lockedUntil }) };
+  switch (reason) {
+    case 'held':
+      return new MedzenError('held', 'A legal hold or an open claim stands', { detail });
+    case 'access_requested':
+      return accessRequested();
+    case 'locked':
+      return new MedzenError('held', 'The object store does not delete it now: lift its lock, or wait', { detail });
+    case 'media_missing':
+      return new MedzenError(
+        'not_available',
+        "The media is not where the recording says it lies; find it, or delete with mediaMissing: 'accept'",
+        { detail },
+      );
+    case 'media_found':
+      return new MedzenError('invalid_transition', 'Something is stored of it; have it transferred, or remove it', {
+        detail,
+      });
+    case 'store_not_configured':
+    case 'provider_not_configured':
+    case 'provider_account_changed':
+      return new MedzenError('invalid_configuration', 'The store or the provider of the recording is not configured', {
+        detail,
+      });
+    default:
+      return undefined;
+  }
 }
 
 /** @param row - of which nobody was warned in time, though the grace has ended */

@@ -2,16 +2,30 @@ import { memoryObjects } from '@medzen/adapters-local';
 import { systemClock, systemRandom } from '@medzen/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emptyPrefix } from './empty-prefix.ts';
-import { objectPrefix } from './start.ts';
+import { objectPrefix } from '../start.ts';
+import { emptyPrefix, type RemovalNotes, refOf } from './empty-prefix.ts';
 
 const waits: number[] = [];
-const room = (objects = memoryObjects()) => ({
-  objects,
+const room = {
   random: systemRandom,
   clock: systemClock,
   sleep: async (ms: number) => void waits.push(ms),
-});
+};
+/** Counts each version that was noted, once. */
+function counting() {
+  const noted = new Map<string, number>();
+  const notes: RemovalNotes = {
+    removing: async (versions) => {
+      for (const version of versions) noted.set(refOf(version), version.size);
+      return true;
+    },
+    kept: async (versions) => {
+      for (const version of versions) noted.delete(refOf(version));
+    },
+  };
+  const counts = () => ({ versions: noted.size, bytes: [...noted.values()].reduce((sum, size) => sum + size, 0) });
+  return { notes, counts };
+}
 const body = new Uint8Array([1, 2, 3]);
 
 describe('emptyPrefix', () => {
@@ -25,7 +39,9 @@ describe('emptyPrefix', () => {
     '/2026/11/id/',
     'clinic/2026/11//',
   ])('refuses %j, which could reach further than one recording', async (prefix) => {
-    await expect(emptyPrefix(room(), prefix)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(emptyPrefix(room, memoryObjects(), prefix, counting().notes)).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
   });
 
   it('removes what is under one recording and nothing beside it', async () => {
@@ -41,11 +57,9 @@ describe('emptyPrefix', () => {
           for (let i = 0; i <= versions; i++) await objects.put(`${prefix}media`, body, { contentType: 'video/mp4' });
         const [first = ''] = prefixes;
         const before = (await objects.listVersions('')).versions.length;
-        expect(await emptyPrefix(room(objects), first)).toMatchObject({
-          status: 'empty',
-          versions: versions + 1,
-          bytes: 3 * (versions + 1),
-        });
+        const { notes, counts } = counting();
+        expect(await emptyPrefix(room, objects, first, notes)).toMatchObject({ status: 'empty' });
+        expect(counts()).toEqual({ versions: versions + 1, bytes: 3 * (versions + 1) });
         expect((await objects.listVersions('')).versions).toHaveLength(before - versions - 1);
         expect((await objects.listVersions(first)).versions).toEqual([]);
       }),
@@ -54,7 +68,10 @@ describe('emptyPrefix', () => {
   });
 
   it('proves an empty prefix by listing it, and counts nothing', async () => {
-    expect(await emptyPrefix(room(), 'clinic/2026/11/id/')).toMatchObject({ status: 'empty', versions: 0, bytes: 0 });
+    const { notes, counts } = counting();
+    const emptied = await emptyPrefix(room, memoryObjects(), 'clinic/2026/11/id/', notes);
+    expect(emptied).toMatchObject({ status: 'empty' });
+    expect(counts()).toEqual({ versions: 0, bytes: 0 });
   });
 
   it('waits longer each time the store asks for patience, each wait between half and whole, and gives up in the end', async () => {
@@ -68,10 +85,12 @@ describe('emptyPrefix', () => {
         errors: versions.map((one) => ({ ...one, reason: 'transient' as const, code: 'SlowDown' })),
       }),
     };
-    await expect(emptyPrefix(room(busy), 'clinic/2026/11/id/')).rejects.toMatchObject({
+    const { notes, counts } = counting();
+    await expect(emptyPrefix(room, busy, 'clinic/2026/11/id/', notes)).rejects.toMatchObject({
       code: 'store_unavailable',
       retryable: true,
     });
+    expect(counts()).toEqual({ versions: 0, bytes: 0 });
     expect(waits).toHaveLength(5);
     waits.forEach((ms, index) => {
       const whole = 200 * 2 ** (index + 1);
