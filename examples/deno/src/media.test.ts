@@ -8,6 +8,7 @@ import {
   retentionRules,
 } from '@medzen/recording';
 import { createSamples, fakeClock } from '@medzen/testing';
+import { sampleWebm } from '@medzen/testing/twilio-server';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
@@ -17,7 +18,7 @@ import { type Gateway, startGateway } from './gateway.ts';
 
 const scope = { tenant: 'default' };
 const day = 86_400_000;
-const media = new Uint8Array(3_000_000).fill(7);
+const media = sampleWebm(60, 3_000_000);
 
 let db: FreshDatabase;
 let project: SupabaseProject;
@@ -49,7 +50,11 @@ function provider(discarded: string[]): Provider {
     start: never,
     look: never,
     stop: never,
-    media: async () => ({ body: new Blob([media]).stream(), contentType: 'video/webm', size: media.length }),
+    media: async () => ({
+      body: new Blob([Uint8Array.from(media)]).stream(),
+      contentType: 'video/webm',
+      size: media.length,
+    }),
     discard: async ({ id }) => {
       discarded.push(id);
       return {};

@@ -14,7 +14,7 @@ import { explain } from './routes/explain.ts';
 import { fact } from './routes/fact.ts';
 import { placeHold, releaseHold, searchHolds } from './routes/hold.ts';
 import { home } from './routes/home.ts';
-import { sequence, stopWithdrawn, sweep, transfer } from './routes/jobs.ts';
+import { reconcile, sequence, stopWithdrawn, sweep, transfer } from './routes/jobs.ts';
 import { keep } from './routes/keep.ts';
 import { list } from './routes/list.ts';
 import { playback } from './routes/playback.ts';
@@ -68,6 +68,7 @@ export function createApp(deps: AppDeps, options: { readonly tries?: () => Promi
     checkpoint(services),
     sequence(services),
     stopWithdrawn(services),
+    reconcile(services),
     transfer(services),
     sweep(services),
   ];

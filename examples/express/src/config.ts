@@ -30,7 +30,12 @@ export interface Config {
     /** The 32-byte Ed25519 seed. Not kept in the database, so that whoever owns the database cannot sign. */
     readonly seedHex: Redacted;
   };
-  readonly jobs: { readonly sequenceMs: number; readonly stopMs: number; readonly sweepMs: number };
+  readonly jobs: {
+    readonly sequenceMs: number;
+    readonly stopMs: number;
+    readonly reconcileMs: number;
+    readonly sweepMs: number;
+  };
 }
 
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/$/, ''));
@@ -61,6 +66,7 @@ const schema = z.object({
   CHECKPOINT_SEED: key,
   SEQUENCE_EVERY_MS: z.coerce.number().int().min(100).default(1000),
   STOP_EVERY_MS: z.coerce.number().int().min(1000).default(5000),
+  RECONCILE_EVERY_MS: z.coerce.number().int().min(1000).default(60_000),
   SWEEP_EVERY_MS: z.coerce.number().int().min(1000).default(3_600_000),
 });
 
@@ -93,6 +99,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     linkSecret: redact(given.LINK_SECRET),
     limitSecretHex: redact(given.LIMIT_SECRET),
     checkpoint: { origin: given.CHECKPOINT_ORIGIN, seedHex: redact(given.CHECKPOINT_SEED) },
-    jobs: { sequenceMs: given.SEQUENCE_EVERY_MS, stopMs: given.STOP_EVERY_MS, sweepMs: given.SWEEP_EVERY_MS },
+    jobs: {
+      sequenceMs: given.SEQUENCE_EVERY_MS,
+      stopMs: given.STOP_EVERY_MS,
+      reconcileMs: given.RECONCILE_EVERY_MS,
+      sweepMs: given.SWEEP_EVERY_MS,
+    },
   };
 }

@@ -26,8 +26,8 @@ export interface Jobs {
 }
 
 /**
- * Seals every second or so, stops every few seconds what has to be stopped, and sweeps every hour or so. Any number of processes may: all jobs
- * cope with company.
+ * Seals every second or so, stops every few seconds what has to be stopped, asks the provider every minute or so about what is late, and
+ * sweeps every hour or so. Any number of processes may: all jobs cope with company.
  *
  * @param options.tenant - whose recordings are swept
  */
@@ -37,21 +37,26 @@ export function startJobs(
     readonly tenant: string;
     readonly sequenceMs: number;
     readonly stopMs: number;
+    readonly reconcileMs: number;
     readonly sweepMs: number;
     readonly logger: Logger;
   },
 ): Jobs {
-  const { tenant, sequenceMs, stopMs, sweepMs, logger } = options;
+  const { tenant, sequenceMs, stopMs, reconcileMs, sweepMs, logger } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const scope = scopeOf(tenant);
-  const sweepAll = async (): Promise<void> => {
+  const bringHome = async (): Promise<void> => {
+    await services.recordings.reconcile(scope, { signal });
     await services.recordings.transferDue(scope, { signal });
+  };
+  const sweepAll = async (): Promise<void> => {
     await services.recordings.sweep(scope, { signal });
   };
   const loops = [
     every(sequenceMs, signal, () => seal(services), logger),
     every(stopMs, signal, () => services.recordings.stopWithdrawn(scope, { signal }), logger),
+    every(reconcileMs, signal, bringHome, logger),
     every(sweepMs, signal, sweepAll, logger),
   ];
   return {

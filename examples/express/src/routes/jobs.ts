@@ -19,6 +19,14 @@ export function stopWithdrawn({ guard, auth, recordings }: Services): GuardedHan
   );
 }
 
+/** Asks the provider about what is late: any callback may have been lost. */
+export function reconcile({ guard, auth, recordings }: Services): GuardedHandler {
+  return guard.secure(
+    { route: 'POST /jobs/reconcile', auth, limits: [perAddress], allow: can('job:run') },
+    async (_request, ctx) => Response.json(await recordings.reconcile(ctx.scope)),
+  );
+}
+
 /** Copies media that is waiting. */
 export function transfer({ guard, auth, recordings }: Services): GuardedHandler {
   return guard.secure(

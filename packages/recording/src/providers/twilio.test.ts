@@ -331,6 +331,73 @@ describe('media', () => {
   });
 });
 
+describe('look', () => {
+  const look = (room: string, media?: Recording['media']) => provider().look(recording(room, media));
+
+  it('tells a room that is captured from one that is not, while it goes on', async () => {
+    const room = server.createRoom();
+    expect(await look(room)).toMatchObject({ status: 'none', sessionOpen: true });
+    await provider().start(recording(room));
+    expect(await look(room)).toMatchObject({ status: 'running', startedAt: expect.any(String) });
+    await provider().stop(recording(room));
+    expect(await look(room)).toMatchObject({ status: 'ended', sessionOpen: true });
+  });
+
+  it('tells what became of a room that has ended', async () => {
+    const empty = server.createRoom();
+    server.endRoom(empty);
+    expect(await look(empty)).toMatchObject({ status: 'none', sessionOpen: false, endedAt: expect.any(String) });
+    const room = server.createRoom();
+    await provider().start(recording(room));
+    server.endRoom(room);
+    expect(await look(room)).toMatchObject({ status: 'ended', sessionOpen: false });
+    await provider().compose?.(recording(room), go);
+    expect(await look(room)).toMatchObject({ status: 'processing' });
+    server.finishCompositions(room, 'failed');
+    expect(await look(room)).toMatchObject({ status: 'ended' });
+    await provider().compose?.(recording(room), go);
+    const [ref] = server.finishCompositions(room);
+    expect(await look(room)).toMatchObject({
+      status: 'media',
+      media: { ref, contentType: 'video/mp4', size: 65_536 },
+      durationSeconds: expect.any(Number),
+    });
+    await provider().discard(recording(room));
+    expect(await look(room)).toMatchObject({ status: 'expired' });
+  });
+
+  it('says failed when every track is, and unknown of a room that Twilio does not know', async () => {
+    const room = server.createRoom();
+    await provider().start(recording(room));
+    server.endRoom(room);
+    server.failTracks(room);
+    expect(await look(room)).toMatchObject({ status: 'failed', code: 'tracks_failed' });
+    expect(await look('RM0123')).toEqual({ status: 'unknown' });
+    expect(await look('../Rooms')).toEqual({ status: 'unknown' });
+  });
+
+  it('keeps to the media that is known already', async () => {
+    const ready = await composed();
+    server.fail({ on: 'api', status: 503 });
+    await provider().compose?.(recording(ready.providerRef), go);
+    expect(await look(ready.providerRef, ready.media)).toMatchObject({ media: { ref: ready.media?.ref } });
+  });
+
+  it('reads every page, and says nothing on the strength of half a list', async () => {
+    const room = server.createRoom();
+    for (let n = 0; n < 60; n++) {
+      await provider().start(recording(room));
+      await provider().stop(recording(room));
+    }
+    server.endRoom(room);
+    expect(await look(room)).toMatchObject({ status: 'ended' });
+    const lists = server.log.filter(({ path }) => path === '/v1/Recordings');
+    expect(lists.length).toBeGreaterThan(1);
+    for (let i = 0; i < 3; i++) server.fail({ on: 'api', status: 503, path: /Recordings$/ });
+    await expect(look(room)).rejects.toMatchObject({ code: 'provider_unavailable' });
+  });
+});
+
 describe('discard', () => {
   it('removes composition and sources, says what stays, and may be repeated', async () => {
     const ready = await composed();
@@ -340,6 +407,14 @@ describe('discard', () => {
     });
     for (let i = 0; i < 2; i++) expect((await provider().discard(ready)).note).toContain('30 days');
     expect(server.left(ready.providerRef)).toEqual({ recordings: [], compositions: [] });
+  });
+
+  it('believes no answer to a deletion: what Twilio still lists is not removed', async () => {
+    const ready = await composed();
+    const liar: typeof fetch = (input, init) =>
+      init?.method === 'DELETE' ? Promise.resolve(new Response(null, { status: 404 })) : fetch(input, init);
+    await expect(provider({ fetch: liar }).discard(ready)).rejects.toMatchObject({ code: 'provider_unavailable' });
+    expect(server.left(ready.providerRef)).toMatchObject({ recordings: [{}, {}], compositions: [{}] });
   });
 
   it('fails when something could not be removed', async () => {

@@ -251,22 +251,31 @@ async function fetchMedia(
   }
 }
 
-async function discard(
-  { api }: Twilio,
-  recording: Recording,
-  signal?: AbortSignal,
-): Promise<{ readonly note: string }> {
-  const room = recording.providerRef;
-  for (const [path, query, key] of [
-    ['/v1/Compositions', { RoomSid: room }, 'compositions'],
-    ['/v1/Recordings', { GroupingSid: room }, 'recordings'],
-  ] as const) {
-    for (const item of await api.all(path, query, key, signal)) {
-      if (item.status === 'deleted' || !isSid(item.sid)) continue;
-      const answer = await api.request({ method: 'DELETE', path: `${path}/${item.sid}`, signal });
-      if (answer.status >= 300 && answer.status !== 404)
-        throw new MedzenError('provider_unavailable', `Twilio answered ${answer.status} to a deletion`);
-    }
+/** Deletes, and then looks: that a deletion was answered is no proof, and a 404 may come from a wrong address. */
+async function discard(parts: Twilio, recording: Recording, signal?: AbortSignal): Promise<{ readonly note: string }> {
+  const { api } = parts;
+  for (const { path, sid } of await held(parts, recording, signal)) {
+    const answer = await api.request({ method: 'DELETE', path: `${path}/${sid}`, signal });
+    if (answer.status >= 300 && answer.status !== 404)
+      throw new MedzenError('provider_unavailable', `Twilio answered ${answer.status} to a deletion`);
   }
+  if ((await held(parts, recording, signal)).length > 0)
+    throw new MedzenError('provider_unavailable', 'Twilio still lists what it was asked to delete');
   return { note: metadataNote };
+}
+
+/** Compositions and tracks of the room that are not deleted. */
+async function held(
+  { api }: Twilio,
+  { providerRef }: Recording,
+  signal: AbortSignal | undefined,
+): Promise<readonly { readonly path: string; readonly sid: string }[]> {
+  const found: { readonly path: string; readonly sid: string }[] = [];
+  for (const [path, query, key] of [
+    ['/v1/Compositions', { RoomSid: providerRef }, 'compositions'],
+    ['/v1/Recordings', { GroupingSid: providerRef }, 'recordings'],
+  ] as const)
+    for (const { status, sid } of await api.all(path, query, key, signal))
+      if (status !== 'deleted' && isSid(sid)) found.push({ path, sid });
+  return found;
 }
