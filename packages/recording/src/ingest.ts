@@ -9,6 +9,7 @@ import {
 } from '@medzen/core';
 import { applyProviderEvent, type ProviderPatch } from './apply-provider-event.ts';
 import { actionOf } from './capture/capture-end.ts';
+import { notInFuture } from './capture/store-time.ts';
 import { compose } from './compose.ts';
 import { discardProviderCopy } from './deletion/discard.ts';
 import type { ProviderEvent } from './provider.ts';
@@ -21,11 +22,12 @@ import { halt, withdrawal } from './stop.ts';
 /** See `Recordings.ingest`. */
 export async function ingest(
   room: Room,
-  event: ProviderEvent,
+  given: ProviderEvent,
   scope: Scope,
   source: AuditSource = {},
 ): Promise<IngestResult> {
-  checkEvent(event);
+  checkEvent(given);
+  const event = { ...given, at: await notInFuture(room, given.at) };
   const latest = await room.stores.recordings.findByProviderRef(scope, event.provider, event.providerRef);
   if (latest === undefined) return { status: 'unknown' };
   const found = ended(latest) ? ((await waitingInSameRoom(room, scope, latest)) ?? latest) : latest;

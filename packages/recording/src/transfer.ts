@@ -10,7 +10,7 @@ import {
 import { witness } from './audited.ts';
 import { codeOf } from './backoff.ts';
 import { implausible } from './capture/retry-transfer.ts';
-import { tookPlaceAt } from './capture/store-time.ts';
+import { notInFuture, tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
 import { type Copied, type CopiedMedia, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
 import { copyRemains, discardProviderCopy } from './deletion/discard.ts';
@@ -156,7 +156,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, copied: Copi
 async function noteTreatment(room: Room, ctx: CallContext, recording: Recording): Promise<void> {
   const { id, patient, retentionClass } = recording;
   const { zone } = retentionClass;
-  const date = room.retention.dayOf(new Date(tookPlaceAt(recording)), zone);
+  const date = room.retention.dayOf(new Date(await notInFuture(room, tookPlaceAt(recording))), zone);
   const note = (factId: string): Promise<unknown> =>
     room.stores.recordings.noteFact(
       ctx.scope,

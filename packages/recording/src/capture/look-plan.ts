@@ -46,7 +46,8 @@ export type LookOutcome = CaptureStatus | { readonly status: 'unreachable' | 'no
  * @param now - by the store's clock
  * @param attempts - questions since the last move, this one included
  */
-export function planLook(recording: Recording, answer: LookOutcome, now: Date, attempts: number): LookPlan {
+export function planLook(recording: Recording, outcome: LookOutcome, now: Date, attempts: number): LookPlan {
+  const answer = notInFuture(outcome, now);
   const age = now.getTime() - Date.parse(recording.stateAt);
   const at = now.toISOString();
   const again = { changes: [], againSeconds: usual(recording, age, attempts) } as const;
@@ -98,6 +99,13 @@ export function planLook(recording: Recording, answer: LookOutcome, now: Date, a
     default:
       return unanswered(recording, answer.status, age, at, again);
   }
+}
+
+/** Nothing has ended that is still to come: the provider's clock is ahead of the store's then. */
+function notInFuture(outcome: LookOutcome, now: Date): LookOutcome {
+  if (outcome.status === 'unreachable' || outcome.status === 'not_configured' || outcome.endedAt === undefined)
+    return outcome;
+  return Date.parse(outcome.endedAt) > now.getTime() ? { ...outcome, endedAt: now.toISOString() } : outcome;
 }
 
 function running(recording: Recording, age: number, at: string, attempts: number): LookPlan {

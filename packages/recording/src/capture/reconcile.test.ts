@@ -151,6 +151,40 @@ describe('an answer that could not be acted on', () => {
   });
 });
 
+describe('a provider whose clock is years ahead', () => {
+  const ahead = '2029-01-01T00:00:00.000Z';
+  const hasEnded = async (id: string, providerRef: string) => {
+    clinic.server.finishCompositions(providerRef);
+    clinic.server.outbox.splice(0);
+    await jobs(30);
+    const row = await clinic.get(id);
+    expect(row).toMatchObject({ state: 'available' });
+    expect(Date.parse(row.endedAt ?? ahead)).toBeLessThanOrEqual(clinic.clock.now().getTime());
+    const { facts } = await clinic.stores.recordings.facts(clinic.scope, 'p1');
+    expect(facts).toMatchObject([{ type: 'treatment', date: '2026-11-21' }]);
+  };
+
+  it('says in a callback that the session ended in the future: it has ended now', async () => {
+    const { id, providerRef } = await clinic.start();
+    clinic.clock.advance(minute);
+    clinic.server.endRoom(providerRef);
+    clinic.server.outbox.splice(0);
+    const event = { provider: 'twilio', providerRef, type: 'session_ended', key: 'k', at: ahead } as const;
+    await clinic.recordings.ingest(event, clinic.scope);
+    expect(await clinic.get(id)).toMatchObject({ endedAt: clinic.clock.now().toISOString() });
+    await hasEnded(id, providerRef);
+  });
+
+  it('says so when it is asked: the same', async () => {
+    const { id, providerRef } = await clinic.start();
+    clinic.server.endRoom(providerRef);
+    clinic.server.outbox.splice(0);
+    const look: Provider['look'] = async (...asked) => ({ ...(await clinic.provider.look(...asked)), endedAt: ahead });
+    await jobs(20, clinic.another({ providers: { twilio: { ...clinic.provider, look } } }));
+    await hasEnded(id, providerRef);
+  });
+});
+
 describe('a start whose answer is lost', () => {
   it('becomes recording when the provider says that it runs, and a withdrawal ends it', async () => {
     await clinic.consent();

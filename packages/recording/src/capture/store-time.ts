@@ -20,6 +20,19 @@ export async function storeTime(room: Pick<Room, 'stores' | 'clock' | 'logger'>)
   return storeNow.toISOString();
 }
 
+/**
+ * What somebody else says happened at an instant, put at present time at the latest: a provider's clock may be years ahead. The store is
+ * asked only about what is to come by this process's clock.
+ *
+ * @param at - RFC 3339
+ * @throws MedzenError `store_unavailable`
+ */
+export async function notInFuture(room: Pick<Room, 'stores' | 'clock'>, at: string): Promise<string> {
+  if (Date.parse(at) <= room.clock.now().getTime()) return at;
+  const storeNow = await room.stores.recordings.clock();
+  return Date.parse(at) <= storeNow.getTime() ? at : storeNow.toISOString();
+}
+
 /** A session lasts no longer: milliseconds. */
 const longestSessionMs = 24 * 60 * 60_000;
 
