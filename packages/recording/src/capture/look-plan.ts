@@ -103,9 +103,12 @@ export function planLook(recording: Recording, outcome: LookOutcome, now: Date, 
 
 /** Nothing has ended that is still to come: the provider's clock is ahead of the store's then. */
 function notInFuture(outcome: LookOutcome, now: Date): LookOutcome {
-  if (outcome.status === 'unreachable' || outcome.status === 'not_configured' || outcome.endedAt === undefined)
-    return outcome;
+  if (!isAnswer(outcome) || outcome.endedAt === undefined) return outcome;
   return Date.parse(outcome.endedAt) > now.getTime() ? { ...outcome, endedAt: now.toISOString() } : outcome;
+}
+
+function isAnswer(outcome: LookOutcome): outcome is CaptureStatus {
+  return outcome.status !== 'unreachable' && outcome.status !== 'not_configured';
 }
 
 function running(recording: Recording, age: number, at: string, attempts: number): LookPlan {
