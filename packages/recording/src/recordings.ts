@@ -26,7 +26,7 @@ import type {
 import type { Timeouts } from './deadline.ts';
 import type { Notifier } from './notifier.ts';
 import type { Provider, ProviderEvent } from './provider.ts';
-import type { RetentionExplanation } from './retention/explain.ts';
+import type { RetentionExplanation } from './retention/explain/explain.ts';
 import type { Retention } from './retention/retention.ts';
 import type { RecordingRoles } from './roles.ts';
 import type { SweepOptions, SweepReport } from './sweep/report.ts';

@@ -1,8 +1,8 @@
 import { canonicalize, MedzenError, type RetentionClass, sha256, toHex } from '@medzen/core';
 import { localDate, localDateAt } from '@medzen/core/calendar';
 import { checkClass } from './check-class.ts';
-import { checkFact } from './check-fact.ts';
 import { defaultGraceDays, defaultWarnDays, evaluateRetention } from './evaluate.ts';
+import { checkFact } from './facts/check-fact.ts';
 import type { RetentionPolicy } from './policy.ts';
 import type { Retention } from './retention.ts';
 import { agesOfMajority, type RetentionRule } from './rule.ts';

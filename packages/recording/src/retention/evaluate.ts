@@ -3,10 +3,10 @@ import { addDays, addYears, compareDates, type LocalDate, localDateAt, startOfDa
 import { applicableRules } from './applicable-rules.ts';
 import { type Claims, claimsOf, suspended } from './claims.ts';
 import type { RetentionBasis, RetentionDecision, RetentionInput } from './decision.ts';
+import { sortFacts } from './facts/standing-facts.ts';
 import type { RetentionPolicy } from './policy.ts';
 import type { RetentionRule } from './rule.ts';
 import { rulePeriod } from './rule-period.ts';
-import { sortFacts } from './standing-facts.ts';
 import { careDays, later } from './trigger-day.ts';
 
 /** Days between the end of the duty and deletion, unless a policy says otherwise. */

@@ -1,9 +1,9 @@
 import { type CallContext, isUuid, MedzenError, type RetentionFact } from '@medzen/core';
-import { refuse } from '../audited.ts';
-import { hasRole, sameTenant } from '../authorise.ts';
-import { checkReason, checkText } from '../check-input.ts';
-import type { FactInput } from '../recordings.ts';
-import { type Room, seal } from '../room.ts';
+import { refuse } from '../../audited.ts';
+import { hasRole, sameTenant } from '../../authorise.ts';
+import { checkReason, checkText } from '../../check-input.ts';
+import type { FactInput } from '../../recordings.ts';
+import { type Room, seal } from '../../room.ts';
 
 const types: ReadonlySet<string> = new Set<RetentionFact['type']>([
   'treatment',

@@ -1,5 +1,5 @@
 import type { Recording } from '@medzen/core';
-import type { RetentionDecision } from './decision.ts';
+import type { RetentionDecision } from '../decision.ts';
 
 /**
  * What has to happen before a recording can be deleted, in order, for a person.

@@ -8,13 +8,13 @@ import {
   type RetentionFact,
   type RetentionFactType,
 } from '@medzen/core';
-import { witness } from '../audited.ts';
-import { hasRole, recordingFor } from '../authorise.ts';
-import { about, type Room } from '../room.ts';
-import { judge } from './decide.ts';
-import type { RetentionBasis, RetentionDecision } from './decision.ts';
+import { witness } from '../../audited.ts';
+import { hasRole, recordingFor } from '../../authorise.ts';
+import { about, type Room } from '../../room.ts';
+import { judge } from '../decide.ts';
+import type { RetentionBasis, RetentionDecision } from '../decision.ts';
+import { sortFacts, type VoidedFact } from '../facts/standing-facts.ts';
 import { nextSteps } from './next-steps.ts';
-import { sortFacts, type VoidedFact } from './standing-facts.ts';
 
 /** Why a recording is kept, and until when. Judged anew; nothing is stored. */
 export interface RetentionExplanation {
