@@ -5,8 +5,8 @@ import { createSigner } from '@medzen/audit';
 import { fileCheckpoints } from '@medzen/audit/node';
 import { fromHex, type Logger, reveal, systemClock } from '@medzen/core';
 import { twilio } from '@medzen/recording';
-import { checkSql, pgliteWire } from '@medzen/sql';
 import { createApp } from './app.ts';
+import { checkDatabase } from './check-database.ts';
 import { type Config, readConfig } from './config.ts';
 import { openDatabase } from './database.ts';
 import { signIn } from './guard.ts';
@@ -20,7 +20,7 @@ import { visitsOf } from './visits.ts';
 async function main(config: Config, logger: Logger): Promise<void> {
   mkdirSync(config.dataDir, { recursive: true });
   const database = await openDatabase(join(config.dataDir, 'db'));
-  await checkSql(pgliteWire(database.db)); // names the migration that is missing; `npm run migrate` applies it
+  await checkDatabase(database.stores, logger);
   const objects = diskObjects({
     dir: join(config.dataDir, 'media'),
     secret: reveal(config.linkSecret),

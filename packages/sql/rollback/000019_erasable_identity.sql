@@ -130,6 +130,7 @@ AS $$
 $$;
 DROP FUNCTION medzen.pseudonyms_in;
 DROP FUNCTION medzen.append_events;
+DROP FUNCTION medzen.append_pseudonymized;
 ALTER FUNCTION medzen.append_written_events(text, text[], text) RENAME TO append_events;
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

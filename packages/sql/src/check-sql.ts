@@ -1,6 +1,7 @@
 import { MedzenError, type Wire } from '@medzen/core';
 import { compareLedger, demandLedger, type LedgerReport, type LedgerRow } from './ledger.ts';
 import { knownMigrations } from './manifest.generated.ts';
+import { retryConflicts } from './wires/retry-conflicts.ts';
 
 /**
  * Checks that the database has exactly the migrations that this library was built with, or newer ones that do not break it.
@@ -51,7 +52,12 @@ export function checkedWire(wire: Wire): Wire {
           throw error;
         }
       }
-      return target().call(name, args, options);
+      const to = target();
+      return retryConflicts(
+        () => !to.inTransaction,
+        () => to.call(name, args, options),
+        options?.signal,
+      );
     };
   };
   const root: Wire = {

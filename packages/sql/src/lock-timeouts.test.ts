@@ -105,7 +105,9 @@ describe('a function that writes', () => {
       FROM pg_proc p WHERE p.pronamespace IN ('medzen'::regnamespace, 'medzen_api'::regnamespace) AND p.prokind = 'f'
         AND pg_get_functiondef(p.oid) ~ 'pg_advisory'`);
     // By the id of an event that is being written: nobody else knows it.
-    expect(rows.map(({ name, bound }) => ({ name, bound }))).toEqual([{ name: 'medzen.append_events', bound: '5s' }]);
+    expect(rows.map(({ name, bound }) => ({ name, bound }))).toEqual([
+      { name: 'medzen.append_pseudonymized', bound: '5s' },
+    ]);
   });
 });
 

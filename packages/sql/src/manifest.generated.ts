@@ -22,7 +22,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000016_archive', checksum: 'e6c0f791dee2069c1a604bf3da8a45bcf2368c26259773517562b6fd434d1ddd', breaking: false },
   { id: '000017_audit_reads', checksum: '354ecdf80b88243f560cb64692ade42bf3378c36903eac3c21f08c226253f9fc', breaking: false },
   { id: '000018_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
-  { id: '000019_erasable_identity', checksum: 'c104c8c9009309e44b4d9a4f74b3b6cb61194499119177698a0979a415507a49', breaking: false },
+  { id: '000019_erasable_identity', checksum: '8184c861e4e30d2eedbc95f1f65909a82164d033b6edf759708ef7e84faad661', breaking: false },
   { id: '000020_access_request', checksum: '23fbe270e65a69e373224a9a6ea7b7f026aef8cbf767652f0f6fd993a52a18cb', breaking: false },
 ];
 

@@ -224,6 +224,33 @@ describe('a wire', () => {
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
   });
 
+  test('that prepares works on across a migration that changes what a function gives', async () => {
+    const pool = db.open({ max: 2 });
+    const make = (columns: string, values: string): Promise<unknown> =>
+      db.pool.query(`DROP FUNCTION IF EXISTS medzen.contract_changes; CREATE FUNCTION medzen.contract_changes()
+        RETURNS TABLE (${columns}) LANGUAGE sql AS $$ SELECT ${values} $$`);
+    const changes = { contract_changes: { migration: 'this test', args: {} } };
+    const root = pgWire(pool, { functions: changes, prepare: true });
+    const call = (): Promise<unknown> => root.call('contract_changes', {});
+    await make('a text', "'one'");
+    expect(await Promise.all([call(), call(), call(), call()])).toEqual(Array(4).fill([{ a: 'one' }]));
+    await make('a text, b text', "'one', 'two'");
+    expect(await Promise.all([call(), call(), call(), call()])).toEqual(Array(4).fill([{ a: 'one', b: 'two' }]));
+
+    // Inside a transaction of the host, which has failed by then, only the host can begin again; and then it works.
+    const client = await pool.connect();
+    const inside = pgWire(client, { root, functions: changes, prepare: true });
+    const once = async (): Promise<unknown> => {
+      await client.query('BEGIN');
+      return inside.call('contract_changes', {}).finally(() => client.query('COMMIT'));
+    };
+    await once();
+    await make('a text', "'one'");
+    await expect(once()).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
+    expect(await once()).toEqual([{ a: 'one' }]);
+    client.release();
+  });
+
   test('names the migration of a function that is missing, and the role that may not call', async () => {
     await db.pool.query('CREATE SCHEMA bare');
     const absent = pgWire(db.pool, { schema: 'bare' }).call('append_events', { tenant: 'a', ids: [], bodies: '' });

@@ -1,5 +1,5 @@
 import type { Wire, WireCell, WireRow } from '@medzen/core';
-import { fromSqlError, type SqlFunction, textStatements } from '@medzen/sql';
+import { callDeadline, fromSqlError, type SqlFunction, textStatements } from '@medzen/sql';
 import { CompiledQuery, type QueryResult } from 'kysely';
 
 /** What the wire asks of Kysely: the two members that it uses, so that a host's own tables do not get in the way of the types. */
@@ -16,6 +16,8 @@ export interface KyselyWireOptions {
   readonly root?: Wire;
   /** Functions of the schema besides the library's own: those of the contract suite. */
   readonly functions?: Readonly<Record<string, SqlFunction>>;
+  /** Milliseconds a call may take; 10 000 when absent. */
+  readonly deadlineMs?: number;
 }
 
 /**
@@ -25,18 +27,20 @@ export interface KyselyWireOptions {
  */
 export function kyselyWire(db: KyselyLike, options: KyselyWireOptions = {}): Wire {
   const write = textStatements(options); // every value goes as text, and the server casts it
+  const within = callDeadline(options.deadlineMs); // Kysely cannot cancel: a late call may still run
   const wire: Wire = {
-    async call(name, args) {
+    async call(name, args, call) {
       const { text, values } = write(name, args);
       try {
-        const { rows } = await db.executeQuery<Record<string, WireCell>>(CompiledQuery.raw(text, values));
+        const query = CompiledQuery.raw(text, values);
+        const { rows } = await within(call, () => db.executeQuery<Record<string, WireCell>>(query));
         return rows.map(plainBytes);
       } catch (error) {
         throw fromSqlError(error, name); // the one place that reads SQLSTATEs
       }
     },
     get root() {
-      return options.root ?? wire;
+      return options.root?.root ?? wire;
     },
     inTransaction: db.isTransaction,
   };
