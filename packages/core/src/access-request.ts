@@ -7,7 +7,7 @@ export interface AccessRequest {
   readonly id: string;
   /** Exactly one of the two. */
   readonly target: { readonly recordingId: string } | { readonly patient: string };
-  /** Who asked: the patient, or a personal representative. 1–256 characters. */
+  /** The person who asked: the patient, or a personal representative. 1–256 characters. */
   readonly requestedBy: string;
   /** When the request was received: RFC 3339 UTC. */
   readonly receivedAt: string;
@@ -19,7 +19,7 @@ export interface AccessRequest {
   readonly closed?: { readonly at: string; readonly by: string; readonly outcome: AccessRequestOutcome };
 }
 
-/** What came of a request. */
+/** Outcome of a request. */
 export type AccessRequestOutcome = 'provided' | 'denied' | 'withdrawn';
 
 /** Days within which a request is to be acted on, and by which it may be extended once. 45 CFR 164.524(b)(2). */

@@ -1,6 +1,6 @@
 import { type ErrorCode, MedzenError } from './errors.ts';
 
-/** How long a call to something outside the process may take. */
+/** Time limit of a call to something outside the process. */
 export interface DeadlineOptions {
   /** Milliseconds, 1 to 2 147 483 647. */
   readonly ms: number;

@@ -1,7 +1,7 @@
 import { isMedzenError } from './errors.ts';
 import type { LogFields } from './logger.ts';
 
-/** How deep causes are followed. */
+/** Maximum depth to which causes are followed. */
 const maxDepth = 8;
 
 /**

@@ -1,4 +1,4 @@
-/** Where a recording stands in its life. */
+/** State of a recording in its life cycle. */
 export type RecordingState =
   | 'starting'
   | 'recording'
@@ -11,11 +11,12 @@ export type RecordingState =
   | 'failed';
 
 /**
- * Which state may follow which. SQL holds the same table and refuses anything else; a contract case compares them.
- * `starting`: the provider was asked to record and its answer is not known yet. `archived` → `available` when new treatment or a changed
- * rule moves the date; `failed` → `uploading` and `failed` → `processing` (its media is made again) are retries; `failed` → `recording` when the provider turns out to be capturing it;
- * `failed` → `deleting` is its end after retention, or after review when nothing was ever stored. `deleting` goes back only while nothing
- * of the recording was removed.
+ * Allowed next states of each state. SQL holds the same table and refuses anything else; a contract case compares them.
+ * `starting`: the provider was asked to record and its answer is not known yet. `archived` → `available` when new
+ * treatment or a changed rule moves the date; `failed` → `uploading` and `failed` → `processing` (its media is made
+ * again) are retries; `failed` → `recording` when the provider turns out to be capturing it; `failed` → `deleting` is
+ * its end after retention, or after review when nothing was ever stored. `deleting` goes back only while nothing of the
+ * recording was removed.
  */
 export const recordingTransitions: Readonly<Record<RecordingState, readonly RecordingState[]>> = {
   starting: ['recording', 'processing', 'uploading', 'failed'],
@@ -45,7 +46,7 @@ export interface ProviderMedia {
   readonly contentType: string;
   /** As the provider stated; checked when it is transferred. */
   readonly size?: number;
-  /** Who accepted it although it does not look like what was captured: the subject. */
+  /** Subject of the person who accepted it although it does not look like the captured media. */
   readonly acceptedBy?: string;
 }
 
@@ -60,7 +61,7 @@ export interface StoredObject {
   readonly encryption?: string;
 }
 
-/** Where the media of a recording lies, or will lie: what was configured when it started, confirmed by the transfer. */
+/** Location of the media of a recording, present or future: configured when it started, confirmed by the transfer. */
 export interface RecordingStorage {
   /** As `ObjectStore.location` has it. */
   readonly store: string;
@@ -70,7 +71,9 @@ export interface RecordingStorage {
   readonly storageClass?: string;
 }
 
-/** What kept the media from being deleted when the object store was last asked: S3 Object Lock, or the like of it. */
+/**
+ * Lock that kept the media from being deleted when the object store was last asked: S3 Object Lock or an equivalent.
+ */
 export interface RecordingLock {
   /** RFC 3339 UTC. */
   readonly checkedAt: string;
@@ -82,7 +85,7 @@ export interface RecordingLock {
 
 /** A deletion that has begun. */
 export interface Deletion {
-  /** Where the recording goes back to when the deletion is canceled. */
+  /** State to which the recording returns when the deletion is canceled. */
   readonly from: 'available' | 'archived' | 'failed';
   /** `nothing_stored`: a failed recording of which no media was ever stored, ended by a person; no retention rule was asked. */
   readonly basis: 'retention' | 'nothing_stored';
@@ -90,18 +93,18 @@ export interface Deletion {
   readonly startedAt: string;
   readonly startedBy: string;
   readonly reason: string;
-  /** Of the decision on which it began. */
+  /** Rules of the decision on which it began. */
   readonly ruleIds: readonly string[];
   readonly citations: readonly string[];
   /** Versions and delete markers that the object store was asked to remove and that are not known to be there still. */
   readonly versions: number;
-  /** Of these versions. */
+  /** Total size of these versions. */
   readonly bytes: number;
   /** The provider was asked to remove its copy. */
   readonly providerAsked?: boolean;
 }
 
-/** Which rule set decides how long this recording is kept. */
+/** The rule set that decides how long this recording is kept. */
 export interface RetentionClass {
   /** ISO 3166-2 place of the provider's licence: `US-GA`. */
   readonly jurisdiction: string;
@@ -125,8 +128,9 @@ export interface StoredDecision {
   readonly graceUntil?: string;
   readonly ruleIds: readonly string[];
   /**
-   * Why it has no dates, where it has none. `unknown`: no verified rule gives a period, or a fact that one counts from is missing.
-   * `claim`: a claim is open. `unjudged`: the row or its patient's facts could not be read as dates. Absent when there are dates.
+   * Reason why there are no dates. `unknown`: no verified rule gives a period, or a fact that one counts from is
+   * missing. `claim`: a claim is open. `unjudged`: the row or its patient's facts could not be read as dates. Absent
+   * when there are dates.
    */
   readonly undated?: 'unknown' | 'claim' | 'unjudged';
 }
@@ -139,7 +143,7 @@ export interface KeepUntil {
   readonly reason: string;
 }
 
-/** What is left of a deleted recording. */
+/** Permanent record of a deleted recording. */
 export interface Tombstone {
   readonly deletedAt: string;
   readonly deletedBy: string;
@@ -149,17 +153,17 @@ export interface Tombstone {
   /** Distinct versions and delete markers removed, by all attempts together: each was noted before the object store was asked to remove it. */
   readonly versionsDeleted: number;
   readonly bytesDeleted: number;
-  /** Where they were. */
+  /** Location of the deleted media. */
   readonly storage?: RecordingStorage;
   /** The media could not be found, and a person ended the recording knowing that. */
   readonly mediaMissing?: boolean;
   /** Copies that the deletion does not reach, as the host declared them: replicas, backups. */
   readonly otherCopies?: readonly { readonly name: string; readonly goneBy?: string }[];
-  /** Of the media, hexadecimal. */
+  /** SHA-256 of the media, hexadecimal. */
   readonly sha256?: string;
   /** The last listing of the prefix, which was empty. */
   readonly provedEmptyAt: string;
-  /** What the provider still keeps, and for how long, if anything. */
+  /** Data that the provider still keeps, if any, and for how long. */
   readonly providerNote?: string;
 }
 
@@ -189,7 +193,7 @@ export interface Recording {
   readonly storage?: RecordingStorage;
   /** Absent while no lock is known. */
   readonly lock?: RecordingLock;
-  /** Of a recording in state `deleting` only. */
+  /** Present in state `deleting` only. */
   readonly deletion?: Deletion;
   readonly retentionClass: RetentionClass;
   /** A floor of its own, under whatever the rules say. */
@@ -261,8 +265,8 @@ export interface LegalHold {
 }
 
 /**
- * How long after a recording came into a state its provider is asked about it for the first time, milliseconds; absent: never. Callbacks
- * come sooner than that; this is for those that were lost. SQL holds the same table.
+ * Milliseconds after entering a state until the provider is asked about a recording for the first time; absent: never.
+ * Callbacks come sooner than that; this is for those that were lost. SQL holds the same table.
  */
 export const firstLookMs: Readonly<Partial<Record<RecordingState, number>>> = {
   starting: 60_000,
@@ -274,7 +278,7 @@ export const firstLookMs: Readonly<Partial<Record<RecordingState, number>>> = {
 };
 
 /**
- * Whether a recording is live: of those there is at most one a session, and one a session of the provider.
+ * True when a recording is live: at most one per session, and one per session of the provider.
  *
  * @see mayStillRun for what has to be stopped, which is more
  */
@@ -283,22 +287,20 @@ export function isLive({ state }: Pick<Recording, 'state'>): boolean {
 }
 
 /**
- * Whether the provider may still be capturing it. A failed start may have begun all the same, and a failed track leaves others that run,
- * until its end is known or media was made of it.
+ * True when the provider may still be capturing it. A failed start may have begun all the same, and a failed track
+ * leaves others that run, until its end is known or media was made of it.
  */
 export function mayStillRun({ state, endedAt, media }: Pick<Recording, 'state' | 'endedAt' | 'media'>): boolean {
   return isLive({ state }) || (state === 'failed' && endedAt === undefined && media === undefined);
 }
 
-/**
- * Whether a deletion can no longer be taken back: something of the recording was removed, or may have been.
- */
+/** True when a deletion can no longer be canceled: something of the recording was removed, or may have been. */
 export function isBeyondRecall({ state, deletion }: Pick<Recording, 'state' | 'deletion'>): boolean {
   if (state === 'deleted') return true;
   return deletion !== undefined && (deletion.versions > 0 || deletion.providerAsked === true);
 }
 
-/** Whether the media is stored and whole, so that those who may see the recording may be given a link. */
+/** True when the media is stored and complete, so that those who may see the recording may be given a link. */
 export function isPlayable(recording: Pick<Recording, 'state' | 'object' | 'deletion'>): boolean {
   const { state, object } = recording;
   if (object === undefined) return false;

@@ -77,7 +77,7 @@ export function legalHolds(
   };
 }
 
-/** Where a hold stands in the tenant's list. */
+/** Position of a hold in the tenant's list. */
 function place(hold: LegalHold): string {
   return `${hold.placedAt}/${hold.id}`;
 }

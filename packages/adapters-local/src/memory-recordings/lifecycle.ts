@@ -25,7 +25,7 @@ import {
   view,
 } from './table.ts';
 
-/** What a deletion begins with of which no rule was asked. */
+/** First values of a deletion that no rule decided. */
 const unstored = {
   from: 'failed',
   basis: 'nothing_stored',
@@ -161,7 +161,7 @@ function newestFirst(a: Entry, b: Entry): number {
   return place(a.row) < place(b.row) ? 1 : -1;
 }
 
-/** Where a recording stands in a listing. */
+/** Position of a recording in a listing. */
 function place(row: StoredRow): string {
   return `${row.startedAt}/${row.id}`;
 }

@@ -19,10 +19,10 @@ import type { ConsentTable } from '../memory-consents.ts';
 /** A recording as memory keeps it. Holds, access requests and what was removed are counted when it is read, `deletableAt` is computed. */
 export type StoredRow = Omit<Recording, 'holds' | 'accessRequests' | 'deletableAt'>;
 
-/** What a worker has to do with a row. */
+/** State of a worker's claim on a row. */
 export interface Work {
   readonly purpose: 'stop' | 'transfer' | 'deletion';
-  /** Of the claim that is open; absent when it was ended or given back. */
+  /** Token of the open claim; absent when the claim was ended or given back. */
   readonly token?: string;
   readonly attempts: number;
   /** Milliseconds; no other claim before it, by id or not. */
@@ -48,7 +48,7 @@ export interface Entry {
   readonly dedupeKeys: Set<string>;
   /** When the provider is to be asked about it, and by whom it is being asked. Absent: not before it has moved. */
   look?: Look;
-  /** Of the deletion under way: what the object store was asked to remove, with its size. */
+  /** Versions that the present deletion asked the object store to remove, with their sizes. */
   readonly removed: Map<string, number>;
   /** Queues that leave the row alone for now: until when, in milliseconds of the callers' clock. */
   readonly postponed: Map<PostponedQueue, { readonly attempts: number; readonly until: number }>;
@@ -113,7 +113,7 @@ export function holdsOn(tables: RecordingTables, entry: Entry): LegalHold[] {
   return found;
 }
 
-/** Whether a hold that stands is on this patient, or on the recording of this id. */
+/** True when a hold in force is on this patient, or on the recording of this id. */
 export function isHeld(
   tables: RecordingTables,
   tenant: string,
@@ -194,7 +194,7 @@ export function checkKeep(tables: RecordingTables, { until, reason }: KeepUntil)
     );
 }
 
-/** Whether the recording's own floor has been reached. */
+/** True when the recording has reached its own floor. */
 export function mayEnd({ row }: Entry, now: Date): boolean {
   return row.keepUntil === undefined || Date.parse(row.keepUntil.until) <= now.getTime();
 }
@@ -235,7 +235,7 @@ export function revisionOf(tables: RecordingTables, scope: Scope, patient: strin
   return tables.facts.get(keyOf(scope, patient))?.revision ?? 0;
 }
 
-/** Whether the stored decision is of these rules and of the present facts. */
+/** True when the stored decision used these rules and the present facts. */
 export function decisionIsFresh(tables: RecordingTables, entry: Entry, rulesVersion: string): boolean {
   const { decision, patient } = entry.row;
   return (

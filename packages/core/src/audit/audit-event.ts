@@ -43,7 +43,6 @@ export type AuditAction =
   | 'hold.list'
   | 'hold.place'
   | 'hold.release'
-  | 'hold.list'
   | 'retention.fact'
   | 'retention.keep'
   | 'consent.give'

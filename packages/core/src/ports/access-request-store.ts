@@ -2,7 +2,7 @@ import type { AccessRequest, AccessRequestOutcome } from '../access-request.ts';
 import type { SealedEvent } from '../audit/audit-event.ts';
 import type { Scope } from '../scope.ts';
 
-/** Which access requests to list. Open ones only, unless an id or a recording is named. */
+/** Selects the access requests to list. Open ones only, unless an id or a recording is named. */
 export interface AccessRequestQuery {
   readonly id?: string;
   /** On the recording and on its patient, closed ones too. */

@@ -1,7 +1,7 @@
 import type { AuditEvent, SealedEvent } from '../audit/audit-event.ts';
 import type { Scope } from '../scope.ts';
 
-/** How an append relates to a transaction that the caller may have open. */
+/** Transaction options of an append. */
 export interface AppendOptions {
   /**
    * `joined` (default): part of the host's transaction when the store's wire is inside one, so that a change and its
@@ -10,18 +10,19 @@ export interface AppendOptions {
   readonly durability?: 'joined' | 'independent';
 }
 
-/** What an append came to. */
+/** Result of an append. */
 export type AppendResult =
   /** On disk. */
   | { readonly status: 'durable' }
   /** Becomes durable when the host commits, and vanishes when it rolls back. */
   | { readonly status: 'pending-commit' };
 
-/** What to look for. Every given field must match. Identities in clear, also where the log holds pseudonyms. */
+/** Search filters; all must match. Identities are given in clear, even where the log stores pseudonyms. */
 export interface AuditQuery {
   /**
-   * Whose PHI it is. A store that records writes in bulk by itself (`audit_table` in Postgres) finds such an event by each patient whose rows
-   * it touched, though it names none. What comes through `append` is found by the patient that it names.
+   * The patient whose PHI was touched. A store that records writes in bulk by itself (`audit_table` in Postgres) finds
+   * such an event by each patient whose rows it touched, though it names none. What comes through `append` is found by
+   * the patient that it names.
    */
   readonly patient?: string;
   readonly actor?: string;
@@ -43,7 +44,10 @@ export interface AuditQuery {
 /** One page of events, newest first (by id). */
 export interface AuditPage {
   readonly events: readonly SealedEvent[];
-  /** What the pseudonyms in these events stand for (see `IdentityStore`), each proved by its salt; absent when there are none, or all were erased. */
+  /**
+   * Clear values of the pseudonyms in these events (see `IdentityStore`), each proved by its salt; absent when there
+   * are none or all were erased.
+   */
   readonly identities?: Readonly<Record<string, string>>;
   /** Pseudonyms in these events for which nobody can be proved, although none of them was erased: somebody altered or removed the identity. */
   readonly unproved?: readonly string[];
@@ -63,7 +67,7 @@ export interface SummaryQuery {
   readonly limit?: number;
 }
 
-/** What one actor did in one month (UTC), of what concerns patients. */
+/** One actor's accesses to patient data in one month (UTC). */
 export interface MonthlyAccess {
   /** `YYYY-MM`. */
   readonly month: string;
@@ -80,13 +84,11 @@ export interface MonthlyAccess {
 /** The latest month first; in a month, who has the most accesses. */
 export interface AccessSummary {
   readonly lines: readonly MonthlyAccess[];
-  /** Whether there are more than the limit: the months at the end are not whole, and a shorter span shows them. */
+  /** True when there are more than the limit: the last months are incomplete; ask for a shorter span. */
   readonly more: boolean;
 }
 
-/**
- * Where audit events are written and searched. Events are never changed or removed through this port.
- */
+/** Stores and searches audit events. It cannot change or remove them. */
 export interface AuditStore {
   /**
    * Appends all events or none. An event whose id and body are stored already counts as appended (a retry); the same id

@@ -2,13 +2,13 @@ import type { SealedEvent } from '../audit/audit-event.ts';
 import type { ErasableIdentity, ErasableKind } from '../audit/erasable-identity.ts';
 import type { Scope } from '../scope.ts';
 
-/** Which identity to erase. */
+/** The identity to erase. */
 export interface IdentityErasure extends ErasableIdentity {
   /** Erase although an event of the last six years names it; false when absent. The event's reason says why. */
   readonly despiteRetention?: boolean;
 }
 
-/** What an erasure came to. */
+/** Result of an erasure. */
 export type IdentityErasureResult =
   /** The value and its salt are gone. */
   | { readonly status: 'erased' }
@@ -34,9 +34,8 @@ export interface IdentityStore {
   pseudonyms(scope: Scope, identity: ErasableIdentity): Promise<readonly string[]>;
 
   /**
-   * What pseudonyms of this tenant stand for, each proved by its salt; those that were erased, whose value or salt was altered, and what is no
-   * pseudonym, are left out. Not recorded: whoever reads PHI
-   * with it runs it in `audited`.
+   * Resolves pseudonyms of this tenant to clear values, each proved by its salt. Omits erased ones, those whose value
+   * or salt was altered, and non-pseudonyms. Does not record the read: call it inside `audited` when the result is PHI.
    *
    * @param pseudonyms - 0–10 000
    * @throws MedzenError `invalid_input` for too many; `store_unavailable`

@@ -21,7 +21,7 @@ export interface LogTile {
   readonly hashes: Uint8Array;
 }
 
-/** What one batch adds. */
+/** Leaves and checkpoint that one batch adds. */
 export interface LogCommit {
   /** Compare: the head must still be this. */
   readonly expectedSize: number;
@@ -50,8 +50,9 @@ export interface LogLeaf {
    */
   readonly misfiled?: true;
   /**
-   * What does not hold of the rows that a bulk write touched, whose hash the event carries (`detail.rowsHash`): `missing`, the store has none;
-   * `altered`, they have another hash; `unbound`, there are rows, and the event carries no hash. Absent when all is well.
+   * Fault of the rows that a bulk write touched, whose hash the event carries (`detail.rowsHash`): `missing`, the store
+   * has no rows; `altered`, the rows have another hash; `unbound`, there are rows but the event carries no hash. Absent
+   * when the rows match.
    */
   readonly rows?: 'missing' | 'altered' | 'unbound';
   /** Pseudonyms in the event for which the store knows nobody. An erasure that is in the log explains that; nothing else does. */
@@ -76,13 +77,16 @@ export type Stray =
 /** Some of them. */
 export interface StrayPage {
   readonly strays: readonly Stray[];
-  /** Where to go on; absent when everything was looked at. Opaque. */
+  /** Cursor of the next page; absent when everything was read. Opaque. */
   readonly next?: string;
 }
 
 /** A transaction that has written events and has not ended. Until it does, nobody sees them, and the tree cannot hold them. */
 export interface OpenWriter {
-  /** Whether it is prepared (`PREPARE TRANSACTION`): then it outlives every connection, until somebody commits it or rolls it back. */
+  /**
+   * True for a prepared transaction (`PREPARE TRANSACTION`): it outlives every connection until someone commits it or
+   * rolls it back.
+   */
   readonly prepared: boolean;
   /** Its process on the database server; absent of a prepared one. */
   readonly pid?: number;
@@ -94,17 +98,20 @@ export interface OpenWriter {
 
 /** A transaction of the whole cluster that has been open for more than a minute, in any of its databases. */
 export interface OldTransaction extends OpenWriter {
-  /** Whether it is in another database than the log. */
+  /** True when it runs in another database than the log. */
   readonly elsewhere: boolean;
 }
 
-/** How far the tree lags behind the writers. */
+/** Lag of the tree behind the writers. */
 export interface LogLag {
   /** Committed events without a leaf, counted up to 10 000: the oldest. */
   readonly pending: number;
   /** Set when there are more than were counted. */
   readonly more?: true;
-  /** Of those counted, the ones whose event is no longer there: it was removed before it became tamper-evident. Never more than 0 by the library's doing. */
+  /**
+   * The counted events that no longer exist: removed before they became tamper-evident. Never more than 0 by the
+   * library's doing.
+   */
   readonly lost: number;
   /** Milliseconds since the oldest of them was written; 0 when there is none. */
   readonly oldestMs: number;
@@ -200,6 +207,10 @@ export interface LogStore {
    */
   readStrays(after: string | undefined, limit: number): Promise<StrayPage>;
 
-  /** How far the tree lags, and which open transaction holds events back. @throws MedzenError `store_unavailable` */
+  /**
+   * Reads how far the tree lags, and which open transaction holds events back.
+   *
+   * @throws MedzenError `store_unavailable`
+   */
   lag(): Promise<LogLag>;
 }

@@ -1,9 +1,9 @@
-/** How an object is encrypted at rest. */
+/** Encryption of an object at rest. */
 export type ObjectEncryption =
   | { readonly algorithm: 'aws:kms'; readonly keyId?: string }
   | { readonly algorithm: 'AES256' };
 
-/** Which store and bucket objects lie in. Two stores with the same `store` and `bucket` are one place. */
+/** The store and bucket that hold objects. Two stores with the same `store` and `bucket` are one place. */
 export interface ObjectLocation {
   /** The kind of store, or the name that the host gave it: `s3`, `supabase`, `disk`. 1–64 characters. */
   readonly store: string;
@@ -13,7 +13,7 @@ export interface ObjectLocation {
   readonly region?: string;
 }
 
-/** What keeps a version from being deleted: S3 Object Lock, or the like of it. */
+/** Protection that keeps a version from being deleted: S3 Object Lock or an equivalent. */
 export interface ObjectLock {
   readonly mode?: 'governance' | 'compliance';
   readonly retainUntil?: Date;
@@ -21,13 +21,13 @@ export interface ObjectLock {
   readonly legalHold?: boolean;
 }
 
-/** What every call may be given. */
+/** Options of every call. */
 export interface ObjectCallOptions {
   /** Ends the call early. It may have taken effect all the same. */
   readonly signal?: AbortSignal;
 }
 
-/** What to store, and what must hold of it. */
+/** Metadata of an object to store, and the conditions that it must meet. */
 export interface PutObjectOptions {
   /** From the provider, never guessed. */
   readonly contentType: string;
@@ -41,7 +41,7 @@ export interface PutObjectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What is known of one stored version, as read back from the store. */
+/** Properties of one stored version, as read back from the store. */
 export interface ObjectHead {
   readonly key: string;
   readonly versionId: string;
@@ -75,7 +75,7 @@ export interface ObjectVersionPage {
   readonly cursor?: string;
 }
 
-/** What became of each version of a deletion. */
+/** Outcome of each version of a deletion. */
 export interface DeleteVersionsResult {
   /** Gone now, or gone before: a version that does not exist counts as deleted. */
   readonly deleted: readonly { readonly key: string; readonly versionId: string }[];
@@ -116,8 +116,8 @@ export interface PresignedUrl {
  */
 export interface ObjectStore {
   /**
-   * Where it keeps its objects, known without asking. Recordings remember it: a store that is set to another bucket must have another
-   * location, or a deletion would look for their bytes in the wrong place.
+   * The store and bucket that it uses, known without a call. Recordings remember it: a store that is set to another
+   * bucket must have another location, or a deletion would look for their bytes in the wrong place.
    */
   readonly location: ObjectLocation;
 

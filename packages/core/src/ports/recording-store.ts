@@ -16,7 +16,7 @@ import type {
 import type { Scope } from '../scope.ts';
 import type { AccessRequestStore } from './access-request-store.ts';
 
-/** What `start` is given: the row without what the store itself sets. */
+/** Input of `start`: the row without the fields that the store itself sets. */
 export type NewRecording = Pick<
   Recording,
   | 'id'
@@ -33,7 +33,7 @@ export type NewRecording = Pick<
   | 'providerAccount'
 >;
 
-/** What `start` came to. */
+/** Result of `start`. */
 export type StartResult =
   | { readonly status: 'started'; readonly recording: Recording }
   /**
@@ -77,7 +77,7 @@ export interface RecordingChange {
   readonly dedupeKey?: string;
 }
 
-/** What a change came to. Only `changed` wrote anything, and it wrote the event too. */
+/** Result of a change. Only `changed` wrote anything, and it wrote the event too. */
 export type ChangeResult =
   | { readonly status: 'changed'; readonly recording: Recording }
   | { readonly status: 'repeated'; readonly recording: Recording }
@@ -91,7 +91,7 @@ export interface Claim {
   readonly recording: Recording;
   /** Fencing token: greater with every claim of this row; decimal text. */
   readonly token: string;
-  /** How often the row has been claimed for this purpose and not finished, this time included. */
+  /** Number of times the row was claimed for this purpose without finishing, including this one. */
   readonly attempts: number;
 }
 
@@ -103,16 +103,19 @@ export interface VersionToRemove {
   readonly size: number;
 }
 
-/** What is about to be removed of a recording. */
+/** Versions of a recording that are about to be removed. */
 export interface Removal {
   readonly token: string;
-  /** What the object store is asked to remove next: 0–1000. A version that was noted before is not counted again. */
+  /**
+   * Versions that the object store is asked to remove next: 0–1000. A version that was noted before is not counted
+   * again.
+   */
   readonly removing?: readonly VersionToRemove[];
   /** Refs of what is known to be there still, noted or not: 0–1000. They are no longer counted. */
   readonly kept?: readonly string[];
   /** The provider is asked to remove its copy next. */
   readonly provider?: boolean;
-  /** Of the decision; compared before the first removal only. */
+  /** Facts revision of the decision; compared before the first removal only. */
   readonly factsRevision: number;
   readonly rulesVersion: string;
 }
@@ -120,7 +123,7 @@ export interface Removal {
 /** Queues of which a row that cannot be dealt with now is offered again later. */
 export type PostponedQueue = 'warning' | 'archive' | 'discard';
 
-/** Which rows to claim, and for how long. Leases run on the store's own clock. */
+/** Selects the rows to claim and the length of the lease. Leases run on the store's own clock. */
 export interface ClaimOptions {
   /** 1–1000. */
   readonly limit: number;
@@ -128,7 +131,7 @@ export interface ClaimOptions {
   readonly leaseMs: number;
 }
 
-/** What to list. */
+/** Selects the recordings to list. */
 export interface RecordingQuery {
   readonly sessionId?: string;
   readonly patient?: string;
@@ -142,7 +145,7 @@ export interface RecordingQuery {
   readonly cursor?: string;
 }
 
-/** Which legal holds to list. */
+/** Selects the legal holds to list. */
 export interface HoldQuery {
   /** `true`: those that stand. `false`: those that were released. Absent: both. */
   readonly active?: boolean;
@@ -156,11 +159,11 @@ export interface HoldQuery {
 }
 
 /**
- * Where recordings live. Every method is one atomic intent; those that change something write their event in the same
- * transaction, and write neither when they answer anything but success. No method sees, claims or changes another tenant's rows.
- * All throw `store_unavailable` when the store is down, and then nothing was written; those that take an event throw what
- * `AuditStore.append` throws for it (`audit_conflict`, `invalid_input`), and then nothing was written either. Ids of recordings, facts and
- * holds are a tenant's own: another tenant may use the same.
+ * Stores recordings. Every method is one atomic intent; those that change something write their event in the same
+ * transaction, and write neither when they answer anything but success. No method sees, claims or changes another
+ * tenant's rows. All throw `store_unavailable` when the store is down, and then nothing was written; those that take an
+ * event throw what `AuditStore.append` throws for it (`audit_conflict`, `invalid_input`), and then nothing was written
+ * either. Ids of recordings, facts and holds are a tenant's own: another tenant may use the same.
  */
 export interface RecordingStore extends AccessRequestStore {
   /**
@@ -384,7 +387,10 @@ export interface RecordingStore extends AccessRequestStore {
     now: Date,
   ): Promise<{ readonly attempts: number; readonly until: string } | undefined>;
 
-  /** How many rows of each queue wait for a later attempt at this instant; of `deletion`, those whose last attempt failed. Counted up to 1000 each. */
+  /**
+   * Counts the rows of each queue that wait for a later attempt at this instant; for `deletion`, those whose last
+   * attempt failed. Counted up to 1000 each.
+   */
   countPostponed(scope: Scope, now: Date): Promise<Readonly<Record<PostponedQueue | 'deletion', number>>>;
 
   /**

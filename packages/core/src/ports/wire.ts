@@ -1,7 +1,7 @@
 import type { Json } from '../canonical-json.ts';
 
 /**
- * What a wire carries to a SQL function. Instants travel as RFC 3339 text, 64-bit integers as decimal text, bytes as
+ * An argument of a SQL function. Instants travel as RFC 3339 text, 64-bit integers as decimal text, bytes as
  * `Uint8Array` (which each wire writes in the way its driver needs).
  */
 export type WireValue =
@@ -14,22 +14,22 @@ export type WireValue =
   | readonly Uint8Array[]
   | { readonly json: Json };
 
-/** What comes back in one column. 64-bit integers and instants come as text. */
+/** A value that comes back in one column. 64-bit integers and instants come as text. */
 export type WireCell = null | string | number | boolean | Uint8Array | Json;
 
 /** One row. A function that returns a single `jsonb` gives one row with the one column `result`. */
 export type WireRow = Readonly<Record<string, WireCell>>;
 
-/** How one call is made. */
+/** Options of one call. */
 export interface WireCallOptions {
   /** Ends the call early: the statement is canceled where the driver can, and the call throws `store_unavailable`. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * How a call reaches Postgres. A wire knows nothing of stores: it names a function of the schema and its arguments, and gives rows back.
- * Errors of SQLSTATE class `MZ` become `MedzenError`s of the code they stand for; a lost connection, a time-out and a
- * serialisation failure become `store_unavailable` (retryable).
+ * Calls functions in Postgres. A wire knows nothing of stores: it names a function of the schema and its arguments, and
+ * gives rows back. Errors of SQLSTATE class `MZ` become `MedzenError`s of the code they stand for; a lost connection, a
+ * time-out and a serialisation failure become `store_unavailable` (retryable).
  *
  * Each call has a deadline, 10 s unless the wire was told otherwise. A call that is late, or whose signal was aborted, throws
  * `store_unavailable`, and its outcome is unknown: what it was to write may be there, or may yet come. Called again with the same ids it
@@ -53,12 +53,13 @@ export interface Wire {
    */
   readonly root: Wire;
 
-  /** Whether calls take part in a transaction that the host will commit or roll back. */
+  /** True when calls take part in a transaction that your application commits or rolls back. */
   readonly inTransaction: boolean;
 
   /**
-   * Where the calls of the root have their connections: `own`, beside those that transactions of the host may take; `shared`, from the same
-   * pool, so that they may have to wait for its transactions. Absent where no transaction of the host can take them: one connection, or requests.
+   * The connections that calls of the root use: `own`, beside those that transactions of your application may take;
+   * `shared`, from the same pool, so that they may have to wait for its transactions. Absent where no transaction of
+   * your application can take them: one connection, or requests.
    */
   readonly reserve?: 'own' | 'shared';
 }

@@ -11,14 +11,14 @@ export interface WebhookRequest {
 }
 
 /**
- * What a signature check came to. Never thrown.
+ * Result of a signature check. Never thrown.
  *
  * @typeParam E - the events that were read from the verified bytes; `never` where a scheme verifies only
  */
 export type WebhookVerdict<E = never> =
   | {
       readonly ok: true;
-      /** What the verified bytes say. Absent where a scheme verifies only. */
+      /** Events that the verified bytes contain. Absent where a scheme verifies only. */
       readonly events?: readonly E[];
     }
   | {
