@@ -15,11 +15,11 @@ export interface Attempt {
   /** The default tenant's until the actor is known. */
   scope: Scope;
   actor: Actor | undefined;
-  /** Whether it is a webhook whose signature held. */
+  /** True for a webhook with a valid signature. */
   signed: boolean;
   /** For the answer. */
   readonly fields: Map<string, string>;
-  /** Why the guard refuses, for the audit event; `handler` once the handler has the request. */
+  /** Reason why the guard refuses, for the audit event; `handler` once the handler has the request. */
   reason: string;
 }
 

@@ -4,7 +4,7 @@ import type { BodyReader } from './body/body-reader.ts';
 import type { Auth, Claims, IdentityAuth, PublicAuth, WebhookAuth } from './identity/auth.ts';
 import type { Route, RouteParams } from './route.ts';
 
-/** What every handler is given. */
+/** Input of every handler. */
 export interface BaseContext<R extends Route = Route> {
   /** UUIDv7; also in the `x-request-id` of the answer and in every audit event. */
   readonly requestId: string;
@@ -30,13 +30,13 @@ export interface IdentifiedContext<R extends Route = Route> extends BaseContext<
   readonly reason?: string;
 }
 
-/** What the kind of identity adds to a context. A public route gets no actor and no scope. */
+/** Fields that the kind of identity adds to a context. A public route gets no actor and no scope. */
 export type ContextOf<A extends Auth, R extends Route> = A extends PublicAuth
   ? BaseContext<R>
   : A extends WebhookAuth<infer E>
     ? IdentifiedContext<R> & {
         readonly rawBody: Uint8Array;
-        /** What `verify` read from the bytes that it verified; empty where it only verifies. */
+        /** Events that `verify` read from the bytes that it verified; empty where it only verifies. */
         readonly events: readonly E[];
       }
     : A extends IdentityAuth

@@ -8,7 +8,7 @@ const Correction = z.strictObject({
   /** The mistaken fact: `GET /recordings/:id/retention` lists them. */
   voids: z.uuid(),
   reason: z.string().min(1).max(500),
-  /** What is right instead; `void` when nothing is. */
+  /** The correct type; `void` when the fact has no correct type. */
   type: z.enum(['treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed', 'void']),
   date: z.iso.date(),
   zone: z.string().max(64),

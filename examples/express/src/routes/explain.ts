@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { perAddress, perPerson } from '../guard.ts';
 import type { Services } from '../services.ts';
 
-/** Why a recording is kept, and until when: rules, facts, dates, holds, what is missing. */
+/** Explains why a recording is kept, and until when: rules, facts, dates, holds, what is missing. */
 export function explain({ guard, auth, cors, recordings }: Services): GuardedHandler {
   return guard.secure(
     {

@@ -42,7 +42,7 @@ export interface IdentityAuth {
   readonly kind: 'identity';
   /**
    * @returns a verdict; never throws on hostile input
-   * @throws MedzenError `provider_unavailable` when the issuer's keys cannot be had: the caller is then answered 502, not 401
+   * @throws MedzenError `provider_unavailable` when the issuer's keys are unavailable: the caller then gets 502, not 401
    */
   authenticate(headers: Headers, deps: AuthDeps): Promise<AuthVerdict>;
 }

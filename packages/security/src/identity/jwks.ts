@@ -104,7 +104,7 @@ export function remoteKeys(locate: (deps: KeyDeps) => Promise<URL>, times: KeyTi
       const stale = times.maxAge + times.staleIfError;
       if (pending !== undefined && (refresh || age() > stale)) await boundedly(pending);
       if (present !== undefined && age() <= stale) return present.keys;
-      throw new MedzenError('provider_unavailable', 'The keys of the identity provider cannot be had', {
+      throw new MedzenError('provider_unavailable', 'The keys of the identity provider are unavailable; retry later', {
         cause: failure,
         retryAfterSeconds: Math.ceil(times.cooldown / 1000),
       });

@@ -5,9 +5,12 @@ export type KeyLookup = ReturnType<typeof createLocalJWKSet>;
 
 /** Public keys for signatures, by their ids. */
 export interface KeySet {
-  /** How many there are. */
+  /** Number of keys. */
   readonly size: number;
-  /** Whether a key has this id: only then is a signature that fits none certain to be wrong, whatever keys the issuer has by now. */
+  /**
+   * True when the set has a key with this id: only then is a signature that no key matches certain to be wrong,
+   * whatever keys the issuer has by now.
+   */
   has(kid: string | undefined): boolean;
   /**
    * The keys that may have signed a token, at most {@link maxCandidates}: those of its key id, then those without one; every key when the token

@@ -4,7 +4,7 @@ import { type ByteSize, byteSize } from '../duration.ts';
 import type { WebhookAuth } from './auth.ts';
 
 /**
- * What a webhook route needs to know about its sender.
+ * Options of a webhook route: facts about its sender.
  *
  * @typeParam E - what `verify` reads from the bytes that it verified
  */

@@ -1,4 +1,4 @@
-/** What the functions are told. Supabase sets the first three itself; the rest are secrets of the project. */
+/** Settings of the functions. Supabase sets the first three itself; the rest are secrets of the project. */
 export interface Settings {
   readonly url: string;
   readonly anonKey: string;
@@ -6,7 +6,7 @@ export interface Settings {
   readonly firebaseProject: string;
   /** Google's, unless a test has its own. */
   readonly firebaseKeys: string | undefined;
-  /** Of the front end. */
+  /** Origins of the front end. */
   readonly origins: readonly string[];
   /** Scheme and host under which clients and Twilio call. */
   readonly publicOrigin: string;
@@ -14,7 +14,7 @@ export interface Settings {
   readonly tenant: string;
   /** Hides in the database whom the rate limits count: 64 hexadecimal digits. */
   readonly limitSecret: Uint8Array;
-  /** How long the guard waits for limits and for events of refusals: milliseconds. The guard's own defaults when absent. */
+  /** Milliseconds that the guard waits for limits and for events of refusals. The guard's own defaults when absent. */
   readonly patienceMs: number | undefined;
   readonly twilio: { readonly accountSid: string; readonly authToken: string };
 }
