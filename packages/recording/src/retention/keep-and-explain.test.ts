@@ -194,6 +194,7 @@ describe('explain', () => {
       ],
       facts: { used: [{ type: 'treatment' }], voided: [] },
       holds: { active: 0, list: [] },
+      accessRequests: { open: 0, list: [] },
     });
     expect(open.explanation).toContain('No birth date is noted');
     expect(open.next.join(' ')).toContain('A birth date may be noted');
@@ -208,11 +209,17 @@ describe('explain', () => {
     );
     await clinic.recordings.legalHold.place({ target: { recordingId: id }, matter: 'm', reason: 'r' }, clinic.admin);
     await clinic.recordings.keepUntil(id, keep, clinic.admin);
+    await clinic.recordings.accessRequests.open({ target: { recordingId: id } }, clinic.admin);
     const after = await clinic.recordings.explain(id, clinic.admin);
+    expect(after.accessRequests).toMatchObject({ open: 1, list: [{ target: { recordingId: id } }] });
     expect(after).toMatchObject({ status: 'held', current: false, missing: [], keepUntil: keep });
     expect(after.facts.voided).toMatchObject([{ fact: { id: mistake } }]);
     expect(after.holds).toMatchObject({ active: 1, list: [{ matter: 'm' }] });
-    expect(after.next.slice(0, 2)).toEqual(['The legal hold must be released.', 'The next sweep decides again.']);
+    expect(after.next.slice(0, 3)).toEqual([
+      'The legal hold must be released.',
+      'The access request must be closed.',
+      'The next sweep decides again.',
+    ]);
     const read = (await clinic.events()).filter(({ action }) => action === 'recording.explain');
     expect(read.map(({ kind, outcome, patient }) => [kind, outcome, patient])).toEqual([
       ['read', 'success', 'p1'],
@@ -256,7 +263,8 @@ describe('explain', () => {
     await clinic.recordings.legalHold.place({ target: { patient: 'p1' }, matter: 'm', reason: 'r' }, clinic.admin);
     const reader = person('r1', ['reader']);
     const others = clinic.another({ roles: { seeAll: ['reader'] } });
-    expect((await others.explain(id, reader)).holds).toEqual({ active: 1 });
+    expect(await others.explain(id, reader)).toMatchObject({ holds: { active: 1 }, accessRequests: { open: 0 } });
+    expect((await others.explain(id, reader)).holds).not.toHaveProperty('list');
     for (const [ctx, code] of [
       [clinic.doctor, 'forbidden'],
       [clinic.patient, 'forbidden'],

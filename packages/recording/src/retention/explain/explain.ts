@@ -1,9 +1,11 @@
 import {
+  type AccessRequest,
   type CallContext,
   isMedzenError,
   type KeepUntil,
   type LegalHold,
   type Recording,
+  type RecordingLock,
   type RetentionClass,
   type RetentionFact,
   type RetentionFactType,
@@ -43,11 +45,19 @@ export interface RetentionExplanation {
     readonly deletableAt?: string;
   };
   readonly keepUntil?: KeepUntil;
+  /** What kept the object store from deleting it when it was last asked. */
+  readonly lock?: RecordingLock;
   /** Holds that stand, on the recording or on its patient. */
   readonly holds: {
     readonly active: number;
     /** With matter and reason, released ones too: for roles of `hold` only. */
     readonly list?: readonly LegalHold[];
+  };
+  /** Open access requests, on the recording or on its patient: they stop a deletion as a hold does. */
+  readonly accessRequests: {
+    readonly open: number;
+    /** With due dates, closed ones too, the 200 that are due first: for roles of `accessRequests` only. */
+    readonly list?: readonly AccessRequest[];
   };
   readonly missing: readonly RetentionFactType[];
   readonly assumptions: readonly string[];
@@ -63,6 +73,9 @@ export async function explain(room: Room, id: string, ctx: CallContext): Promise
   const recording = await recordingFor(room, id, ctx, what, () => hasRole(ctx, room.roles.seeAll));
   const { facts, revision } = await room.stores.recordings.facts(ctx.scope, recording.patient);
   const list = hasRole(ctx, room.roles.hold) ? await room.stores.recordings.holds(ctx.scope, id) : undefined;
+  const requests = hasRole(ctx, room.roles.accessRequests)
+    ? (await room.stores.recordings.accessRequests(ctx.scope, { recordingId: id, limit: 200 })).requests
+    : undefined;
   const { decision, judged } = await judgedNow(room, recording, ctx);
   const { standing, voided } = sorted(facts);
   const { retentionClass, state, keepUntil, deletableAt } = recording;
@@ -86,7 +99,9 @@ export async function explain(room: Room, id: string, ctx: CallContext): Promise
       ...(deletableAt === undefined || !current ? {} : { deletableAt }),
     },
     ...(keepUntil === undefined ? {} : { keepUntil }),
+    ...(recording.lock === undefined ? {} : { lock: recording.lock }),
     holds: { active: recording.holds, ...(list === undefined ? {} : { list }) },
+    accessRequests: { open: recording.accessRequests, ...(requests === undefined ? {} : { list: requests }) },
     missing,
     assumptions,
     explanation,

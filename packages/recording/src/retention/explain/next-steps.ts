@@ -7,11 +7,15 @@ import type { RetentionDecision } from '../decision.ts';
  * @param current - whether the stored decision, and so `deletableAt`, is of the present rules and facts
  */
 export function nextSteps(recording: Recording, decision: RetentionDecision, current: boolean): readonly string[] {
-  const { state, holds, retentionClass } = recording;
+  const { state, holds, accessRequests, retentionClass } = recording;
   if (state === 'deleted') return [];
   const steps: string[] = [];
   if (holds > 0)
     steps.push(holds === 1 ? 'The legal hold must be released.' : `${holds} legal holds must be released.`);
+  if (accessRequests > 0)
+    steps.push(
+      accessRequests === 1 ? 'The access request must be closed.' : `${accessRequests} access requests must be closed.`,
+    );
   if (decision.undated === 'claim') steps.push('The open claim must be closed: note claim_closed.');
   if (decision.undated === 'unknown') steps.push(...unknownSteps(decision, retentionClass));
   if (decision.missing.includes('birth') && decision.undated === undefined)
