@@ -10,7 +10,7 @@ import {
 import type { TileReader } from './tile-reader.ts';
 import type { WitnessClient } from './witness-client.ts';
 
-/** What gathers cosignatures is made of. */
+/** Dependencies of the cosignature collector. */
 export interface CosigningDeps {
   readonly store: Pick<LogStore, 'head' | 'addCosignature'>;
   readonly tiles: Pick<TileReader, 'consistencyProof'>;
@@ -29,7 +29,10 @@ export interface Cosigning {
    * @throws MedzenError `checkpoint_inconsistent` when a witness has seen a log that this one did not grow out of
    */
   cosign(head: LogHead, signal: AbortSignal | undefined): Promise<number>;
-  /** How many witnesses have answered about a head of this size: cosigned it, or said that another sequencer is further. */
+  /**
+   * Number of witnesses that have answered about a head of this size: cosigned it, or reported that another sequencer
+   * is further.
+   */
   answered(size: number): number;
 }
 

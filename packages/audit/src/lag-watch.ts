@@ -8,10 +8,10 @@ import {
   type OpenWriter,
 } from '@medzen/core';
 
-/** What a host hears when the log falls behind: `late` once when it does, `caught-up` once when it has come back. */
+/** Notice that the log falls behind: `late` once when it does, `caught-up` once when it has caught up. */
 export type LagReport = { readonly status: 'late' | 'caught-up'; readonly lag: LogLag };
 
-/** What is watched, and who is told. */
+/** Log to watch, and the callback to notify. */
 export interface LagWatchDeps {
   readonly store: Pick<LogStore, 'lag'>;
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export function createLagWatch(deps: LagWatchDeps): () => Promise<void> {
   };
 }
 
-/** What an operator needs to find a transaction and end it. */
+/** Describes a transaction so that an operator can find and end it. */
 function holder(name: 'writer' | 'oldest', transaction: OpenWriter | undefined): LogFields {
   if (transaction === undefined) return {};
   const { prepared, pid, since } = transaction;

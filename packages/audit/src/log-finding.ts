@@ -1,8 +1,9 @@
 /**
- * Why a purge is not believed, so that its events count as missing. `not_sealed`: the database says that it purged them, and no sealed
- * `audit.purge` event says so of exactly these leaves. `too_young`: what was sealed around them, a cosignature or the archive shows that their years were not over.
- * `dated_ahead`: its event is dated later than what was sealed after it, or than the verifier's clock. `overlapping`: another purge, sealed earlier, is
- * of the same leaves. `not_in_archive`: the archive does not hold the range, or under another manifest.
+ * Reason why a purge is not believed, so that its events count as missing. `not_sealed`: the database says that it
+ * purged them, and no sealed `audit.purge` event says so of exactly these leaves. `too_young`: what was sealed around
+ * them, a cosignature or the archive shows that their years were not over. `dated_ahead`: its event is dated later than
+ * what was sealed after it, or than the verifier's clock. `overlapping`: another purge, sealed earlier, is of the same
+ * leaves. `not_in_archive`: the archive does not hold the range, or under another manifest.
  */
 export type PurgeDoubt = 'not_sealed' | 'too_young' | 'dated_ahead' | 'overlapping' | 'not_in_archive';
 

@@ -24,7 +24,7 @@ interface SignedHead {
 interface GuardedLog {
   /** The right edge, ready to grow. */
   readonly edge: TreeEdge;
-  /** What every further checkpoint must carry. */
+  /** Extension lines that every further checkpoint must carry. */
   readonly extensions: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export interface LogGuard {
   committed(head: LogHead & { readonly checkpoint: string }): Promise<void>;
 }
 
-/** What a guard is made of. */
+/** Dependencies of a log guard. */
 export interface LogGuardDeps {
   readonly store: Pick<LogStore, 'readTile'>;
   readonly signer: Signer;
@@ -68,7 +68,7 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
     return { origin, size, root, checkpoint, ...(extensions && { extensions }) };
   };
 
-  /** Of this origin. */
+  /** Opens a checkpoint of this origin. */
   const openOwn = async (checkpoint: string): Promise<SignedHead | string> => {
     if (checkpoint === known?.checkpoint) return known;
     const opened = await open(checkpoint);

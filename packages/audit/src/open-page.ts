@@ -31,7 +31,10 @@ export function openPage(page: AuditPage, scope: Scope, query: AuditQuery): Even
   };
 }
 
-/** Whether an event says what was asked for, in clear or as the log holds it. A store looks at columns, which somebody may have altered. */
+/**
+ * True when an event matches the query, in clear or as the log holds it. A store searches columns, which someone may
+ * have altered.
+ */
 function answers(stored: AuditEvent, event: AuditEvent, scope: Scope, query: AuditQuery): boolean {
   const { patient, actor, action, outcome, purpose, targetType, targetId, from, to } = query;
   const says = (asked: string | undefined, ...said: readonly (string | undefined)[]): boolean =>

@@ -9,14 +9,15 @@ import { epochOf, linkEpochs, targetWithin } from './tiles/epochs.ts';
 import { createTreeHasher, hashBytes, tileWidth } from './tree-hasher.ts';
 import { endedBy } from './verify/until-aborted.ts';
 
-/** What is published, and where. */
+/** Options of a publication: the log, and the target. */
 export interface PublishLogOptions {
   readonly store: LogStore;
   readonly target: TileTarget;
   /**
-   * Whether the events themselves are published. They name people: only to a target as well guarded as the database. Without them (the default)
-   * nothing but hashes leaves it, which suffices for witnesses, for proofs, and to show that nothing was rewritten. Wanted later, the older ones follow,
-   * oldest first; a bundle of which an event was purged stays away.
+   * True when the events themselves are published. They name people: only to a target as well guarded as the database.
+   * Without them (the default) nothing but hashes leaves it, which suffices for witnesses, for proofs, and to show that
+   * nothing was rewritten. Wanted later, the older ones follow, oldest first; a bundle of which an event was purged
+   * stays away.
    */
   readonly entries?: boolean;
   /** The newest checkpoint to publish, with its cosignatures; the head's when absent. */
@@ -25,14 +26,14 @@ export interface PublishLogOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What came of it. */
+/** Result of a publication. */
 export interface Published {
   /** Leaves published before, and now. */
   readonly from: number;
   readonly size: number;
   /** Files written, the checkpoint included; 0 when nothing had changed. */
   readonly files: number;
-  /** Where, below the target: '' until a rebase, then a folder for each origin. */
+  /** Folder below the target: '' until a rebase, then one for each origin. */
   readonly folder: string;
 }
 
@@ -59,7 +60,8 @@ export async function publishLog(given: PublishLogOptions): Promise<Published> {
   const options = { ...given, store: endedBy(signal, given.store), target: endedBy(signal, given.target) };
   const checkpoint = options.checkpoint ?? (await options.store.head()).checkpoint;
   const head = checkpoint === undefined ? undefined : readTreeHead(checkpoint);
-  if (checkpoint !== undefined && head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
+  if (checkpoint !== undefined && head === undefined)
+    throw new MedzenError('invalid_input', 'checkpoint must be a signed checkpoint of this log');
   if (head === undefined) return { ...(await publishEpoch(options, undefined)), folder: '' };
   const folder = epochOf(head);
   const published = await publishEpoch({ ...options, target: targetWithin(options.target, folder) }, head.origin);
@@ -78,7 +80,7 @@ async function publishEpoch(
   if (checkpoint === undefined && present === undefined) return { from: 0, size: 0, files: 0 };
   if (checkpoint === undefined) throw ahead();
   const head = readTreeHead(checkpoint);
-  if (head === undefined) throw new MedzenError('invalid_input', 'Not a checkpoint');
+  if (head === undefined) throw new MedzenError('invalid_input', 'checkpoint must be a signed checkpoint of this log');
   if (origin !== undefined && head.origin !== origin)
     throw new MedzenError('checkpoint_inconsistent', 'The log was rebased meanwhile: publish again');
   const { size } = head;
@@ -120,14 +122,17 @@ async function publishEpoch(
   return { from, size, files: files + 1 };
 }
 
-/** How far the target is; ours must have grown out of what it holds. */
+/** Reads the size of the published tree; our tree must have grown out of it. */
 async function sizeOf(present: Uint8Array, ours: TreeHead, tiles: TileReader): Promise<number> {
   const theirs = headIn(present);
   if (theirs === undefined || theirs.origin !== ours.origin || theirs.size > ours.size) throw ahead();
   if (theirs.size === 0) return 0;
   const proof = await tiles.consistencyProof(theirs.size, ours.size);
   if (!verifyConsistency({ size1: theirs.size, root1: theirs.root, size2: ours.size, root2: ours.root, proof }))
-    throw new MedzenError('checkpoint_inconsistent', 'What the target holds is no beginning of this log');
+    throw new MedzenError(
+      'checkpoint_inconsistent',
+      'The target must hold a beginning of this log; publish to an empty target',
+    );
   return theirs.size;
 }
 

@@ -236,7 +236,7 @@ describe('medzen-verify', () => {
       [['whole'], /Give the log’s verifier key/],
       [[...key, 'nowhere'], /ENOENT/],
       [[...key, '--unknown', 'whole'], /--unknown/],
-      [['--key', 'c2VlZA==', 'whole'], /^(?!.*c2Vl)Could not look: What was given as key 1 is no verifier key$/m], // perhaps a seed
+      [['--key', 'c2VlZA==', 'whole'], /^(?!.*c2Vl)Could not look: --key number 1 must be a verifier key$/m], // perhaps a seed
       [[...key, '--since', 'earlier.txt', 'event.tlog-proof'], /--since is for a log/],
       [[...key, '--event', 'event.tlog-proof', 'whole'], /--event is for evidence/],
       [[...key, '--witnesses', 'two', 'whole'], /whole number/],

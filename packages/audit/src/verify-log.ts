@@ -13,7 +13,7 @@ import { createRebaseCheck, judgeTrusted, type VerifiedRebase } from './verify/r
 import { createSideEvidence } from './verify/side-evidence.ts';
 import { untilAborted } from './verify/until-aborted.ts';
 
-/** What is verified, against what. */
+/** Options of a verification: the log, and the keys and checkpoints to verify it against. */
 export interface VerifyLogOptions extends LogOrigin {
   /** The log's store, or its published files: see {@link tileLog}. */
   readonly store: ReadableLog;
@@ -34,7 +34,7 @@ export interface VerifyLogOptions extends LogOrigin {
   readonly maxFindings?: number;
 }
 
-/** What a log says of its rebases, whatever else is found. */
+/** Rebases of a log, reported whatever else is found. */
 export interface AcrossRebases {
   /** The origins that rebases have ended, the oldest first; empty where there was none. */
   readonly rebases: readonly VerifiedRebase[];
@@ -42,7 +42,7 @@ export interface AcrossRebases {
   readonly lost: number;
 }
 
-/** What a verification came to. A log that was rebased is `ok` as far as it goes; look at `lost`. */
+/** Verdict of a verification. A log that was rebased is `ok` as far as it goes; look at `lost`. */
 export type LogVerdict = AcrossRebases & (LogVerdictOk | LogVerdictDamaged);
 
 interface LogVerdictOk {

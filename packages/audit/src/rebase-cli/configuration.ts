@@ -4,20 +4,20 @@ import type { Signer } from '../signer.ts';
 import type { TileSource } from '../tile-storage.ts';
 
 /**
- * What the command is told of an installation: the default export of a module of the host's, which makes stores and signer as the host's sequencer does,
- * so that the key stays where it is (an environment variable, a KMS, an HSM).
+ * Configuration of an installation: the default export of a module of your application, which makes stores and signer
+ * as its sequencer does, so that the key stays where it is (an environment variable, a KMS, an HSM).
  */
 export interface RebaseConfiguration {
   readonly store: LogStore;
   /** The sequencer's. */
   readonly memory: CheckpointMemory;
-  /** Of the new origin: a name and a key that have never signed. */
+  /** Signer of the new origin: a name and a key that have never signed. */
   readonly signer: Signer;
   /** Verifier keys of the origin that ends, and of those before it. */
   readonly previousKeys: readonly string[];
   /** The published files of the log, where there are some. */
   readonly published?: TileSource;
-  /** Of the event that records it; tenant `default` when absent. */
+  /** Scope of the event that records the rebase; tenant `default` when absent. */
   readonly scope?: Scope;
   /** Ends connections. */
   readonly close?: () => Promise<void>;

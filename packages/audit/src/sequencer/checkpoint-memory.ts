@@ -8,7 +8,7 @@ export interface Succession {
   readonly event: { readonly id: string; readonly body: string };
 }
 
-/** What is remembered of one origin. */
+/** State remembered of one origin. */
 export interface RememberedLog {
   /** The last checkpoint that was signed and committed under this origin. */
   readonly checkpoint: string;

@@ -10,7 +10,10 @@ export interface Predecessor {
   readonly size: number;
   /** The root of that checkpoint, 32 bytes. */
   readonly root: Uint8Array;
-  /** How many of these leaves the log still held when it was rebased: the first ones, fewer than `size`. The next leaf records the rebase. */
+  /**
+   * Number of these leaves that the log still held when it was rebased: the first ones, fewer than `size`. The next
+   * leaf records the rebase.
+   */
   readonly surviving: number;
 }
 
@@ -58,7 +61,7 @@ function parsePredecessor(line: string): Predecessor | undefined {
   }
 }
 
-/** What became of the leaves that an earlier checkpoint covers. */
+/** State of the leaves that an earlier checkpoint covers. */
 export type Standing =
   /** The first `kept` leaves are still in the log, and the others were lost: none when `kept` is the checkpoint's size. */
   | { readonly is: 'kept'; readonly kept: number }

@@ -28,7 +28,7 @@ export async function publishedProof(
       return proof;
     throw new MedzenError(
       'checkpoint_inconsistent',
-      'What the database holds is no beginning of what was published: it was altered, which a rebase does not cover',
+      'The database must hold a beginning of the published log: it was altered, which a rebase does not cover',
     );
   }
   return undefined;

@@ -17,21 +17,21 @@ import { type EvidencePolicy, verifyEvidence } from '../evidence.ts';
 import { leafHash } from '../tree-hash.ts';
 import { lineageOf, standingOf } from './lineage.ts';
 
-/** What is brought, by whom. */
+/** Options of a readmission: the evidence, and the person who brings it. */
 export interface ReadmitOptions extends Pick<EvidencePolicy, 'body' | 'minWitnesses'> {
   readonly stores: Pick<Stores, 'audit' | 'log'>;
   /** Evidence of one event, as `createEvidence` made it before the event was lost. From anybody. */
   readonly evidence: string;
   /** The present origin's and the ended ones'; those of witnesses, if they must have cosigned. */
   readonly verifierKeys: readonly string[];
-  /** Who readmits it. */
+  /** The person or service that readmits it. */
   readonly actor: AuditActor;
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly random?: Random;
 }
 
-/** What came of it. */
+/** Result of a readmission. */
 export interface Readmitted {
   /**
    * `readmitted`: the event is in the log again, byte for byte, as a new leaf once it is sequenced. `listed`: it holds pseudonyms that nobody can turn back,
@@ -39,7 +39,7 @@ export interface Readmitted {
    */
   readonly status: 'readmitted' | 'listed' | 'present';
   readonly eventId: string;
-  /** Of its leaf under the ended origin. */
+  /** Index of its leaf under the ended origin. */
   readonly index: number;
   readonly oldOrigin: string;
 }
@@ -112,7 +112,7 @@ async function isStored({ log }: ReadmitOptions['stores'], eventId: string): Pro
   return (await log.leafOf(eventId)) !== undefined;
 }
 
-/** Whether the same leaf was brought before; it may not be sequenced yet. */
+/** Finds an earlier readmission of the same leaf; it may not be sequenced yet. */
 async function broughtBefore(
   { audit }: ReadmitOptions['stores'],
   scope: { readonly tenant: string },

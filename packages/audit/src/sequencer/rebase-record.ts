@@ -10,7 +10,7 @@ import {
 import { readHashLines } from '../hash-lines.ts';
 import { isSize } from '../proof-ranges.ts';
 
-/** Who decided that a log goes on without what it lost. */
+/** The person who decided that a log continues without the leaves it lost. */
 export interface RebaseDecider {
   /** The person's id, as the log's other events give it. Stays in the log in clear, also where identities are erasable. */
   readonly id: string;
@@ -18,7 +18,7 @@ export interface RebaseDecider {
   readonly role?: string;
 }
 
-/** What the event of a rebase says. */
+/** Contents of the event of a rebase. */
 export interface RebaseRecord {
   readonly oldOrigin: string;
   readonly oldSize: number;
@@ -39,7 +39,7 @@ export interface RebaseRecord {
   readonly reason: string;
 }
 
-/** Who acts: no person, so that no store puts a pseudonym in the event's place for its leaf. */
+/** Actor of the event: a service, so that no store replaces its id by a pseudonym and changes the leaf. */
 const actor: AuditActor = { id: 'medzen.rebase', type: 'service' };
 
 /** Seals the event of a rebase. @throws MedzenError `invalid_input` when it is too large */
@@ -66,7 +66,7 @@ export function sealRebase(record: RebaseRecord, scope: Scope, deps: SealDeps): 
   );
 }
 
-/** Reads the event of a rebase; undefined for any other event, and for bytes that are none. */
+/** Reads the event of a rebase; undefined for any other event, and for bytes that are not an event. */
 export function readRebase(body: Uint8Array): (RebaseRecord & { readonly at: string }) | undefined {
   try {
     const { action, at, reason, detail } = openEvent(body);

@@ -27,10 +27,10 @@ import { publishedProof } from './published-proof.ts';
 import { readEdge } from './read-edge.ts';
 import { type RebaseDecider, readRebase, sealRebase } from './rebase-record.ts';
 
-/** What a rebase is told. */
+/** Options of a rebase. */
 export interface RebaseOptions {
   readonly store: LogStore;
-  /** Of the new origin: a name and a key that have never signed for this log. */
+  /** Signer of the new origin: a name and a key that have never signed for this log. */
   readonly signer: Signer;
   /** Verifier keys of the origin that ends, and of those before it. */
   readonly previousKeys: readonly string[];
@@ -43,18 +43,18 @@ export interface RebaseOptions {
   readonly known?: string;
   /** The published files of the log. With them it is proved that what survived is a beginning of what was known. */
   readonly published?: TileSource;
-  /** Of the event that records it. */
+  /** Scope of the event that records it. */
   readonly scope: Scope;
-  /** Who decided it. */
+  /** The person who decided it. */
   readonly decidedBy: RebaseDecider;
-  /** Why, in a sentence: 1–2048 characters. No names of patients. */
+  /** Reason of the rebase, in a sentence: 1–2048 characters. No names of patients. */
   readonly reason: string;
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly random?: Random;
 }
 
-/** What a rebase came to. */
+/** Result of a rebase. */
 export interface Rebased {
   /** `repeated`: it had been done, by this call's predecessor or by another process; nothing was written. */
   readonly status: 'rebased' | 'repeated';
@@ -65,10 +65,13 @@ export interface Rebased {
   readonly surviving: number;
   /** `oldSize` − `surviving`. */
   readonly lost: number;
-  /** Whether it is proved that what survived is a beginning of the last known checkpoint. Otherwise only the old origin's own signatures say so. */
+  /**
+   * `proved` when a proof shows that the surviving leaves are a beginning of the last known checkpoint. Otherwise
+   * `signed`: only the old origin's own signatures say so.
+   */
   readonly survivors: 'proved' | 'signed';
   readonly newOrigin: string;
-  /** Of the event that records it. */
+  /** Id of the event that records it. */
   readonly eventId: string;
   /** The first checkpoint of the new origin: publish it, and keep it elsewhere. */
   readonly checkpoint: string;
@@ -83,7 +86,7 @@ export interface Rebased {
  * Stop the sequencers first. Ended at any point, the same call goes on where it stopped; of two at once, one does it and the other hears so.
  *
  * @throws MedzenError `conflict` when nothing was lost: go on with the old signer; also when another rebase has been decided, or the log moved meanwhile.
- * `checkpoint_inconsistent` when what is stored is no beginning of what was known: that is no loss but an alteration, which a rebase does not cover.
+ * `checkpoint_inconsistent` when the stored log is not a beginning of the known one: it was altered, which a rebase does not cover.
  * `invalid_input` for a checkpoint that cannot be opened, a signer that has signed before, or options that are incomplete; `store_unavailable`
  * @example
  * ```ts
@@ -185,7 +188,7 @@ export async function rebaseLog(options: RebaseOptions): Promise<Rebased> {
     return equalBytes(trial.root(), first.root) ? present.root : sha256();
   }
 
-  /** Whether the log holds the decided leaf, under the decided checkpoint or one that grew out of it. */
+  /** Checks that the log holds the decided leaf, under the decided checkpoint or one that grew out of it. */
   async function isDone(first: OpenCheckpoint, eventId: string): Promise<boolean> {
     const present = await store.head();
     if (readTreeHead(present.checkpoint)?.origin !== signer.origin || present.size < first.size) return false;
@@ -209,7 +212,7 @@ export async function rebaseLog(options: RebaseOptions): Promise<Rebased> {
   }
 }
 
-/** What a rebase would come to. */
+/** Expected result of a rebase. */
 export type RebasePlan = Pick<Rebased, 'oldOrigin' | 'oldSize' | 'surviving' | 'lost' | 'survivors'>;
 
 /**
@@ -229,7 +232,7 @@ export async function planRebase(options: RebaseOptions): Promise<RebasePlan> {
   return { oldOrigin: known.origin, oldSize: known.size, surviving, lost: known.size - surviving, survivors };
 }
 
-/** How much of what was known the database holds, with its proof where there is one. */
+/** Finds how many of the known leaves the database holds, with a proof where there is one. */
 async function whatIsLeft(
   { signer, memory, published }: RebaseOptions,
   known: Known,
@@ -247,13 +250,13 @@ type Known = OpenCheckpoint & { readonly text: string };
 
 interface Ended {
   readonly known: Known;
-  /** What the memory says of its origin now. */
+  /** Current entry of the memory for its origin. */
   readonly memorized: RememberedLog | undefined;
   /** A rebase to the given signer, as far as it was decided. */
   readonly begun?: Succession;
 }
 
-/** Which origin ends, and the largest checkpoint that is known of it. */
+/** Finds the origin that ends, and the largest checkpoint that is known of it. */
 async function findEnded(options: RebaseOptions, head: LogHead): Promise<Ended> {
   const { memory, signer, previousKeys, published } = options;
   const keys = [...new Set([...previousKeys, signer.verifierKey])];
@@ -341,7 +344,7 @@ async function mustBeLeft(head: LogHead, known: Known, tiles: TileReader): Promi
     );
   throw new MedzenError(
     'conflict',
-    `Nothing was lost: the log has ${head.size} leaves, and the last known checkpoint covers ${known.size}; go on with its own signer`,
+    `The log lost no leaf: it has ${head.size}, and the last known checkpoint covers ${known.size}; go on with its own signer`,
     { detail: { size: head.size, known: known.size } },
   );
 }

@@ -7,12 +7,16 @@ import type { TileSource, TileTarget } from '../tile-storage.ts';
 /** Says where the log goes on, in the folder of an origin that a rebase has ended. A hint: what it leads to is verified by itself. */
 export const successorPath = 'successor';
 
-/** Where the files of an origin lie: those of the first at the top, those of each later one in a folder of its own. */
+/** Folder of an origin's files: the top for the first origin, a folder of its own for each later one. */
 export function folderOf(origin: string, isFirst: boolean): string {
   return isFirst ? '' : `epoch/${toHex(sha256(new TextEncoder().encode(origin))).slice(0, 32)}/`;
 }
 
-/** Where the files of a checkpoint's log lie. @throws MedzenError `checkpoint_inconsistent` when its lines about a rebase are damaged */
+/**
+ * Folder of a checkpoint's log.
+ *
+ * @throws MedzenError `checkpoint_inconsistent` when its lines about a rebase are damaged
+ */
 export function epochOf(head: TreeHead): string {
   const lineage = lineageOf(head);
   if (lineage === undefined)

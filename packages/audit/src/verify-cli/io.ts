@@ -1,6 +1,6 @@
 import type { TileSource } from '../tile-storage.ts';
 
-/** What the command needs of the machine it runs on. */
+/** Functions of the machine that the command needs. */
 export interface VerifyIo {
   /** A file's bytes. @throws when it cannot be read */
   readonly readFile: (path: string) => Promise<Uint8Array>;

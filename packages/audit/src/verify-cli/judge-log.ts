@@ -33,7 +33,7 @@ export async function judgeLog(
   return [...statements, ...verdict.rebases.flatMap(wordsForRebase), ...ended.flat()];
 }
 
-/** What stands of an origin that a rebase has ended: its files prove what was lost. */
+/** Judges the files of an origin that a rebase has ended: they prove what was lost. */
 async function judgeEnded(
   { source, checkpoint }: PublishedEpoch,
   keys: readonly string[],
@@ -117,7 +117,7 @@ async function judgeOrigin(
   return { verdict, statements };
 }
 
-/** What a rebase has cost, whoever decided it. */
+/** Describes the leaves that a rebase has cost. */
 function wordsForRebase(rebase: VerifiedRebase): readonly Statement[] {
   const { oldOrigin, oldSize, newOrigin, surviving, lost, decidedBy, at, reason, survivors } = rebase;
   const decided =

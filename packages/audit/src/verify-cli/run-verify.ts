@@ -51,7 +51,7 @@ async function judge(
   const keys = [...asked.keys, ...(await keysIn(asked.keyFiles, io))];
   const wrong = keys.findIndex((key) => readVerifierKey(key) === undefined) + 1;
   // Not shown: it may be the seed, given by mistake.
-  if (wrong > 0) throw new MedzenError('invalid_input', `What was given as key ${wrong} is no verifier key`);
+  if (wrong > 0) throw new MedzenError('invalid_input', `--key number ${wrong} must be a verifier key`);
   const policy = { witnesses: asked.witnesses, origin: asked.origin };
   const source = await sourceOf(asked.what, io);
   if (source === undefined) {

@@ -7,17 +7,17 @@ import type { PurgeProofs } from './purge-proofs.ts';
 import { createTreeWalk } from './tree-walk.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** What a walk is told. */
+/** Options of a walk over the log. */
 export interface LogWalkOptions {
   readonly store: Pick<LogStore, 'readLeaves' | 'readTile'>;
   readonly hasher: TreeHasher;
   /** Leaves to walk. */
   readonly size: number;
-  /** Whether the size was signed. If not, the walk ends where the leaves end: it may be nonsense. */
+  /** True when the size was signed. If not, the walk ends where the leaves end: the size may be nonsense. */
   readonly sizeIsSigned: boolean;
-  /** Whether there are no bodies to look at, by design: then every leaf is its stored hash, which the root proves. */
+  /** True when the log has no bodies, by design: then every leaf is its stored hash, which the root proves. */
   readonly hashesOnly: boolean;
-  /** What the whole must come to; undefined when nothing says so. */
+  /** Expected root of the whole tree; undefined when it is not known. */
   readonly root: Uint8Array | undefined;
   readonly report: (finding: LogFinding) => void;
   /** Keeps a place among the findings for what is said at the end. */

@@ -1,9 +1,9 @@
 import { type AuditEvent, openEvent, openStoredEvent } from '@medzen/core';
 import { isSize } from '../proof-ranges.ts';
 
-/** What a sealed `audit.purge` event says: which leaves went, and after how many years. */
+/** Claim of a sealed `audit.purge` event: the purged leaves, and the years after which they may go. */
 export interface PurgeClaim {
-  /** Of the event's own leaf. */
+  /** Index of the event's own leaf. */
   readonly index: number;
   readonly eventId: string;
   /** When, in milliseconds since 1970, as the event says. */
@@ -13,7 +13,7 @@ export interface PurgeClaim {
   readonly end: number;
   /** Calendar years (UTC) that each event was kept, 6–100. */
   readonly years: number;
-  /** Of the archive's manifest, 64 lower-case hexadecimal digits. */
+  /** SHA-256 of the archive's manifest, 64 lowercase hexadecimal digits. */
   readonly manifestSha256: string;
 }
 

@@ -2,9 +2,9 @@ import type { LogLeaf } from '@medzen/core';
 import type { LogFinding, PurgeDoubt } from '../log-finding.ts';
 import { instantIn, keptUntil, type PurgeClaim, purgeClaimOf } from './purge-claim.ts';
 
-/** What proofs of purges rest on. */
+/** Evidence on which proofs of purges rest. */
 export interface PurgeProofOptions {
-  /** Whether the store also notes by itself what it purged; what it notes must then be what was sealed. */
+  /** True when the store also records its own purges; its records must then match the sealed events. */
   readonly notes: boolean;
   /** The verifier's clock, in milliseconds: no purge lies ahead of it. */
   readonly now?: number | undefined;
@@ -16,7 +16,7 @@ export interface PurgeProofOptions {
   readonly fromArchive?: ((claim: PurgeClaim) => Promise<number | string>) | undefined;
 }
 
-/** What the absence of events came to. */
+/** Verdict about absent events. */
 export interface AbsenceVerdict {
   /** Leaves whose events were purged, with proof. */
   readonly purged: number;
@@ -136,7 +136,7 @@ export function createPurgeProofs(options: PurgeProofOptions): PurgeProofs {
     },
   };
 
-  /** Why a purge is not believed; undefined when nothing speaks against it. */
+  /** Finds the reason why a purge is not believed; undefined when nothing speaks against it. */
   async function doubtIn(claim: PurgeClaim, concerned: readonly Gap[]): Promise<PurgeDoubt | undefined> {
     const { at, years, first, end, index } = claim;
     const tooYoung = (instant: number | undefined): boolean =>

@@ -20,8 +20,8 @@ export interface VerifiedRebase {
   /** `oldSize` − `surviving`: these leaves are gone. */
   readonly lost: number;
   /**
-   * Whether what survived is a beginning of that checkpoint. `proved`: by a consistency proof in the event, or because nothing survived. `signed`: the old
-   * origin's own signatures say so. `unknown`: the event is not at hand.
+   * Proof that the surviving leaves are a beginning of that checkpoint. `proved`: by a consistency proof in the event,
+   * or because nothing survived. `signed`: the old origin's own signatures say so. `unknown`: the event is not at hand.
    */
   readonly survivors: 'proved' | 'signed' | 'unknown';
   /** The event that says more. `lost`: a later rebase has lost it. `absent`: the events are not among the files. */
@@ -33,7 +33,7 @@ export interface VerifiedRebase {
   readonly at?: string;
   /** The last known checkpoint of the old origin, the whole signed note. */
   readonly oldCheckpoint?: string;
-  /** Whether a key that was given opens it; without one the new origin's signature alone vouches for it. */
+  /** True when one of the given keys opens it; without a key the new origin's signature alone vouches for it. */
   readonly oldCheckpointOpened?: boolean;
 }
 
@@ -41,11 +41,11 @@ export interface VerifiedRebase {
 export interface RebaseCheck {
   /** A row of a tile is settled: its hashes from position 0. */
   take(level: number, index: number, hashes: Uint8Array): void;
-  /** What the log says and the leaves prove. What they disprove is reported. */
+  /** Lists the rebases that the log names and the leaves prove. Reports those that they disprove. */
   finish(): Promise<readonly VerifiedRebase[]>;
 }
 
-/** What the check is made of. */
+/** Dependencies of the check. */
 export interface RebaseCheckDeps {
   readonly store: Pick<ReadableLog, 'readLeaves'>;
   readonly hasher: TreeHasher;
@@ -132,7 +132,7 @@ const noHash: Uint8Array = new Uint8Array();
 interface Border {
   readonly predecessor: Predecessor;
   readonly newOrigin: string;
-  /** Whether the leaf that records it survived the rebases after it. */
+  /** True when the leaf that records it survived the rebases after it. */
   readonly isThere: boolean;
   readonly upTo: EarlierRoot | undefined;
   readonly leaf: Uint8Array;

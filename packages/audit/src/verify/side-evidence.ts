@@ -2,7 +2,7 @@ import { type LogLeaf, type LogStore, openStoredEvent, pseudonymPattern } from '
 import type { LogFinding } from '../log-finding.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** What stands beside the log and is evidence too: the rows of bulk writes, identities, and whatever no leaf accounts for. */
+/** Evidence beside the log: the rows of bulk writes, identities, and everything that no leaf accounts for. */
 export interface SideEvidence {
   /** A leaf's event, and what its store says does not hold beside it. */
   leaf(leaf: LogLeaf & { readonly body: Uint8Array }): void;
@@ -72,7 +72,7 @@ function erasedBy(body: Uint8Array): readonly string[] {
     .map((pseudonym) => `${event.tenant ?? ''} ${pseudonym}`);
 }
 
-/** Whether a row of the archive is about events that are told to be missing, or whose purge is. */
+/** True when a row of the archive is about events that are already reported as missing, or whose purge is. */
 function isTold(stray: StrayRow, absences: readonly LogFinding[]): boolean {
   if (stray.kind !== 'archive') return false;
   const place = Number(stray.index);

@@ -5,7 +5,7 @@ import { edgeRoot } from '../tree-edge.ts';
 import { hashBytes, type TreeHasher, tileWidth } from '../tree-hasher.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** What a walk over a tree is told. */
+/** Options of a walk over a tree. */
 export interface TreeWalkOptions {
   readonly store: Pick<LogStore, 'readTile'>;
   readonly hasher: TreeHasher;
@@ -15,7 +15,7 @@ export interface TreeWalkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is known of a leaf beside its hash. */
+/** Facts about a leaf beside its hash. */
 export interface LeafMark {
   /** The event's id, as its row has it; empty when nothing says one. */
   readonly eventId: string;
@@ -213,7 +213,7 @@ export function createTreeWalk({ store, hasher, report, onRow, signal }: TreeWal
   };
 }
 
-/** Where the event itself is gone for good, its hash in the tile stands for it. */
+/** Replaces an event that is gone for good by its hash in the tile. */
 function takeStored({ computed, known, stored, width }: TileRow, position: number): void {
   const from = position * hashBytes;
   if (position >= width || stored === undefined || stored.length < from + hashBytes) return;
