@@ -12,7 +12,7 @@ export interface ActorSettings {
  * `current_subject()` go by it. It sets `medzen.actor` (the subject) and `medzen.context` (tenant, actor, source, purpose, reason), both
  * local to the transaction, so that the next user of a pooled connection finds neither. Outside a transaction it does nothing.
  *
- * The caller is the host's own code: whoever may send any SQL may also send this. Claims that PostgREST has verified go before it.
+ * The caller is the host's own code: code that may send any SQL may also send this. Claims that PostgREST has verified go before it.
  *
  * @param ctx - the caller
  * @param options - `schema`: as installed; `medzen` when absent

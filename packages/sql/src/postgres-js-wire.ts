@@ -5,7 +5,10 @@ import { fromSqlError, sqlstateOf } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
 import { callDeadline } from './wires/call-deadline.ts';
 
-/** What the wire asks of postgres.js: the `sql` of a pool, of `sql.begin`, of `savepoint`, or of `sql.reserve()`. */
+/**
+ * The part of postgres.js that the wire needs: the `sql` of a pool, of `sql.begin`, of `savepoint`, or of
+ * `sql.reserve()`.
+ */
 export interface PostgresJsClient {
   unsafe(text: string, parameters: (string | null)[], options: { prepare: boolean }): { raw(): PostgresJsQuery };
   /** A pool's. */
@@ -31,11 +34,11 @@ export interface PostgresJsRows extends Iterable<readonly (Uint8Array | null)[]>
 
 /** The wire of a postgres.js pool, or of a connection of it. */
 export interface PostgresJsWire extends Wire {
-  /** Whether the pool has one connection only (`max: 1`) and no reserve, so that nothing goes past a transaction. */
+  /** True when the pool has one connection only (`max: 1`) and no reserve, so that nothing bypasses a transaction. */
   readonly single: boolean;
 }
 
-/** How the wire calls. */
+/** Options of the wire. */
 export interface PostgresJsWireOptions {
   /** Name of the schema; `medzen` when absent. */
   readonly schema?: string;

@@ -19,7 +19,7 @@ export interface SqlStores extends Stores {
   readonly [wireOf]: Wire;
 }
 
-/** How the stores call. */
+/** Options of the stores. */
 export interface SqlStoresOptions {
   /** Ends every call of these stores when it is aborted, with `store_unavailable`: a request's, for example. */
   readonly signal?: AbortSignal;

@@ -90,13 +90,13 @@ export function fromSqlError(error: unknown, name: string): MedzenError {
   return fail('internal', `The database refused ${name}`);
 }
 
-/** Whether a server's error came from this routine of its own, or, where the driver leaves that out, has these words. */
+/** True when a server's error came from this routine, or, where the driver omits the routine, has these words. */
 function said(error: unknown, routine: string, words: string): boolean {
   if (!(error instanceof Error)) return false;
   return ('routine' in error && error.routine === routine) || error.message.includes(words);
 }
 
-/** What an error without a SQLSTATE is: of the driver, of the network, of TLS. */
+/** Classifies an error without a SQLSTATE: of the driver, of the network, of TLS. */
 function withoutState(error: unknown): readonly [ErrorCode, string] {
   if (!(error instanceof Error)) return ['store_unavailable', 'The database could not be reached'];
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -110,8 +110,9 @@ function withoutState(error: unknown): readonly [ErrorCode, string] {
 }
 
 /**
- * What the server said, for the logs of the host. Its detail holds the whole row that was refused, its context the arguments,
- * and in class 22 the message itself quotes what could not be read: with those left out, no patient gets into a log.
+ * Copies the server's error for the logs of your application, without values. Its detail holds the whole row that was
+ * refused, its context the arguments, and in class 22 the message itself quotes what could not be read: with those left
+ * out, no patient gets into a log.
  */
 function withoutValues(error: unknown, state: string): Error {
   const said = error as Record<string, unknown>; // an object: it has a SQLSTATE
@@ -132,7 +133,7 @@ const refusedLogin = 'The database refused the login; check user, password and p
 const readOnly = 'The database is read-only: it is a standby, or was demoted; connect to the primary';
 const passing = ['store_unavailable', 'The database could not complete the call'] as const;
 
-/** What other SQLSTATEs stand for: whole classes by their first two characters. What is not here is a bug. */
+/** Codes of other SQLSTATEs: whole classes by their first two characters. A SQLSTATE that is not listed is a bug. */
 const told: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map<string, readonly [ErrorCode, string]>([
   ['28', ['invalid_configuration', refusedLogin]],
   ['3D000', ['invalid_configuration', 'The database of the connection string does not exist']],

@@ -6,7 +6,7 @@ const groups = ['medzen_app', 'medzen_sequencer', 'medzen_auditor'] as const;
  * the owner make its schema. Safe to repeat. If the migrations were applied before, it grants what they could not.
  *
  * @param schema - checked already
- * @param owner - checked already; none: whoever applies the migrations
+ * @param owner - checked already; absent: the role that applies the migrations
  */
 export function administratorSql(schema: string, owner: string | undefined): string {
   const roles = owner === undefined ? groups : [...groups, owner];

@@ -5,14 +5,14 @@ import { fileText, type TextOptions } from './file-text.ts';
 import type { Target } from './target.ts';
 import { readTrailers } from './trailer.ts';
 
-/** A migration of ours in the host's tree. */
+/** A migration of medzen in your application's tree. */
 interface OurFile {
   readonly id: string;
   /** Below the folder of migrations. */
   readonly path: string;
 }
 
-/** What is wrong with the tree, in words for whoever has to put it right. */
+/** A fault of the tree, with its remedy. */
 export interface Fault {
   readonly message: string;
   readonly remedy: string;

@@ -64,7 +64,9 @@ export const examineDefinitions: Examiner = async (examination) => {
   return findings;
 };
 
-/** To know, and no fault: whoever has upgraded the server can do nothing about it. */
+/**
+ * Reports a server version that is not tested: for information, since a user who upgraded the server cannot change it.
+ */
 function untested(major: number): Finding {
   return {
     id: 'server.untested',

@@ -3,7 +3,7 @@ import type { SqlClient } from '../sql-client.ts';
 import type { CatalogObject } from './catalog.ts';
 import type { Finding } from './finding.ts';
 
-/** What every part of an examination works with. */
+/** Tools of every part of an examination. */
 export interface Examination {
   /** Checked already. */
   readonly schema: string;
@@ -13,7 +13,7 @@ export interface Examination {
   /** Roles of the cluster. */
   readonly roles: ReadonlySet<string>;
   readonly testClock: boolean;
-  /** Whether the server is a standby: it can be read, but for its unlogged tables. */
+  /** True when the server is a standby: it can be read, but for its unlogged tables. */
   readonly standby: boolean;
   /** Runs a query that is written with the word `medzen`. */
   read(sql: string): Promise<readonly Row[]>;
@@ -34,7 +34,7 @@ export function reader(client: SqlClient, schema: string): Examination['read'] {
   return async (sql) => (await client.query(underSchema(sql, schema))).rows as readonly Row[]; // rows are objects in every driver
 }
 
-/** Whether the role that looks may read a table or call a function. */
+/** Checks that the examining role may read a table or call a function. */
 export async function may(
   { read }: Pick<Examination, 'read'>,
   kind: 'table' | 'function',

@@ -1,6 +1,6 @@
 /**
- * How bad a finding is. `critical`: PHI can be read or the log changed past the rules, or the library refuses to work. `warning`: it will
- * come to that, or something of ours is not as it was installed. `info`: to know.
+ * Severity of a finding. `critical`: PHI can be read or the log changed past the rules, or the library refuses to work. `warning`: it will
+ * come to that, or something of medzen is not as it was installed. `info`: to know.
  */
 export type Severity = 'critical' | 'warning' | 'info';
 
@@ -21,7 +21,7 @@ export interface DoctorReport {
   readonly findings: readonly Finding[];
   /** What the role that looked has no right to see. */
   readonly unexamined: readonly string[];
-  /** Facts, for whoever reads the findings. */
+  /** Facts for the reader of the findings. */
   readonly facts: {
     readonly serverVersion: string;
     readonly schema: string;

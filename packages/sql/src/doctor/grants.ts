@@ -9,7 +9,7 @@ const people: ReadonlyMap<string, Severity> = new Map([
   ['authenticated', 'critical'],
 ]);
 
-/** Every right that somebody has and should not, or should have and has not. */
+/** Finds every right that a role has and should not, or should have and has not. */
 export const examineGrants: Examiner = async (examination) => {
   const { catalog, roles, testClock, under } = examination;
   const wanted = new Map(
@@ -101,7 +101,10 @@ async function permittedByHost(examination: Examination): Promise<ReadonlySet<st
   return own;
 }
 
-/** Whether the host gives a role this right; whoever reads also calls what policies and views ask, as the group of auditors does. */
+/**
+ * True when the host gives a role this right; a role that reads also calls what policies and views ask, as the group of
+ * auditors does.
+ */
 function isPermitted(role: string, object: string, own: ReadonlySet<string>): boolean {
   if (object.startsWith('SCHEMA ')) return own.has(role);
   if (own.has(`${role} ${object.replace(/\(.*$/, '')}`)) return true;

@@ -6,7 +6,7 @@ export const examineProtections: Examiner = async ({ read }) => {
   const open = await read(`
     SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('medzen', 'medzen_api') AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity ORDER BY 1`);
-  // Also on the host's tables, where a trigger of ours records changes.
+  // Also on the host's tables, where a trigger of medzen records changes.
   const asleep = await read(`
     SELECT t.tgname AS name, t.tgrelid::regclass::text AS relation
     FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid

@@ -93,7 +93,10 @@ export const examineRoles: Examiner = async ({ read, roles, owner, under }) => {
   ];
 };
 
-/** Whoever comes through PostgREST as a person, or as nobody, has no part in what services, auditors and the owner may do. */
+/**
+ * Finds roles that come through PostgREST as a person, or without one, and have rights of services, auditors or the
+ * owner.
+ */
 async function peopleOfPower({ read }: Pick<Examination, 'read'>): Promise<readonly Finding[]> {
   const rows = await read(`
     SELECT p.rolname AS role, g.rolname AS grp FROM pg_roles p JOIN pg_roles g ON g.oid <> p.oid AND NOT p.rolsuper

@@ -7,9 +7,12 @@ import { wireOf } from '../sql-stores.ts';
 import { callJson } from '../stores/call-json.ts';
 import { flag, integer, list, type Reader, shape, text } from '../stores/read-json.ts';
 
-/** What a service has to be able to do. */
+/** Requirements of a service. */
 export interface CheckInstallationOptions {
-  /** Whose functions the service calls: `app` (default) records, searches, limits; `sequencer` seals and archives; `auditor` reads. */
+  /**
+   * Groups of functions that the service calls: `app` (default) records, searches, limits; `sequencer` seals and
+   * archives; `auditor` reads.
+   */
   readonly needs?: readonly ('app' | 'sequencer' | 'auditor')[];
   /** The service's own clock, which is compared with the database's; the machine's when absent. */
   readonly clock?: Clock;
@@ -17,9 +20,9 @@ export interface CheckInstallationOptions {
   readonly maxSkewMs?: number;
 }
 
-/** What was found, the worst first. */
+/** Findings of the check, the worst first. */
 export interface InstallationReport {
-  /** Whether the service can work: nothing critical was found. */
+  /** True when the service can work: nothing critical was found. */
   readonly ok: boolean;
   readonly findings: readonly Finding[];
 }
@@ -138,7 +141,7 @@ function ledgerRow({ id, checksum, breaking }: Readonly<Record<string, unknown>>
   throw new MedzenError('internal', 'The ledger has another shape than expected');
 }
 
-/** What a call that failed says of the installation. */
+/** Turns a failed call into a finding about the installation. */
 function findingOf(error: unknown): Finding {
   const { code, cause } = errorFields(error);
   const message = isMedzenError(error) ? error.message : 'The database could not be asked';

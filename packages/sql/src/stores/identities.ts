@@ -10,7 +10,7 @@ const members: Reader<readonly (readonly [string, unknown])[]> = (value, path) =
   return Object.entries(value as object); // as the line above has seen
 };
 
-/** Whether an identity is the one that the pseudonym was made of. Nothing else is believed: the row may have been altered. */
+/** Returns the identity if the pseudonym was made of it. Nothing else is believed: the row may have been altered. */
 function provedValue(tenant: string, pseudonym: string, found: unknown): string | undefined {
   try {
     const { kind, value, salt } = kept(found, pseudonym);
@@ -20,7 +20,7 @@ function provedValue(tenant: string, pseudonym: string, found: unknown): string 
   }
 }
 
-/** Who is meant by the pseudonyms in the log, in `medzen.erasable_identity`. */
+/** Stores the identities behind the pseudonyms in the log, in `medzen.erasable_identity`. */
 export function identityStore(wire: Wire): IdentityStore {
   return {
     kinds: () => callJson(wire.root, 'erasable_kinds', {}, list(oneOf(...erasableKinds))),
@@ -44,7 +44,7 @@ export function identityStore(wire: Wire): IdentityStore {
   };
 }
 
-/** What stands beside a page of events: who is meant, as far as it is proved, and of which pseudonyms it is not. */
+/** Splits the pseudonyms of a page of events into identities that are proved and pseudonyms that are not. */
 export function identitiesIn(
   tenant: string,
   rows: readonly Readonly<Record<string, unknown>>[],

@@ -7,7 +7,7 @@ export interface PgQuery {
   readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };
 }
 
-/** What the wire asks of `pg`: a Pool, a Client, or a client taken from a pool. */
+/** The part of `pg` that the wire needs: a Pool, a Client, or a client taken from a pool. */
 export interface PgClient {
   query(query: PgQuery): Promise<{ rows: unknown[] }>;
   /** A Client's, since pg 8.17: `I` idle, `T` in a transaction, `E` in one that has failed. A Pool has none. */
@@ -39,7 +39,7 @@ export interface PgPool extends PgClient {
   end(): Promise<void>;
 }
 
-/** Whether this is a Pool, which lends a connection for each call. */
+/** True when this is a Pool, which lends a connection for each call. */
 export function isPool(client: PgClient): client is PgPool {
   return typeof client.totalCount === 'number' && typeof client.connect === 'function' && 'options' in client;
 }
@@ -65,7 +65,7 @@ interface Messenger {
   };
 }
 
-/** How long the server may take for a CancelRequest. */
+/** Milliseconds that the server may take for a CancelRequest. */
 const cancelMs = 5000;
 
 /**

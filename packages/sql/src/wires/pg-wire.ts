@@ -10,7 +10,7 @@ import { busy, type OnConnection, onClient, onPool, withReserve } from './pg-con
 
 export type { PgClient, PgQuery } from './pg-client.ts';
 
-/** How the wire calls. */
+/** Options of the wire. */
 export interface PgWireOptions {
   /** Name of the schema; `medzen` when absent. */
   readonly schema?: string;
@@ -147,7 +147,7 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
   return wire;
 }
 
-/** Whether a prepared statement no longer fits what it calls, or is not there any more. */
+/** True when a prepared statement no longer matches its target, or no longer exists. */
 function stalePlan(error: unknown): boolean {
   const state = sqlstateOf(error);
   return state === '0A000' || state === '26000';

@@ -6,7 +6,7 @@ import { claims } from './recording-json.ts';
 const released = verdict({ released: {}, lease_lost: {} });
 const renewed = verdict({ renewed: {}, lease_lost: {} });
 
-/** The arguments that claims have in common; undefined when the id is none that could exist. */
+/** The arguments that claims have in common; undefined when the id cannot exist. */
 export function claimArgs(
   options: ClaimOptions & { readonly id?: string },
 ): Readonly<Record<'limit' | 'lease_ms' | 'id', WireValue>> | undefined {
@@ -14,7 +14,7 @@ export function claimArgs(
   return { limit: options.limit, lease_ms: options.leaseMs, id: options.id ?? null };
 }
 
-/** Which worker stops what, brings which media in or asks which provider, and how a claim is renewed and given back. */
+/** Claims recordings to stop, transfer or ask about, and renews and gives back the claims. */
 export function transferClaims(
   wire: Wire,
 ): Pick<
