@@ -32,7 +32,7 @@ export interface Work {
 }
 
 /** A question to the provider that is due, or being asked. */
-export interface Look {
+interface Look {
   readonly token?: string;
   /** Since the last move. */
   readonly attempts: number;

@@ -60,7 +60,7 @@ async function stopIfUnwanted(room: Room, ctx: CallContext, recording: Recording
 }
 
 /** What a caller is told while nobody knows whether it records. The same call with the same id asks again. */
-export function unconfirmed({ id, state }: Recording, cause: unknown): MedzenError {
+function unconfirmed({ id, state }: Recording, cause: unknown): MedzenError {
   return new MedzenError('provider_unavailable', 'The provider has not confirmed the start; retry with the same id', {
     retryable: true,
     cause,
@@ -69,7 +69,7 @@ export function unconfirmed({ id, state }: Recording, cause: unknown): MedzenErr
 }
 
 /** Moves a recording from `starting` to `recording`, unless it has moved on by itself. */
-export async function confirmStart(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
+async function confirmStart(room: Room, ctx: CallContext, recording: Recording): Promise<Recording> {
   const result = await revise(room, ctx.scope, recording, (row) =>
     row.state === 'starting'
       ? {

@@ -15,7 +15,7 @@ export function actionOf(
 }
 
 /** Whether this change is the first to say when the capture ended. */
-export function endsCapture(row: Pick<Recording, 'endedAt'>, change: { readonly endedAt?: string }): boolean {
+function endsCapture(row: Pick<Recording, 'endedAt'>, change: { readonly endedAt?: string }): boolean {
   return row.endedAt === undefined && change.endedAt !== undefined;
 }
 

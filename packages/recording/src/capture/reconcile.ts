@@ -1,4 +1,4 @@
-import { type CallContext, type Claim, errorFields, type Recording, type Scope } from '@medzen/core';
+import { type Claim, errorFields, type Recording, type Scope } from '@medzen/core';
 import { codeOf } from '../backoff.ts';
 import { checkWhole } from '../check-input.ts';
 import { withDeadline } from '../deadline.ts';
@@ -104,22 +104,4 @@ export async function look(room: Room, recording: Recording, signal?: AbortSigna
   return withDeadline({ ms: room.timeouts.providerMs, code: 'provider_unavailable', signal }, (within) =>
     provider.look(recording, within),
   );
-}
-
-/**
- * Asks once about one recording, whether it is due or not, and does what the answer calls for.
- *
- * @returns the row as it is then, and what the provider answered
- * @throws MedzenError `provider_unavailable`, `store_unavailable`, `invalid_configuration`
- */
-export async function lookAndApply(
-  room: Room,
-  ctx: CallContext,
-  recording: Recording,
-): Promise<{ readonly recording: Recording; readonly answer: LookOutcome }> {
-  const answer = await look(room, recording);
-  const now = await room.stores.recordings.clock();
-  const plan = planLook(recording, answer, now, 1);
-  const result = await applyPlan(room, ctx, recording, plan);
-  return { recording: result.recording, answer };
 }
