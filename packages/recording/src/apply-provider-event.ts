@@ -5,14 +5,15 @@ import type { ProviderEvent } from './provider.ts';
 /** Clocks of providers and hosts differ by less. */
 const clockSkewMs = 60_000;
 
-/** What an event changes of a recording, without the housekeeping of a change. */
+/** Changes that an event makes to a recording, without the housekeeping of a change. */
 export type ProviderPatch = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'>;
 
 /**
- * What one event of a provider changes of a recording: a pure function, so that any order of the same events, with any repeats, ends in
- * the same state. A recording only moves forward, and media once known stays: of two media the first is kept (the second is removed with
- * the session's other leavings). A failed track does not end the recording for good: when media is made all the same, it heals; and so does
- * a start that was believed to have failed, when the capture begins after that.
+ * Applies one event of a provider to a recording: a pure function, so that any order of the same events, with any
+ * repeats, ends in the same state. A recording only moves forward, and media once known stays: of two media the first
+ * is kept (the second is removed with the session's other leavings). A failed track does not end the recording for
+ * good: when media is made all the same, it heals; and so does a start that was believed to have failed, when the
+ * capture begins after that.
  *
  * @returns undefined when the event tells nothing new
  */
@@ -51,7 +52,10 @@ export function applyProviderEvent(recording: Recording, event: ProviderEvent): 
   }
 }
 
-/** Whether it is the answer to a start that was never got, and not news of an earlier recording in the same session of the provider. */
+/**
+ * True when an event answers a start whose own answer was lost, and does not report an earlier recording in the same
+ * session of the provider.
+ */
 function begins(
   { state, startedAt, endedAt, media, object, failure: failed }: Recording,
   { at }: ProviderEvent,

@@ -20,10 +20,10 @@ import type { Lease } from './transfer/keep-lease.ts';
 import { headBytes, mayBegin } from './transfer/media-kind.ts';
 import { type Implausible, mediaReader, tooShort } from './transfer/plausible.ts';
 
-/** What a row is told of media that was copied. */
+/** Changes to the row of copied media. */
 export type CopiedMedia = Required<Pick<RecordingChange, 'object' | 'storage'>> & Pick<RecordingChange, 'lock'>;
 
-/** What a copy came to. */
+/** Result of a copy. */
 export type Copied =
   | { readonly status: 'copied'; readonly stored: CopiedMedia }
   /** It arrived whole, and cannot be what was captured. Nothing of it stays in the object store; the provider keeps its own. */
@@ -109,7 +109,7 @@ async function store(
   return { status: 'implausible', why, detail: lengths(recording, facts.seconds, media) };
 }
 
-/** What the row keeps of the version: what it is, where it lies, and how it is locked. */
+/** Describes the version for the row: its properties, location and lock. */
 function described(room: Room, recording: Recording, head: ObjectHead, sent: Sent): CopiedMedia {
   const { storageClass } = head;
   const lock = lockNow(room, head.lock);
@@ -187,7 +187,11 @@ function objects<T>(
   return withDeadline({ ms: room.timeouts.objectsMs, code: 'store_unavailable', signal }, call);
 }
 
-/** What does not listen to a signal is left behind. @throws the signal's reason */
+/**
+ * Stops waiting for work when the signal is aborted; work that ignores the signal goes on unobserved.
+ *
+ * @throws the signal's reason
+ */
 async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {

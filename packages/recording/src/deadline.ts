@@ -1,16 +1,18 @@
 import { MedzenError } from '@medzen/core';
 
-/** How long calls to the outside may take, milliseconds, 1–3 600 000. */
+/** Time limits of calls to services outside the process, milliseconds, 1–3 600 000. */
 export interface Timeouts {
   /** One call to a provider, its own retries included; 30 000 when absent. */
   readonly providerMs?: number;
   /** One call to the object store that moves no media; 30 000 when absent. */
   readonly objectsMs?: number;
-  /** How long a transfer may stand still; 60 000 when absent. How long it takes in all has no bound. */
+  /**
+   * Time without progress after which a transfer fails; 60 000 when absent. The total time of a transfer has no bound.
+   */
   readonly stallMs?: number;
 }
 
-/** What `createRecordings` uses where it is given nothing else. */
+/** Time limits of `createRecordings` when it is given none. */
 export const defaultTimeouts: Required<Timeouts> = { providerMs: 30_000, objectsMs: 30_000, stallMs: 60_000 };
 
 /**

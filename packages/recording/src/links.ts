@@ -6,10 +6,10 @@ import type { LinkOptions, RecordingLink } from './recordings.ts';
 import { about, duration, seal } from './room.ts';
 import { type ObjectStores, storeOf } from './storage/object-stores.ts';
 
-/** What making links needs: no provider, no rules, no calendar. */
+/** Dependencies of links: without provider, rules or calendar. */
 export type LinkRoom = Gate & { readonly objects: ObjectStores<LinkStore> };
 
-/** What a link needs of an object store. */
+/** The part of an object store that links use. */
 export type LinkStore = Pick<ObjectStore, 'presignGet' | 'location'>;
 
 /** The two ways to get at a recording. */

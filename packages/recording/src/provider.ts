@@ -26,15 +26,15 @@ export interface ProviderEvent {
   readonly key: string;
   /** When it happened, by the provider's clock: RFC 3339 UTC. */
   readonly at: string;
-  /** Of `media_available` only. */
+  /** Present for `media_available` only. */
   readonly media?: ProviderMedia;
   /** Seconds, ≥ 0, of `media_available` only. */
   readonly durationSeconds?: number;
-  /** Of `capture_failed` and `media_failed`: the provider's code, never its prose. 1–128 characters. */
+  /** The provider's code for `capture_failed` and `media_failed`, never its prose. 1–128 characters. */
   readonly failureCode?: string;
 }
 
-/** What a webhook came to. Never thrown. */
+/** Result of verifying a webhook. Never thrown. */
 export type VerifiedWebhook =
   | { readonly ok: true; readonly events: readonly ProviderEvent[] }
   | {
@@ -57,7 +57,7 @@ export interface ProviderMediaStream {
 }
 
 /**
- * What a provider answers when it is asked where a capture stands. What it cannot tell is `unknown`, never a guess.
+ * A provider's answer to the question where a capture stands. `unknown` when it cannot tell, never a guess.
  *
  * - `running`: it captures, or will as soon as somebody speaks.
  * - `ended`: it captures no more, and the media is not made yet (`compose`).
@@ -89,24 +89,24 @@ export interface CaptureTimes {
   readonly endedAt?: string;
 }
 
-/** What a provider must know to have media made. */
+/** Input for a provider to make media. */
 export interface CompositionOrder {
   readonly tenant: string;
   readonly mayBegin: () => Promise<boolean>;
 }
 
 /**
- * Who makes the recording. Every call may be repeated: a retry after a crash or a lost answer must come to the same.
- * Calls that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections, and end early, with
- * that error, when the signal is aborted.
+ * Makes recordings. Every call may be repeated: a retry after a crash or a lost answer must come to the same. Calls
+ * that reach the network throw `provider_unavailable` (retryable) on time-outs, 5xx and refused connections, and end
+ * early, with that error, when the signal is aborted.
  */
 export interface Provider {
   /** Stands in each recording's `provider`. 1–64 characters. */
   readonly name: string;
 
   /**
-   * Which account it asks, so that a recording of another account is not taken for gone: each row remembers it. 1–256 characters, no secret.
-   * Absent where a provider has no accounts.
+   * The account it asks, so that a recording of another account does not look deleted: each row remembers it. 1–256
+   * characters, no secret. Absent where a provider has no accounts.
    */
   readonly account?: string;
 

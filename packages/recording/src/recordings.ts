@@ -32,12 +32,13 @@ import type { RecordingRoles } from './roles.ts';
 import type { SweepOptions, SweepReport } from './sweep/report.ts';
 import type { PlausibilityOptions } from './transfer/plausible.ts';
 
-/** What `createRecordings` is built from. */
+/** Dependencies of `createRecordings`. */
 export interface RecordingsDeps {
   readonly stores: Pick<Stores, 'recordings' | 'consents' | 'audit'>;
   /**
-   * Where media is kept: one store, or several, of which the first takes what is started from now on. A recording remembers its store by
-   * `location`, and is played, transferred and deleted there: keep an earlier store in the list for as long as anything lies in it.
+   * Stores of media: one store, or several, of which the first takes recordings that start from now on. A recording
+   * remembers its store by `location`, and is played, transferred and deleted there: keep an earlier store in the list
+   * for as long as anything lies in it.
    */
   readonly objects: ObjectStore | readonly ObjectStore[];
   /** Copies that a deletion does not reach: replicas, backups. Each tombstone names them. */
@@ -51,13 +52,13 @@ export interface RecordingsDeps {
   /** Merged over `defaultRoles`. */
   readonly roles?: Partial<RecordingRoles>;
   /**
-   * Whose consent `start` waits for. `everyone` (default): each participant's. `law`: only where the law of a participant's place asks
-   * for all; else the patient's alone.
+   * The participants whose consent `start` waits for. `everyone` (default): each participant's. `law`: only where the
+   * law of a participant's place asks for all; else the patient's alone.
    */
   readonly consentFrom?: 'everyone' | 'law';
-  /** How long calls to providers and the object store may take. */
+  /** Time limits of calls to providers and the object store. */
   readonly timeouts?: Timeouts;
-  /** How short media may be before it is not taken for what was captured. */
+  /** Shortest media that is accepted as the captured media. */
   readonly plausibility?: PlausibilityOptions;
   /** Retention class of a recording whose `start` names none. */
   readonly retentionClass?: RetentionClass;
@@ -77,14 +78,16 @@ export interface OtherCopy {
   readonly keptDays?: number;
 }
 
-/** What one participant says about being recorded. Time, address and user agent come from the server and the context. */
+/**
+ * One participant's statement about being recorded. Time, address and user agent come from the server and the context.
+ */
 export interface ConsentInput {
   /** A UUID, for retries: the same id with the same content is the same record. */
   readonly id?: string;
   readonly sessionId: string;
   /** The caller when absent. Another's consent needs a role of `consentForOthers` and the method `verbal` or `written`. */
   readonly participant?: string;
-  /** Whose session it is, for the audit event. */
+  /** Patient of the session, for the audit event. */
   readonly patient?: string;
   readonly acknowledgements: ConsentAcknowledgements;
   readonly textVersion: string;
@@ -97,7 +100,7 @@ export interface ConsentInput {
   readonly location?: string;
 }
 
-/** Whose consent is taken back. */
+/** The participant who withdraws consent. */
 export interface WithdrawInput {
   readonly id?: string;
   readonly sessionId: string;
@@ -106,7 +109,7 @@ export interface WithdrawInput {
   readonly patient?: string;
 }
 
-/** What to record. */
+/** The session to record. */
 export interface StartInput {
   /** A UUIDv7, for retries. */
   readonly id?: string;
@@ -118,8 +121,9 @@ export interface StartInput {
    */
   readonly participants: readonly RecordingParticipant[];
   /**
-   * Who has spoken for this session and is not in it (has left, or never was), so that their word does not count: none of `participants`, at
-   * most 100. The caller answers for it: it stands in the event of the start.
+   * Persons who gave or withdrew consent for this session and are not in it (have left, or never joined), so that their
+   * consent does not count. Must not include a participant; at most 100. The caller answers for it: it is in the event
+   * of the start.
    */
   readonly absent?: readonly string[];
   /** A key of `providers`. */
@@ -151,7 +155,9 @@ export interface HoldInput {
 
 /** A hold that was placed. */
 export type PlacedHold = LegalHold & {
-  /** Of a hold on a patient: recordings that are being deleted and of which something is gone already. It does not reach them. */
+  /**
+   * Ids of the patient's recordings that a hold does not reach: they are being deleted, and something is gone already.
+   */
   readonly tooLate: readonly string[];
 };
 
@@ -168,11 +174,14 @@ export interface AccessRequestInput {
 
 /** A request that was opened. */
 export type OpenedAccessRequest = AccessRequest & {
-  /** Of a request on a patient: recordings that are being deleted and of which something is gone already. It does not reach them. */
+  /**
+   * Ids of the patient's recordings that a request does not reach: they are being deleted, and something is gone
+   * already.
+   */
   readonly tooLate: readonly string[];
 };
 
-/** What a person's deletion is asked with. */
+/** Input of a deletion that a person asks for. */
 export interface DeleteRequest {
   /** Stands in the tombstone. */
   readonly reason: string;
@@ -189,7 +198,7 @@ export interface RecordingLink {
   readonly size: number;
 }
 
-/** What a provider's event came to. */
+/** Result of a provider's event. */
 export type IngestResult =
   /** It moved the recording, or told something new of it. */
   | { readonly status: 'applied'; readonly recording: Recording }
@@ -202,7 +211,7 @@ export type IngestResult =
   /** No recording of this tenant has that provider reference. */
   | { readonly status: 'unknown' };
 
-/** What a round of stops came to. Lists are of recording ids. */
+/** Result of a round of stops. Lists are of recording ids. */
 export interface StopReport {
   readonly stopped: readonly string[];
   /** Ended by somebody else in the meantime. */
@@ -211,14 +220,14 @@ export interface StopReport {
   readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
 }
 
-/** What a round of questions to providers came to. */
+/** Result of a round of questions to providers. */
 export interface ReconcileReport {
-  /** How many recordings a provider was asked about. */
+  /** Number of recordings that a provider was asked about. */
   readonly asked: number;
   readonly moved: readonly { readonly id: string; readonly from: RecordingState; readonly to: RecordingState }[];
   /** It ran although it had ended, or consent was taken back: told to stop (again). */
   readonly stopped: readonly string[];
-  /** Of those that moved: there is, or seems to be, no media. `retryTransfer` asks once more. */
+  /** The moved recordings for which there is, or seems to be, no media. `retryTransfer` asks once more. */
   readonly failed: readonly { readonly id: string; readonly code: string }[];
   /** The provider, or the store, was away. */
   readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
@@ -228,16 +237,16 @@ export interface ReconcileReport {
   readonly overdue: readonly { readonly id: string; readonly state: RecordingState; readonly since: string }[];
 }
 
-/** How many recordings to ask about. */
+/** Number of recordings to ask about, and the lease. */
 export interface ReconcileOptions {
   /** Recordings, 1–1000; 100 when absent. */
   readonly limit?: number;
-  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 2 minutes when absent. */
+  /** Lease of one worker on each recording: milliseconds, 1 000–3 600 000; 2 minutes when absent. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** What a round of transfers came to. */
+/** Result of a round of transfers. */
 export interface TransferReport {
   readonly available: readonly string[];
   /** To be offered again. */
@@ -366,9 +375,10 @@ export interface Recordings {
   noteFact(fact: FactInput, ctx: CallContext): Promise<{ readonly id: string; readonly revision: number }>;
 
   /**
-   * Why a recording is kept, and until when: rules with their citations, the facts they counted, what is missing, holds, dates, and what has
-   * to happen before it can be deleted. Judged anew. For roles of `seeAll`, since it shows the patient's dates; holds are listed to roles of
-   * `hold`, and counted for others. Audited as a read before it answers.
+   * Explains why a recording is kept, and until when: rules with their citations, the facts they counted, what is
+   * missing, holds, dates, and what has to happen before it can be deleted. Judged anew. For roles of `seeAll`, since
+   * it shows the patient's dates; holds are listed to roles of `hold`, and counted for others. Audited as a read before
+   * it answers.
    *
    * @throws MedzenError `not_found`, `forbidden`
    */
@@ -444,22 +454,22 @@ export interface Recordings {
   sweep(scope: Scope, options?: SweepOptions): Promise<SweepReport>;
 }
 
-/** How much to transfer, or to stop. */
+/** Number of recordings to transfer or to stop, and the lease. */
 export interface TransferOptions {
   /** Recordings, 1–1000; 10 when absent, 100 to stop. */
   readonly limit?: number;
-  /** How long one worker has each to itself: milliseconds, 1 000–3 600 000; 15 minutes when absent, 1 minute to stop. */
+  /** Lease of one worker on each recording: milliseconds, 1 000–3 600 000; 15 minutes when absent, 1 minute to stop. */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** How a failed recording is sent round again. */
+/** Options for retrying a failed recording. */
 export interface RetryOptions {
-  /** Why media that does not look like what was captured is taken all the same. */
+  /** Reason for accepting media that does not look like the captured media. */
   readonly acceptImplausible?: string;
 }
 
-/** How long a link works. */
+/** Lifetime of a link. */
 export interface LinkOptions {
   /** Whole seconds, 1 to the default. */
   readonly expiresInSeconds?: number;

@@ -104,8 +104,8 @@ export function objectPrefix(tenant: string, startedAt: string, id: string): str
 }
 
 /**
- * Whose word counts beside those who are asked by law: whoever took consent back, and whoever gave it in full, so that the store sees
- * when they take it back before the start commits.
+ * Subjects whose consent counts besides those whom the law asks: those who withdrew consent and those who gave it in
+ * full, so that the store sees when they withdraw it before the start commits.
  */
 function spokenFor(said: readonly ConsentRecord[], absent: readonly string[] = []): readonly string[] {
   return said
@@ -152,7 +152,7 @@ function inFull({ decision, acknowledgements }: ConsentRecord): boolean {
   return decision === 'given' && recording && storage && access && retention;
 }
 
-/** Where the host and the participant name different places, the law of both is asked. */
+/** Adds the places that participants name: where they differ from the host's, the law of both is asked. */
 function withStatedPlaces(
   participants: readonly RecordingParticipant[],
   said: readonly ConsentRecord[],
@@ -197,8 +197,9 @@ async function checkProviderRoom(room: Room, row: NewRecording, ctx: CallContext
 }
 
 /**
- * Whether the same is asked again: of the same recording, or, by someone who names no id, of one whose start was not answered in time.
- * Who names the id of a running recording with other people in it asks for something else, and learns nothing of it.
+ * True when the same start is asked again: for the same recording, or, by a caller who names no id, for one whose start
+ * was not answered in time. A caller who names the id of a running recording with other participants asks for something
+ * else, and learns nothing of it.
  */
 function isRetry(room: Room, recording: Recording, row: NewRecording, input: StartInput): boolean {
   const content = ({ sessionId, patient, provider, providerRef, participants }: NewRecording | Recording): string => {

@@ -77,7 +77,7 @@ function receipt(room: Room, given: string | undefined): Date {
   return at;
 }
 
-/** Who may open a request: a role for it, or the patient of the recording. */
+/** Checks that the caller may open a request: by a role for it, or as the patient of the recording. */
 async function target(room: Room, on: AccessRequest['target'], ctx: CallContext): Promise<ReturnType<typeof about>> {
   const allowed = hasRole(ctx, room.roles.accessRequests);
   if ('recordingId' in on === 'patient' in on)

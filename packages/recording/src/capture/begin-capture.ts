@@ -59,7 +59,10 @@ async function stopIfUnwanted(room: Room, ctx: CallContext, recording: Recording
   return recording;
 }
 
-/** What a caller is told while nobody knows whether it records. The same call with the same id asks again. */
+/**
+ * Makes the error that a caller gets while it is unknown whether the recording runs. The same call with the same id
+ * asks again.
+ */
 function unconfirmed({ id, state }: Recording, cause: unknown): MedzenError {
   return new MedzenError('provider_unavailable', 'The provider has not confirmed the start; retry with the same id', {
     retryable: true,

@@ -14,7 +14,7 @@ export function actionOf(
   return endsCapture(row, change) ? 'recording.stop' : otherwise;
 }
 
-/** Whether this change is the first to say when the capture ended. */
+/** True when this change is the first to say when the capture ended. */
 function endsCapture(row: Pick<Recording, 'endedAt'>, change: { readonly endedAt?: string }): boolean {
   return row.endedAt === undefined && change.endedAt !== undefined;
 }

@@ -9,7 +9,7 @@ const day = 24 * hour;
 
 /** A start that the provider knows nothing of after it did not take place: its request is lost, not late. */
 const startLostMs = 2 * minute;
-/** What the provider cannot tell for so long, it will not tell. */
+/** Milliseconds after which a provider that could not tell about a start is not expected to tell any more. */
 const startUnknownMs = 10 * minute;
 const stuckMs = 7 * day;
 /** A failed recording without media is asked about for so long: providers keep media for weeks. */
@@ -17,7 +17,7 @@ const mendableMs = 30 * day;
 /** No capture goes on for so long by intention. */
 const longestCaptureMs = 24 * hour;
 
-/** What is to be done about a recording after its provider was asked. */
+/** Changes and next steps after the provider was asked about a recording. */
 export interface LookPlan {
   /** Applied in this order, each a change of its own: two facts are two events. */
   readonly changes: readonly LookChange[];
@@ -35,13 +35,13 @@ export interface LookPlan {
 /** One change that an answer calls for. */
 export type LookChange = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'>;
 
-/** What came of asking: the provider's answer, or why there is none. */
+/** Result of asking: the provider's answer, or the reason why it is missing. */
 export type LookOutcome = CaptureStatus | { readonly status: 'unreachable' | 'not_configured' };
 
 /**
- * What an answer of the provider means for a recording: pure, so that any order of answers, callbacks and workers can be tried. Nothing is
- * concluded from silence but that somebody has to look: a recording whose provider could not be asked for a week is `failed`, and is asked
- * about all the same.
+ * Plans the next step for a recording from an answer of its provider: pure, so that any order of answers, callbacks and
+ * workers can be tried. Silence proves nothing except that a person must check: a recording whose provider could not be
+ * asked for a week is `failed`, and is asked about all the same.
  *
  * @param now - by the store's clock
  * @param attempts - questions since the last move, this one included
@@ -191,7 +191,7 @@ function unanswered(
   return { changes: [{ to: 'failed', failure: { code, at, attempts: 0 } }], againSeconds: null };
 }
 
-/** How long to wait for the next question when nothing was learned. */
+/** Milliseconds until the next question when the last one brought no news. */
 function usual({ state }: Recording, age: number, attempts: number): number | null {
   switch (state) {
     case 'starting':

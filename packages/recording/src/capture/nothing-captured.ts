@@ -6,7 +6,7 @@ import { applyPlan } from './apply-plan.ts';
 import { planLook } from './look-plan.ts';
 import { look } from './reconcile.ts';
 
-/** What is known of a failed recording that has no media of its own. */
+/** Verdict about a failed recording that has no media of its own. */
 export interface EmptyVerdict {
   /**
    * `nothing`: the provider says that nothing was ever captured, or what it captured belongs to another recording. `expired`: it had

@@ -87,7 +87,7 @@ async function uploadAgain(
   });
 }
 
-/** What was captured is there, and its media is not: it is made (again). */
+/** Makes the media again: its source is there, and the media is not. */
 async function makeAgain(
   room: Room,
   ctx: CallContext,

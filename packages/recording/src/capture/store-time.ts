@@ -21,8 +21,8 @@ export async function storeTime(room: Pick<Room, 'stores' | 'clock' | 'logger'>)
 }
 
 /**
- * What somebody else says happened at an instant, put at present time at the latest: a provider's clock may be years ahead. The store is
- * asked only about what is to come by this process's clock.
+ * Limits the instant of an event, as reported by others, to the present: a provider's clock may be years ahead. The
+ * store is asked only about what is to come by this process's clock.
  *
  * @param at - RFC 3339
  * @throws MedzenError `store_unavailable`

@@ -1,4 +1,4 @@
-/** What the law of one place says about recording the sound and picture of a conversation by wire. */
+/** Law of one place about recording the sound and picture of a conversation by wire. */
 export interface ConsentRule {
   /** ISO 3166-2: `US-GA`. */
   readonly jurisdiction: string;
@@ -8,9 +8,9 @@ export interface ConsentRule {
   /** `primary-seen`: the operative words were read. `secondary-seen`: a quotation or a compilation was. */
   readonly confidence: 'primary-seen' | 'secondary-seen';
   readonly source: string;
-  /** What the law that was read seems to ask of people who are together. Explains, and never relaxes `rule`. */
+  /** Requirement that the law seems to state for persons in the same place. Explains, and never relaxes `rule`. */
   readonly inPerson?: ConsentRule['rule'];
-  /** What it seems to ask of a call. Explains, and never relaxes `rule`. */
+  /** Requirement that the law seems to state for a call. Explains, and never relaxes `rule`. */
   readonly electronic?: ConsentRule['rule'];
   /** The legislature's own page, where the text can be checked. */
   readonly official?: string;

@@ -19,7 +19,7 @@ import { emptyPrefix, pagesOf, refOf } from './empty-prefix.ts';
 import { keepLease } from './keep-lease.ts';
 import { readLock } from './read-lock.ts';
 
-/** Why a deletion was left for later. */
+/** Reason why a deletion was left for later. */
 export type DeferReason =
   /** A legal hold, or an open claim. */
   | 'held'
@@ -40,7 +40,7 @@ export type DeferReason =
   | 'store_not_configured'
   | ProviderObstacle;
 
-/** What deleting one claimed recording came to. */
+/** Result of deleting one claimed recording. */
 export type DeleteResult =
   | { readonly status: 'deleted'; readonly recording: Recording; readonly versions: number; readonly bytes: number }
   | {
@@ -54,12 +54,12 @@ export type DeleteResult =
       readonly bytes: number;
     };
 
-/** How one claimed recording is to be deleted. */
+/** Options for deleting one claimed recording. */
 export interface DeleteOptions {
   /** The instant at which deadlines are judged. */
   readonly now: Date;
   readonly reason: string;
-  /** Of the claim: milliseconds. */
+  /** Length of the claim in milliseconds. */
   readonly leaseMs: number;
   /** A person knows that the media is missing, and ends the recording all the same. */
   readonly acceptMissing?: boolean;
@@ -77,7 +77,7 @@ interface Work extends DeleteOptions {
   readonly renew: () => Promise<void>;
   /** As the store has it after the last step. */
   recording: Recording;
-  /** What was noted of the removal when this attempt began. */
+  /** Counts recorded when this attempt began. */
   readonly before: Counts;
 }
 
@@ -128,7 +128,7 @@ export async function deleteClaimed(
   return remove(work, survey);
 }
 
-/** Why a recording of which nothing was removed is to be kept. Of what was never stored no rule is asked. */
+/** Reason to keep a recording of which nothing was removed. A recording that was never stored needs no rule. */
 function reasonToKeep({ recording, decision, now }: Work): DeferReason | undefined {
   if (recording.holds > 0) return 'held';
   if (recording.accessRequests > 0) return 'access_requested';
@@ -217,7 +217,7 @@ async function lookAround(work: Work): Promise<Survey> {
   return { ...all, missing: false };
 }
 
-/** Whether an earlier attempt asked the object store to remove the media: noting it again then adds nothing. */
+/** Checks whether an earlier attempt asked the object store to remove the media: noting it again then adds nothing. */
 async function wasRemoved(work: Work): Promise<boolean> {
   const { object, deletion } = work.recording;
   if (object === undefined || deletion === undefined || !isBeyondRecall(work.recording)) return false;
@@ -354,7 +354,10 @@ async function noteLock(
   return lock;
 }
 
-/** Whether the provider has to be asked. One that was dropped from the configuration is no obstacle once it is known to have forgotten. */
+/**
+ * True when the provider must be asked. A provider that is no longer configured does not stop the deletion once it is
+ * known to have deleted its copy.
+ */
 function mustForget({ room, recording }: Work): boolean {
   const mayHave = recording.failure?.code === copyRemains;
   const known = recording.object !== undefined ? !mayHave : recording.media === undefined && !mayHave;

@@ -27,7 +27,12 @@ export async function deleteRecording(
   const recording = await recordingFor(room, id, ctx, what, () => hasRole(ctx, room.roles.delete));
   const asked = { ...what, ...about(recording), reason: request.reason };
   if (recording.state === 'deleted')
-    return refuse(room, ctx, { ...asked, outcome: 'failed' }, new MedzenError('gone', 'It was deleted before'));
+    return refuse(
+      room,
+      ctx,
+      { ...asked, outcome: 'failed' },
+      new MedzenError('gone', 'The recording is already deleted'),
+    );
   const now = await checkClock(room, room.clock.now());
   const empty =
     recording.state === 'failed' && recording.object === undefined && recording.media === undefined
@@ -119,7 +124,7 @@ async function finish(
   throw new MedzenError('conflict', 'The recording changed during deletion; retry', { retryable: true });
 }
 
-/** What a person is told of a deletion of which nothing was done; undefined when asking again may help. */
+/** Makes the error that a person gets for a deletion that did nothing; undefined when asking again may help. */
 function deferral(result: DeleteResult): MedzenError | undefined {
   if (result.status === 'deleted') return undefined;
   const { reason, lockedUntil } = result;
@@ -138,9 +143,13 @@ function deferral(result: DeleteResult): MedzenError | undefined {
         { detail },
       );
     case 'media_found':
-      return new MedzenError('invalid_transition', 'Something is stored of it; have it transferred, or remove it', {
-        detail,
-      });
+      return new MedzenError(
+        'invalid_transition',
+        'The recording has stored objects; retry the transfer, or remove them',
+        {
+          detail,
+        },
+      );
     case 'store_not_configured':
     case 'provider_not_configured':
     case 'provider_account_changed':

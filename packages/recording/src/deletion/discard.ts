@@ -9,7 +9,7 @@ import { waitingInSameRoom } from '../same-room.ts';
 /** Stands in `failure.code` of a recording whose media is safe with us while the provider still has its own copy. */
 export const copyRemains = 'provider_copy_remains';
 
-/** Why a provider cannot be asked to remove a recording's copy. */
+/** Reason why a provider cannot be asked to remove a recording's copy. */
 export type ProviderObstacle = 'provider_not_configured' | 'provider_account_changed';
 
 /**

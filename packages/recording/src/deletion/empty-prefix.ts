@@ -2,7 +2,7 @@ import { MedzenError, type ObjectStore, type ObjectVersion, sha256, toHex } from
 import { backoffMs } from '../backoff.ts';
 import type { Room } from '../room.ts';
 
-/** What became of everything under a prefix. */
+/** Outcome for everything under a prefix. */
 export type Emptied =
   | { readonly status: 'empty'; readonly provedAt: Date }
   /** Some versions may not be deleted now: retention, hold or permission of the store. What could be deleted is. */
@@ -10,7 +10,7 @@ export type Emptied =
   /** `note` refused. */
   | { readonly status: 'refused' };
 
-/** What is written down around each call that removes something. */
+/** Records kept around each call that removes something. */
 export interface RemovalNotes {
   /** Durable before the versions are removed. False: they must not be. */
   removing(versions: readonly ObjectVersion[]): Promise<boolean>;

@@ -62,7 +62,7 @@ async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<Pl
   );
 }
 
-/** What covers a patient does not reach what is beyond recall: each such recording gets an event that says so. */
+/** Records an event for each recording of the patient that is beyond recall, which the hold does not reach. */
 export async function nameBeyondRecall(
   room: Room,
   ctx: CallContext,

@@ -96,7 +96,7 @@ export function twilio(options: TwilioOptions): Provider {
     start: (recording, signal) => startCapture(parts, recording, signal),
     stop: (recording, signal) => stopCapture(parts, recording, signal),
     look: async (recording, signal) =>
-      // An id that Twilio cannot have given is none that it knows.
+      // Twilio does not know an id of another form.
       isSid(recording.providerRef)
         ? lookAtRoom(api, recording.providerRef, recording, (format) => formatOf(parts, format), signal)
         : { status: 'unknown' },
@@ -251,7 +251,7 @@ async function fetchMedia(
   }
 }
 
-/** Deletes, and then looks: that a deletion was answered is no proof, and a 404 may come from a wrong address. */
+/** Deletes, and then checks: an answered deletion does not prove anything, and a 404 may come from a wrong address. */
 async function discard(parts: Twilio, recording: Recording, signal?: AbortSignal): Promise<{ readonly note: string }> {
   const { api } = parts;
   for (const { path, sid } of await held(parts, recording, signal)) {

@@ -25,7 +25,10 @@ function givesNoPeriod({ adultYears, deceased }: RetentionRule): boolean {
   return adultYears === null && deceased === null;
 }
 
-/** Whether somebody has decided where the law gives no period: the operator, or a rule that is closer to the class than one of all. */
+/**
+ * True when the gap is decided where the law gives no period: by the operator, or by a rule that is closer to the class
+ * than one of all.
+ */
 function isFilled(rule: RetentionRule, all: readonly RetentionRule[], policy: RetentionPolicy | undefined): boolean {
   if ((policy?.rules?.length ?? 0) > 0 || (policy?.apply?.length ?? 0) > 0) return true;
   if (policy?.confirm?.includes(rule.id) === true) return true;

@@ -4,7 +4,7 @@ import { applicableRules } from './applicable-rules.ts';
 import type { RetentionPolicy } from './policy.ts';
 import type { RetentionRule } from './rule.ts';
 
-/** How many known names a message lists. */
+/** Number of known names that a message lists. */
 const shown = 40;
 
 /**

@@ -1,7 +1,7 @@
 import type { RetentionClass, RetentionFact, RetentionFactType } from '@medzen/core';
 import type { RuleConfidence } from './rule.ts';
 
-/** What the rules are asked about. */
+/** Input of the rules. */
 export interface RetentionInput {
   readonly retentionClass: RetentionClass;
   /** When the recorded session began, RFC 3339: the record was created then, and its patient was treated. */
@@ -29,7 +29,7 @@ export interface RetentionBasis {
 }
 
 /**
- * What the rules say, and why.
+ * Decision of the rules, and the reasons.
  *
  * - `retain`: the duty stands. `grace`: it ended, nothing is deleted yet. `warn`: deletion is near. `eligible`: by law and policy it may be
  *   deleted; that people were warned in time is the row's affair (`deletableAt`), and the store's condition.
@@ -46,16 +46,19 @@ export interface RetentionDecision {
   readonly graceUntil?: string;
   /** The rule that decides first. Empty only when no rule is known at all. */
   readonly basis: readonly RetentionBasis[];
-  /** Whether a rule that was read in its own words, or that the operator answers for, gives a period. Only then a duty can end. */
+  /**
+   * True when a period comes from a rule that was read in its own words, or that the operator answers for. Only then a
+   * duty can end.
+   */
   readonly verified: boolean;
-  /** Why there are no dates: no rule or fact gives one, or a claim is open. Absent when there are dates. */
+  /** Reason why there are no dates: no rule or fact gives one, or a claim is open. Absent when there are dates. */
   readonly undated?: 'unknown' | 'claim';
   /**
    * Kinds of facts that are not noted and would change the answer: `birth` where a rule asks whether the patient was a minor, `discharge`
    * where one counts from it.
    */
   readonly missing: readonly RetentionFactType[];
-  /** What was taken for granted in place of what is missing, a sentence each. */
+  /** Assumptions made in place of missing facts, a sentence each. */
   readonly assumptions: readonly string[];
   /** Ids of facts that were taken back and did not count. */
   readonly voided: readonly string[];

@@ -14,10 +14,10 @@ export const defaultGraceDays = 90;
 /** Days before deletion at which people are told, unless a policy says otherwise. */
 export const defaultWarnDays = 30;
 
-/** What the rules came to, before it is turned into dates. */
+/** Result of the rules, before it is turned into dates. */
 interface Reading {
   readonly basis: readonly RetentionBasis[];
-  /** Why it cannot be told how long to keep; empty when it can. */
+  /** Reasons why the period is unknown; empty when it is known. */
   readonly unknown: readonly string[];
   readonly lastDay: LocalDate | undefined;
   readonly claims: Claims;
@@ -27,7 +27,8 @@ interface Reading {
 }
 
 /**
- * How long a recording must be kept, by which rules, and why. Pure: the same question always has the same answer.
+ * Evaluates how long a recording must be kept, by which rules, and why. Pure: the same question always has the same
+ * answer.
  *
  * Calendar years are counted on local dates, from the original anchor: 2,555 days are not seven years, and 29 February and seven years
  * are 1 March. The duty ends at local midnight after the anniversary; where facts are from several zones, in the one in which it comes
@@ -199,7 +200,7 @@ function dated(
   };
 }
 
-/** What was assumed and what was taken back. */
+/** Lists assumptions and voided facts. */
 function remarks({ assumptions, voided }: Reading['common']): readonly string[] {
   if (voided.length === 0) return assumptions;
   const count = voided.length === 1 ? '1 fact was' : `${voided.length} facts were`;

@@ -2,9 +2,9 @@ import { MedzenError, type ObjectStore, type Recording, type RecordingStorage } 
 
 /** The object stores that are configured. */
 export interface ObjectStores<Store extends Pick<ObjectStore, 'location'> = ObjectStore> {
-  /** Of what is started from now on. */
+  /** Store of the recordings that start from now on. */
   readonly first: Store;
-  /** That of a recording; undefined when it is not configured. */
+  /** Returns the store of a recording; undefined when it is not configured. */
   of(recording: Pick<Recording, 'storage'>): Store | undefined;
 }
 
@@ -55,7 +55,7 @@ export function storeOf<Store extends Pick<ObjectStore, 'location'>>(
   );
 }
 
-/** What a row remembers of a store. */
+/** Describes a store as a row remembers it. */
 export function storageOf({ location }: Pick<ObjectStore, 'location'>): RecordingStorage {
   const { store, bucket, region } = location;
   return { store, bucket, ...(region === undefined ? {} : { region }) };

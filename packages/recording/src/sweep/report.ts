@@ -1,10 +1,10 @@
 import type { DeferReason } from '../deletion/delete-claimed.ts';
 
-/** How much one sweep does. */
+/** Limits of one sweep. */
 export interface SweepOptions {
   /** Recordings of each kind (warnings, archives, deletions), 1–1000; 100 when absent. */
   readonly limit?: number;
-  /** How long one worker has a row to itself: milliseconds, 1 000–3 600 000; 5 minutes when absent. */
+  /** Lease of one worker on a row: milliseconds, 1 000–3 600 000; 5 minutes when absent. */
   readonly leaseMs?: number;
   /** Stops between two steps; what was finished stays finished. */
   readonly signal?: AbortSignal;
@@ -17,11 +17,11 @@ export interface SweepFailure {
   readonly id: string;
   readonly step: 'decide' | 'warn' | 'archive' | 'reconcile' | 'discard' | 'delete' | 'stop';
   readonly code: string;
-  /** How often it was tried; absent where it is not counted. */
+  /** Number of attempts; absent where attempts are not counted. */
   readonly attempts?: number;
 }
 
-/** What a sweep did. Lists are recording ids, at most `limit` long each. */
+/** Result of a sweep. Lists are recording ids, at most `limit` long each. */
 export interface SweepReport {
   /** RFC 3339. */
   readonly startedAt: string;
@@ -39,7 +39,7 @@ export interface SweepReport {
   readonly deferred: readonly {
     readonly id: string;
     readonly reason: DeferReason;
-    /** Of a lock in the object store: RFC 3339 UTC; absent for a lock without an end. */
+    /** End of a lock in the object store: RFC 3339 UTC; absent for a lock without an end. */
     readonly lockedUntil?: string;
   }[];
   /** Deletions that had begun and were taken back, because the recording is to be kept or cannot be deleted now. */
@@ -49,7 +49,10 @@ export interface SweepReport {
   readonly poisoned: readonly string[];
   /** Moved by what their provider said, when it was asked. */
   readonly reconciled: readonly string[];
-  /** Of those: `failed`, because there is no media, or nobody could say for a week. And what has gone on for too long. */
+  /**
+   * The recordings among those that `failed`, because there is no media or its provider could not tell for a week; and
+   * those that take too long.
+   */
   readonly stuck: readonly string[];
   /**
    * Rows of each queue that wait for a later attempt, because the last one failed; counted up to 1000 each. They stand in nobody's way, and
@@ -61,8 +64,9 @@ export interface SweepReport {
   /** Provider copies removed that an earlier attempt could not remove. */
   readonly discarded: readonly string[];
   /**
-   * What no rule decides, in every report: `count` of them all (counted up to 10 000) and the oldest `limit`. `unknown`: no verified rule, or
-   * a fact is missing that one counts from; `explain` says which. `unjudged`: a date or a zone that cannot be read.
+   * Recordings without a decision, in every report: `count` of them all (counted up to 10 000) and the oldest `limit`.
+   * `unknown`: no verified rule, or a fact is missing that one counts from; `explain` says which. `unjudged`: a date or
+   * a zone that cannot be read.
    */
   readonly undecided: {
     readonly count: number;
@@ -76,6 +80,6 @@ export interface SweepReport {
   /** Versions and delete markers removed. */
   readonly versions: number;
   readonly bytes: number;
-  /** Why it ended before it was done. */
+  /** Reason why it ended before it was done. */
   readonly stopped?: 'aborted' | 'store_unavailable';
 }

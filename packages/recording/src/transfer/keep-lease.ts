@@ -43,7 +43,8 @@ export function keepLease(room: Room, scope: Scope, claim: Claim, leaseMs: numbe
   };
   const stall = (): ReturnType<typeof setTimeout> =>
     setTimeout(
-      () => over.abort(new MedzenError('provider_unavailable', `Nothing has moved for ${stallMs} ms`)),
+      () =>
+        over.abort(new MedzenError('provider_unavailable', `The transfer made no progress for ${stallMs} ms; retry`)),
       stallMs,
     );
   let watchdog = stall();

@@ -1,7 +1,7 @@
 /** Bytes of the head that are looked at. */
 export const headBytes = 512;
 
-/** How the bytes of each container begin. */
+/** First bytes of each container. */
 const signatures: Readonly<Record<string, (head: Uint8Array) => boolean>> = {
   mp4: (head) => ['ftyp', 'styp', 'moov', 'moof', 'free', 'skip', 'wide', 'mdat', 'pnot'].includes(latin(head, 4, 8)),
   matroska: (head) => head[0] === 0x1a && head[1] === 0x45 && head[2] === 0xdf && head[3] === 0xa3,
@@ -47,8 +47,8 @@ export function containerOf(contentType: string): string | undefined {
 }
 
 /**
- * Whether bytes may begin media of a content type: by the signature of its container. Of a type that names no container that is known here it
- * is only asked whether the bytes are text, as an error page is.
+ * Checks that bytes may begin media of a content type, by the signature of its container. For a type whose container is
+ * not known here, checks only that the bytes are not text, as an error page is.
  *
  * @param head - the first 512 bytes, or all there are
  */

@@ -1,4 +1,4 @@
-/** What the structure of an MP4 file says. */
+/** Length as the structure of an MP4 file states it. */
 export interface Mp4Length {
   /** Seconds; undefined where it does not say, as in fragmented files. */
   readonly seconds: number | undefined;
@@ -17,7 +17,7 @@ const keptBytes = 65_536;
  */
 export function mp4Length(): { readonly feed: (chunk: Uint8Array) => void; readonly end: () => Mp4Length } {
   let header = new Uint8Array(0);
-  /** Of the box that is being passed; Infinity: up to the end of the file. */
+  /** Bytes left of the current box; Infinity: up to the end of the file. */
   let left = 0;
   let moov: Uint8Array | undefined;
   let inMoov = false;

@@ -3,18 +3,21 @@ import { containerOf } from './media-kind.ts';
 import { mp4Length } from './mp4-length.ts';
 import { webmLength } from './webm-length.ts';
 
-/** How short media may be before it is not taken for what was captured. */
+/** Shortest media that is accepted as the captured media. */
 export interface PlausibilityOptions {
-  /** Of what the provider says it captured, 0–1; 0.9 when absent. */
+  /** Share of the length that the provider says it captured, 0–1; 0.9 when absent. */
   readonly minCapturedShare?: number;
-  /** Of the time from start to end, where the provider does not say what it captured, 0–1; 0.5 when absent. 0 asks nothing. */
+  /**
+   * Share of the time from start to end, where the provider does not say what it captured, 0–1; 0.5 when absent. 0
+   * turns the check off.
+   */
   readonly minSessionShare?: number;
 }
 
-/** Why media cannot be what was captured. */
+/** Reason why media cannot be the captured media. */
 export type Implausible = 'empty' | 'not_media' | 'truncated' | 'too_short';
 
-/** What is known of media once all of it has passed by. */
+/** Facts about media after all its bytes have passed. */
 export interface MediaFacts {
   /** Seconds that it plays, by its own header. */
   readonly seconds: number | undefined;
@@ -43,7 +46,8 @@ const slackSeconds = 5;
 const sessionSlackSeconds = 60;
 
 /**
- * Whether media is as long as what was captured. What is not known is not held against it: a length nobody states, a capture nobody measured.
+ * Checks that media is as long as the capture. What is not known is not held against it: a length nobody states, a
+ * capture nobody measured.
  *
  * @param said - what the provider says: how long this media plays, how long it captured
  * @returns why not; undefined when it may be

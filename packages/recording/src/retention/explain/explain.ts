@@ -18,7 +18,7 @@ import type { RetentionBasis, RetentionDecision } from '../decision.ts';
 import { sortFacts, type VoidedFact } from '../facts/standing-facts.ts';
 import { nextSteps } from './next-steps.ts';
 
-/** Why a recording is kept, and until when. Judged anew; nothing is stored. */
+/** Explanation of why a recording is kept, and until when. Judged anew; nothing is stored. */
 export interface RetentionExplanation {
   readonly id: string;
   readonly state: Recording['state'];
@@ -26,9 +26,12 @@ export interface RetentionExplanation {
   readonly status: RetentionDecision['status'];
   /** The rules that have a say, the one that decides first, each with its citation, source and confidence. */
   readonly rules: readonly RetentionBasis[];
-  /** Of the rules and policies asked. */
+  /** Version of the evaluated rules and policies. */
   readonly rulesVersion: string;
-  /** Whether the stored decision is of these rules and of the present facts. If not, the next sweep decides again before it does anything. */
+  /**
+   * True when the stored decision used these rules and the present facts. If not, the next sweep decides again before
+   * it does anything.
+   */
   readonly current: boolean;
   readonly facts: {
     /** In the order in which they were noted. */
@@ -62,7 +65,7 @@ export interface RetentionExplanation {
   readonly missing: readonly RetentionFactType[];
   readonly assumptions: readonly string[];
   readonly explanation: string;
-  /** What has to happen before it can be deleted, in order, a sentence each. Empty when it is deleted. */
+  /** Steps before it can be deleted, in order, a sentence each. Empty when it is deleted. */
   readonly next: readonly string[];
 }
 

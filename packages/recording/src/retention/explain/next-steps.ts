@@ -2,7 +2,7 @@ import type { Recording } from '@medzen/core';
 import type { RetentionDecision } from '../decision.ts';
 
 /**
- * What has to happen before a recording can be deleted, in order, for a person.
+ * Lists the steps before a recording can be deleted, in order, for a person.
  *
  * @param current - whether the stored decision, and so `deletableAt`, is of the present rules and facts
  */
