@@ -3104,6 +3104,12 @@ CREATE OR REPLACE FUNCTION medzen.index_key(p_text text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (octet_length(p_text) <= 2000) THEN p_text ELSE ('sha256:'::text || encode(sha256(convert_to(p_text, 'UTF8'::name)), 'hex'::text)) END;
 
+CREATE OR REPLACE FUNCTION medzen.index_keys(p_texts text[])
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(SELECT medzen.index_key(u.u) AS index_key FROM unnest(index_keys.p_texts) u(u));
+
 CREATE OR REPLACE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint)
  RETURNS boolean
  LANGUAGE sql
@@ -4259,6 +4265,23 @@ AS $function$
     AND l.pid IS DISTINCT FROM pg_backend_pid()
   ORDER BY t.age DESC NULLS LAST
   LIMIT 1
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen.one_of(p_column text, p_place text, p_values text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF p_values IS NULL THEN
+    RETURN '';
+  ELSIF cardinality(p_values) NOT BETWEEN 1 AND 100 OR array_position(p_values, NULL) IS NOT NULL THEN
+    PERFORM medzen.fail('invalid_input', 'A search is for 1 to 100 values');
+  END IF;
+  RETURN CASE cardinality(p_values) WHEN 1 THEN format(' AND %s = (%s)[1]', p_column, p_place)
+    ELSE format(' AND %s = ANY (%s)', p_column, p_place) END;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.open_access_request(p_tenant text, p_id uuid, p_requested_by text, p_received_at timestamp with time zone, p_due_at timestamp with time zone, p_opened_by text, p_event_id text, p_event_body bytea, p_recording_id uuid DEFAULT NULL::uuid, p_patient text DEFAULT NULL::text)
@@ -5793,7 +5816,7 @@ AS $function$
   FROM (SELECT 'medzen' || '_' || p_job || CASE WHEN p_elsewhere THEN '_in_' || current_database() ELSE '' END AS name) n
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_actions text[] DEFAULT NULL::text[], p_outcomes text[] DEFAULT NULL::text[], p_purposes text[] DEFAULT NULL::text[], p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
  RETURNS TABLE(id text, body bytea, identities text, rows text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -5803,7 +5826,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
     -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
     RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
-      p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
+      p_actions, p_outcomes, p_purposes, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
   END IF;
   RETURN QUERY
@@ -5813,14 +5836,14 @@ BEGIN
       FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
         unnest(medzen.identity_keys(p_tenant, p_actor, 'user')) AS a (key),
         unnest(medzen.identity_keys(p_tenant, p_target_id, 'patient', 'user')) AS t (key),
-        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_action, p_outcome, p_purpose, p_target_type, t.key,
+        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_actions, p_outcomes, p_purposes, p_target_type, t.key,
           p_from, p_to) s
       ORDER BY s.id COLLATE "C" DESC LIMIT p_limit) f
     ORDER BY f.id COLLATE "C" DESC;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION medzen.search_written_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_action text DEFAULT NULL::text, p_outcome text DEFAULT NULL::text, p_purpose text DEFAULT NULL::text, p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION medzen.search_written_events(p_tenant text, p_limit integer, p_before text DEFAULT NULL::text, p_patient text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_actions text[] DEFAULT NULL::text[], p_outcomes text[] DEFAULT NULL::text[], p_purposes text[] DEFAULT NULL::text[], p_target_type text DEFAULT NULL::text, p_target_id text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text)
  RETURNS TABLE(id text, body bytea)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -5839,9 +5862,8 @@ BEGIN
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
-  IF p_action IS NOT NULL THEN v_where := v_where || ' AND e.action = $6'; END IF;
-  IF p_outcome IS NOT NULL THEN v_where := v_where || ' AND e.outcome = $7'; END IF;
-  IF p_purpose IS NOT NULL THEN v_where := v_where || ' AND e.purpose = $8'; END IF;
+  v_where := v_where || medzen.one_of('e.action', '$6', p_actions) || medzen.one_of('e.outcome', '$7', p_outcomes)
+    || medzen.one_of('e.purpose', '$8', p_purposes);
   IF p_target_type IS NOT NULL THEN v_where := v_where || ' AND e.target_type = $9'; END IF;
   IF p_target_id IS NOT NULL THEN v_where := v_where || ' AND e.target_id = $10'; END IF;
   IF p_from IS NOT NULL THEN
@@ -5873,8 +5895,8 @@ BEGIN
       v_branch, v_span, CASE WHEN p_before IS NULL THEN '' ELSE 'AND e.id < $3' END, v_where);
   END IF;
   RETURN QUERY EXECUTE format('SELECT r.id::text, r.body FROM (%s) r ORDER BY r.id DESC', v_branch)
-  USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_key(p_action),
-    medzen.index_key(p_outcome), medzen.index_key(p_purpose), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
+  USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_keys(p_actions),
+    medzen.index_keys(p_outcomes), medzen.index_keys(p_purposes), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
     p_from::timestamptz, p_to::timestamptz,
     medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute'), p_patient;
 END
@@ -6125,7 +6147,7 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamp with time zone, p_to timestamp with time zone, p_limit integer)
- RETURNS TABLE(month text, actor text, accesses text, patients text, target_types text, refused text)
+ RETURNS TABLE(month text, actor text, accesses text, patients text, target_types text, refused text, tables text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6153,7 +6175,9 @@ BEGIN
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
-      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text,
+      coalesce(to_json((array_agg(DISTINCT a.target_type ORDER BY a.target_type)
+        FILTER (WHERE a.outcome = 'success' AND a.target_type IS NOT NULL))[1:100])::text, '[]')
     FROM (
       SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
         coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
@@ -6680,7 +6704,9 @@ BEGIN
   FROM (
     SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, v_filters) AS event,
       row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
-    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
+    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by,
+      CASE WHEN p_action IS NOT NULL THEN ARRAY[p_action] END, CASE WHEN p_outcome IS NOT NULL THEN ARRAY[p_outcome] END,
+      CASE WHEN p_purpose IS NOT NULL THEN ARRAY[p_purpose] END,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
   PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(

@@ -4,6 +4,7 @@ import {
   type AuditEvent,
   type AuditPage,
   type AuditQuery,
+  type AuditSearch,
   type AuditStore,
   canonicalize,
   type ErasableKind,
@@ -12,6 +13,7 @@ import {
   maxEventBytes,
   openEvent,
   openSealedEvent,
+  readAuditSearch,
   revealIdentities,
   type Scope,
   type SealedEvent,
@@ -125,8 +127,6 @@ export function createEventTable(now: () => number, identities: IdentityTable): 
   };
 }
 
-const cursorPattern = /^([a-z0-9_-]+):([0-9a-f-]{36})$/;
-
 const encoder = new TextEncoder();
 
 function search(
@@ -135,31 +135,20 @@ function search(
   query: AuditQuery,
   { keysOf, revealed }: IdentityTable,
 ): AuditPage {
-  const limit = query.limit ?? 100;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
-  for (const [pointer, date] of [['/from', query.from] as const, ['/to', query.to] as const])
-    if (date !== undefined && Number.isNaN(date.getTime()))
-      throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
-  let before: string | undefined;
-  if (query.cursor !== undefined) {
-    const [, tenant, id] = cursorPattern.exec(query.cursor) ?? [];
-    if (tenant !== scope.tenant || id === undefined)
-      throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
-    before = id;
-  }
+  const search = readAuditSearch(scope, query);
+  const { limit, before } = search;
   const keys = (value: string | undefined, ...kinds: ErasableKind[]): ReadonlySet<string> | undefined =>
     value === undefined ? undefined : new Set(kinds.flatMap((kind) => keysOf(scope.tenant, kind, value)));
   const sought = {
-    patient: keys(query.patient, 'patient'),
-    actor: keys(query.actor, 'user'),
-    target: keys(query.targetId, 'patient', 'user'),
+    patient: keys(search.patient, 'patient'),
+    actor: keys(search.actor, 'user'),
+    target: keys(search.targetId, 'patient', 'user'),
   };
   const found: EventRow[] = [];
   for (let i = list.length - 1; i >= 0 && found.length <= limit; i--) {
     const row = list[i];
     if (row?.body === undefined || (before !== undefined && row.id >= before)) continue;
-    if (matches(row.event, query, sought)) found.push(row);
+    if (matches(row.event, search, sought)) found.push(row);
   }
   const page = found.slice(0, limit);
   const last = page.at(-1);
@@ -173,20 +162,30 @@ function search(
 
 function matches(
   event: AuditEvent,
-  query: AuditQuery,
+  search: AuditSearch,
   sought: { readonly [member in 'patient' | 'actor' | 'target']: ReadonlySet<string> | undefined },
 ): boolean {
+  const { actions, outcomes, purposes, targetType, from, to } = search;
+  const isOneOf = (values: { has(value: string): boolean } | undefined, value: string | undefined): boolean =>
+    values === undefined || (value !== undefined && values.has(shown(value)));
+  const listed = (values: readonly string[] | undefined) =>
+    values && { has: (value: string) => values.includes(value) };
   return (
-    sought.patient?.has(event.patient ?? '') !== false &&
-    sought.actor?.has(event.actor.id) !== false &&
-    (query.action === undefined || event.action === query.action) &&
-    (query.outcome === undefined || event.outcome === query.outcome) &&
-    (query.purpose === undefined || event.purpose === query.purpose) &&
-    (query.targetType === undefined || event.target?.type === query.targetType) &&
-    sought.target?.has(event.target?.id ?? '') !== false &&
-    (query.from === undefined || Date.parse(event.at) >= query.from.getTime()) &&
-    (query.to === undefined || Date.parse(event.at) < query.to.getTime())
+    isOneOf(sought.patient, event.patient) &&
+    isOneOf(sought.actor, event.actor.id) &&
+    isOneOf(listed(actions), event.action) &&
+    isOneOf(listed(outcomes), event.outcome) &&
+    isOneOf(listed(purposes), event.purpose) &&
+    isOneOf(listed(targetType === undefined ? undefined : [targetType]), event.target?.type) &&
+    isOneOf(sought.target, event.target?.id) &&
+    (from === undefined || Date.parse(event.at) >= from.getTime()) &&
+    (to === undefined || Date.parse(event.at) < to.getTime())
   );
+}
+
+/** As a database shows a text, which can hold anything but a NUL. */
+function shown(text: string): string {
+  return text.replaceAll('\0', '\ufffd');
 }
 
 /** The port over the table. Memory has no host transactions: every append is durable for as long as the process lives. */

@@ -18,7 +18,7 @@ export function summarizeAccess(events: readonly AuditEvent[], query: SummaryQue
     else {
       tally.accesses++;
       tally.patients.add(event.patient);
-      if (event.target !== undefined) tally.types.add(event.target.type);
+      if (event.target !== undefined) tally.types.add(event.target.type.replaceAll('\0', '\ufffd'));
     }
   }
   const lines = [...tallies.values()].map(asLine).sort(byMonth);
@@ -37,8 +37,11 @@ function newTally(month: string, actor: string): Tally {
 }
 
 function asLine({ patients, types, ...rest }: Tally): MonthlyAccess {
-  return { ...rest, patients: patients.size, targetTypes: types.size };
+  const tables = [...types].sort().slice(0, mostTables);
+  return { ...rest, patients: patients.size, targetTypes: types.size, tables };
 }
+
+const mostTables = 100;
 
 function byMonth(a: MonthlyAccess, b: MonthlyAccess): number {
   if (a.month !== b.month) return a.month < b.month ? 1 : -1;

@@ -40,6 +40,8 @@ export * from './monthly-summary.ts';
 export * from './object-tiles.ts';
 export type { LogEvent, LostLeaf, OpenedLeaves } from './open-leaves.ts';
 export * from './publish-log.ts';
+export * from './reports/job-reporter.ts';
+export * from './reports/verification-report.ts';
 export * from './review.ts';
 export * from './review-rule.ts';
 export * from './review-rules.ts';

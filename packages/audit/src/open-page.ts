@@ -37,8 +37,9 @@ export function openPage(page: AuditPage, scope: Scope, query: AuditQuery): Even
  */
 function answers(stored: AuditEvent, event: AuditEvent, scope: Scope, query: AuditQuery): boolean {
   const { patient, actor, action, outcome, purpose, targetType, targetId, from, to } = query;
-  const says = (asked: string | undefined, ...said: readonly (string | undefined)[]): boolean =>
-    asked === undefined || said.some((text) => text !== undefined && withoutNul(text) === withoutNul(asked));
+  const says = (asked: string | readonly string[] | undefined, ...said: readonly (string | undefined)[]): boolean =>
+    asked === undefined ||
+    [asked].flat().some((one) => said.some((text) => text !== undefined && withoutNul(text) === withoutNul(one)));
   const at = Date.parse(event.at);
   return (
     event.tenant === scope.tenant &&

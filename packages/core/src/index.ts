@@ -1,5 +1,6 @@
 export * from './access-request.ts';
 export * from './audit/audit-event.ts';
+export * from './audit/audit-search.ts';
 export * from './audit/draft-event.ts';
 export * from './audit/erasable-identity.ts';
 export * from './audit/open-sealed-event.ts';

@@ -448,7 +448,9 @@ BEGIN
   FROM (
     SELECT s.id COLLATE "C" AS id, medzen.open_found(s.id, s.body, v_filters) AS event,
       row_number() OVER (ORDER BY s.id COLLATE "C" DESC) AS place
-    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by, p_action, p_outcome, p_purpose,
+    FROM medzen.search_events(medzen.current_tenant(), p_limit + 1, p_cursor, p_patient, p_done_by,
+      CASE WHEN p_action IS NOT NULL THEN ARRAY[p_action] END, CASE WHEN p_outcome IS NOT NULL THEN ARRAY[p_outcome] END,
+      CASE WHEN p_purpose IS NOT NULL THEN ARRAY[p_purpose] END,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
   -- By what was searched, but not for what: a value could be anything that somebody typed.
   PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(
@@ -539,4 +541,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '074cbddba5c176d619cf22cea31bd3eb50949f3104af77170198e51904cf0602', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '8ec74c46065a03ecbfe1f5e99eb879d78ed91433ddda869891d3be199a7fd431', false);

@@ -6,7 +6,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Access to what concerns patients, by month (UTC) and actor; the latest month first, and in it whoever has the most accesses.
 CREATE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamptz, p_to timestamptz, p_limit int)
-RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text)
+RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text, tables text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -27,7 +27,9 @@ BEGIN
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
-      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text,
+      coalesce(to_json((array_agg(DISTINCT a.target_type ORDER BY a.target_type)
+        FILTER (WHERE a.outcome = 'success' AND a.target_type IS NOT NULL))[1:100])::text, '[]')
     FROM (SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, x.* FROM access x) a
     GROUP BY a.month, a.actor
     ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
@@ -240,4 +242,4 @@ SELECT medzen.permit_select('medzen_auditor', 'tail_cursor');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '354ecdf80b88243f560cb64692ade42bf3378c36903eac3c21f08c226253f9fc', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '5a84044f010e1767ef5d605cff3135691866a9533258f079893e25e6810ce86c', false);

@@ -406,7 +406,7 @@ $$;
 -- The function of this name so far goes on under another, which nobody may call.
 
 ALTER FUNCTION medzen.append_events(text, text[], text) RENAME TO append_written_events;
-ALTER FUNCTION medzen.search_events(text, int, text, text, text, text, text, text, text, text, text, text) RENAME TO search_written_events;
+ALTER FUNCTION medzen.search_events(text, int, text, text, text, text[], text[], text[], text, text, text, text) RENAME TO search_written_events;
 DO $$
 DECLARE
   v_grant record;
@@ -553,7 +553,7 @@ $$;
 -- found under each of their pseudonyms too; what those in a body stand for stands beside it.
 CREATE FUNCTION medzen.search_events(
   p_tenant text, p_limit int, p_before text DEFAULT NULL, p_patient text DEFAULT NULL, p_actor text DEFAULT NULL,
-  p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
+  p_actions text[] DEFAULT NULL, p_outcomes text[] DEFAULT NULL, p_purposes text[] DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_from text DEFAULT NULL, p_to text DEFAULT NULL
 ) RETURNS TABLE (id text, body bytea, identities text, rows text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -562,7 +562,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
     -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
     RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
-      p_action, p_outcome, p_purpose, p_target_type, p_target_id, p_from, p_to) s;
+      p_actions, p_outcomes, p_purposes, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
   END IF;
   RETURN QUERY
@@ -572,7 +572,7 @@ BEGIN
       FROM unnest(medzen.identity_keys(p_tenant, p_patient, 'patient')) AS p (key),
         unnest(medzen.identity_keys(p_tenant, p_actor, 'user')) AS a (key),
         unnest(medzen.identity_keys(p_tenant, p_target_id, 'patient', 'user')) AS t (key),
-        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_action, p_outcome, p_purpose, p_target_type, t.key,
+        medzen.search_written_events(p_tenant, p_limit, p_before, p.key, a.key, p_actions, p_outcomes, p_purposes, p_target_type, t.key,
           p_from, p_to) s
       ORDER BY s.id COLLATE "C" DESC LIMIT p_limit) f
     ORDER BY f.id COLLATE "C" DESC;
@@ -580,7 +580,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamptz, p_to timestamptz, p_limit int)
-RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text)
+RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text, tables text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -606,7 +606,9 @@ BEGIN
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
-      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text,
+      coalesce(to_json((array_agg(DISTINCT a.target_type ORDER BY a.target_type)
+        FILTER (WHERE a.outcome = 'success' AND a.target_type IS NOT NULL))[1:100])::text, '[]')
     FROM (
       SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, coalesce(u.value, x.actor) AS actor,
         coalesce(p.value, x.patient) AS patient, x.target_type, x.outcome
@@ -1030,4 +1032,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', '8184c861e4e30d2eedbc95f1f65909a82164d033b6edf759708ef7e84faad661', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', '1801f7752fc0e99cf4b246d3075dd898c3b7bea5750ba63c36ad9a1e2ee5c08a', false);

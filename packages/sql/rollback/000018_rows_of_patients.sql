@@ -14,7 +14,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION medzen.search_events(
   p_tenant text, p_limit int, p_before text DEFAULT NULL, p_patient text DEFAULT NULL, p_actor text DEFAULT NULL,
-  p_action text DEFAULT NULL, p_outcome text DEFAULT NULL, p_purpose text DEFAULT NULL, p_target_type text DEFAULT NULL,
+  p_actions text[] DEFAULT NULL, p_outcomes text[] DEFAULT NULL, p_purposes text[] DEFAULT NULL, p_target_type text DEFAULT NULL,
   p_target_id text DEFAULT NULL, p_from text DEFAULT NULL, p_to text DEFAULT NULL
 ) RETURNS TABLE (id text, body bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -31,9 +31,8 @@ BEGIN
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_patient IS NOT NULL THEN v_where := v_where || ' AND e.patient = $4'; END IF;
   IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
-  IF p_action IS NOT NULL THEN v_where := v_where || ' AND e.action = $6'; END IF;
-  IF p_outcome IS NOT NULL THEN v_where := v_where || ' AND e.outcome = $7'; END IF;
-  IF p_purpose IS NOT NULL THEN v_where := v_where || ' AND e.purpose = $8'; END IF;
+  v_where := v_where || medzen.one_of('e.action', '$6', p_actions) || medzen.one_of('e.outcome', '$7', p_outcomes)
+    || medzen.one_of('e.purpose', '$8', p_purposes);
   IF p_target_type IS NOT NULL THEN v_where := v_where || ' AND e.target_type = $9'; END IF;
   IF p_target_id IS NOT NULL THEN v_where := v_where || ' AND e.target_id = $10'; END IF;
   IF p_from IS NOT NULL THEN v_where := v_where || ' AND e.at >= $11'; END IF;
@@ -49,8 +48,8 @@ BEGIN
       format(v_branch, v_where || ' AND e.stray'));
   END IF;
   RETURN QUERY EXECUTE format('SELECT r.id::text, r.body FROM (%s) r ORDER BY r.id DESC', v_branch)
-  USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_key(p_action),
-    medzen.index_key(p_outcome), medzen.index_key(p_purpose), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
+  USING p_tenant, p_limit, p_before::uuid, medzen.index_key(p_patient), medzen.index_key(p_actor), medzen.index_keys(p_actions),
+    medzen.index_keys(p_outcomes), medzen.index_keys(p_purposes), medzen.index_key(p_target_type), medzen.index_key(p_target_id),
     p_from::timestamptz, p_to::timestamptz,
     medzen.uuid_floor(p_from::timestamptz - interval '1 minute'), medzen.uuid_floor(p_to::timestamptz + interval '1 minute');
 END

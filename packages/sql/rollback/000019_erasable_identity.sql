@@ -88,7 +88,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamptz, p_to timestamptz, p_limit int)
-RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text)
+RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text, tables text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -109,7 +109,9 @@ BEGIN
     SELECT to_char(a.month, 'YYYY-MM'), a.actor, (count(*) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.patient) FILTER (WHERE a.outcome = 'success'))::text,
       (count(DISTINCT a.target_type) FILTER (WHERE a.outcome = 'success'))::text,
-      (count(*) FILTER (WHERE a.outcome <> 'success'))::text
+      (count(*) FILTER (WHERE a.outcome <> 'success'))::text,
+      coalesce(to_json((array_agg(DISTINCT a.target_type ORDER BY a.target_type)
+        FILTER (WHERE a.outcome = 'success' AND a.target_type IS NOT NULL))[1:100])::text, '[]')
     FROM (SELECT date_trunc('month', x.at AT TIME ZONE 'UTC') AS month, x.* FROM access x) a
     GROUP BY a.month, a.actor
     ORDER BY a.month DESC, count(*) FILTER (WHERE a.outcome = 'success') DESC, a.actor
@@ -120,7 +122,7 @@ END
 $$;
 
 DROP FUNCTION medzen.search_events;
-ALTER FUNCTION medzen.search_written_events(text, int, text, text, text, text, text, text, text, text, text, text) RENAME TO search_events;
+ALTER FUNCTION medzen.search_written_events(text, int, text, text, text, text[], text[], text[], text, text, text, text) RENAME TO search_events;
 DROP FUNCTION medzen.identities_in;
 DROP FUNCTION medzen.is_erased;
 CREATE OR REPLACE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea) RETURNS text

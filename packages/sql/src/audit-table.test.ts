@@ -483,9 +483,9 @@ describe('an event for each statement', () => {
     expect(await found(`p_patient => 'bulk0', p_to => '${bulk?.at}'`)).toEqual([]);
     for (const other of [
       `p_actor => 'nobody'`,
-      `p_action => 'table.delete'`,
-      `p_outcome => 'denied'`,
-      `p_purpose => 'BTG'`,
+      `p_actions => '{table.delete}'`,
+      `p_outcomes => '{denied,failed}'`,
+      `p_purposes => '{BTG}'`,
       `p_target_type => 'host.other'`,
       `p_target_id => '7'`,
     ])

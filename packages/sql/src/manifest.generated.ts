@@ -5,7 +5,7 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: '0db87bf6b37bb57005c2297cb846867313bfc190092a8135dfcb85eb58adaf62', breaking: false },
-  { id: '000002_audit', checksum: 'e788f6619414e82ac1c2ada6b1fd1928b6e936017f9b34623d1fcf9b5178ddb2', breaking: false },
+  { id: '000002_audit', checksum: '2e7f2182dd7217fc1de41bfb60dd129a0e16fde4e2c3a8d458c599d0c6bfb659', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
   { id: '000005_recording', checksum: '74185a7f455f8249dd2f48dffab87c0fc09e468dab94f6d4f5d4a6f4ade8c512', breaking: false },
@@ -15,14 +15,14 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000009_deletion', checksum: '04abd735e03aea5b1594144ac1f5de51841f11c3f4cce22103398e05d8826248', breaking: false },
   { id: '000010_identity', checksum: 'ec2babc3ff525cd6a78f2a8e25e16445681b28ae6a6f3901a60c1299b07d5939', breaking: false },
   { id: '000011_audit_table', checksum: '9ae5b18aa7f7f1ead468120004d2ca59d2ab803ad67c17d21f695e4b73878e69', breaking: false },
-  { id: '000012_people_api', checksum: '074cbddba5c176d619cf22cea31bd3eb50949f3104af77170198e51904cf0602', breaking: false },
+  { id: '000012_people_api', checksum: '8ec74c46065a03ecbfe1f5e99eb879d78ed91433ddda869891d3be199a7fd431', breaking: false },
   { id: '000013_access', checksum: '73d9aec4b91f4af29a6b68dc7ed20be9ab21f69d27a27f06b91e15e05c445e9d', breaking: false },
   { id: '000014_jobs', checksum: '0b064a8660c5892ffa04b10f425ff4de83efe8e53361ffa8271a15b3e32de585', breaking: false },
   { id: '000015_cosignature', checksum: '660688182c32c860ef420e0d8c818995db19466d34e2f66a1e92b8cff66bfa14', breaking: false },
   { id: '000016_archive', checksum: 'e6c0f791dee2069c1a604bf3da8a45bcf2368c26259773517562b6fd434d1ddd', breaking: false },
-  { id: '000017_audit_reads', checksum: '354ecdf80b88243f560cb64692ade42bf3378c36903eac3c21f08c226253f9fc', breaking: false },
-  { id: '000018_rows_of_patients', checksum: 'cf0967f026012f6c0854e78a8a0d2056340cf0ff5ea4eb074d6d1fb87484ee18', breaking: false },
-  { id: '000019_erasable_identity', checksum: '8184c861e4e30d2eedbc95f1f65909a82164d033b6edf759708ef7e84faad661', breaking: false },
+  { id: '000017_audit_reads', checksum: '5a84044f010e1767ef5d605cff3135691866a9533258f079893e25e6810ce86c', breaking: false },
+  { id: '000018_rows_of_patients', checksum: 'a9501457f64fe6b2adea941685b4abff2379eb03cdb482c62ecc7910782829de', breaking: false },
+  { id: '000019_erasable_identity', checksum: '1801f7752fc0e99cf4b246d3075dd898c3b7bea5750ba63c36ad9a1e2ee5c08a', breaking: false },
   { id: '000020_access_request', checksum: '23fbe270e65a69e373224a9a6ea7b7f026aef8cbf767652f0f6fd993a52a18cb', breaking: false },
 ];
 
@@ -98,11 +98,11 @@ export const manifest: Readonly<Record<string, SqlFunction>> = {
   renew_claim: { migration: '000006_claims', args: { tenant: 'text', id: 'uuid', token: 'text', lease_ms: 'integer' }, returns: 'jsonb' },
   reveal_identities: { migration: '000019_erasable_identity', args: { tenant: 'text', pseudonyms: 'text[]' }, returns: 'jsonb' },
   save_decision: { migration: '000007_retention', args: { tenant: 'text', id: 'uuid', rules_version: 'text', facts_revision: 'integer', decided_at: 'timestamp with time zone', rule_ids: 'text[]', event_id: 'text', event_body: 'bytea', retain_until: 'timestamp with time zone', warn_at: 'timestamp with time zone', grace_until: 'timestamp with time zone', undated: 'text' }, returns: 'jsonb' },
-  search_events: { migration: '000019_erasable_identity', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea', identities: 'text', rows: 'text' } },
+  search_events: { migration: '000019_erasable_identity', args: { tenant: 'text', limit: 'integer', before: 'text', patient: 'text', actor: 'text', actions: 'text[]', outcomes: 'text[]', purposes: 'text[]', target_type: 'text', target_id: 'text', from: 'text', to: 'text' }, returns: { id: 'text', body: 'bytea', identities: 'text', rows: 'text' } },
   set_test_clock: { migration: 'medzen_test', args: { at: 'text', frozen: 'boolean' }, returns: 'jsonb' },
   sign_review: { migration: '000019_erasable_identity', args: { tenant: 'text', id: 'text', outcome: 'text', note: 'text', own: 'boolean', event_id: 'text', event_body: 'bytea' }, returns: 'jsonb' },
   start_recording: { migration: '000005_recording', args: { tenant: 'text', id: 'uuid', session_id: 'text', patient: 'text', participants: 'jsonb', provider: 'text', provider_ref: 'text', started_at: 'timestamp with time zone', object_prefix: 'text', jurisdiction: 'text', provider_class: 'text', zone: 'text', consent_of: 'text[]', event_id: 'text', event_body: 'bytea', keep_until: 'timestamp with time zone', keep_reason: 'text', storage: 'jsonb', provider_account: 'text' }, returns: 'jsonb' },
-  summarize_access: { migration: '000019_erasable_identity', args: { tenant: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone', limit: 'integer' }, returns: { month: 'text', actor: 'text', accesses: 'text', patients: 'text', target_types: 'text', refused: 'text' } },
+  summarize_access: { migration: '000019_erasable_identity', args: { tenant: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone', limit: 'integer' }, returns: { month: 'text', actor: 'text', accesses: 'text', patients: 'text', target_types: 'text', refused: 'text', tables: 'text' } },
 };
 
 /** Every function that a person may call, in the schema of {@link peopleSchema}. No wire calls these: each speaks for one person. */

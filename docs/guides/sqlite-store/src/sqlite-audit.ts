@@ -7,6 +7,7 @@ import {
   equalBytes,
   MedzenError,
   openSealedEvent,
+  readAuditSearch,
   type Scope,
   type SealedEvent,
   type SummaryQuery,
@@ -27,8 +28,8 @@ export function insertEvents(db: DatabaseSync, scope: Scope, events: readonly Se
     const { at, actor, action, outcome, purpose = null, patient = null, target } = openSealedEvent(scope, sealed);
     const { id, body } = sealed;
     const { changes } = insert.run(
-      ...[id, scope.tenant, Date.parse(at), actor.id, action, outcome, purpose, patient],
-      ...[target?.type ?? null, target?.id ?? null, body],
+      ...[id, scope.tenant, Date.parse(at), shown(actor.id), action, outcome, shown(purpose), shown(patient)],
+      ...[shown(target?.type), shown(target?.id), body],
     );
     if (changes !== 0) continue;
     // A retry is no error, and no second row; another body under the id is one, whoever's it is.
@@ -55,23 +56,28 @@ export function sqliteAudit(db: DatabaseSync): AuditStore {
 }
 
 function search(db: DatabaseSync, scope: Scope, query: AuditQuery): AuditPage {
-  const { limit = 100 } = query;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
-  const wanted: readonly (readonly [condition: string, value: string | number | undefined])[] = [
-    ['tenant = ?', scope.tenant],
-    ['id < ?', cursorId(scope, query.cursor)],
-    ['patient = ?', query.patient],
-    ['actor = ?', query.actor],
-    ['action = ?', query.action],
-    ['outcome = ?', query.outcome],
-    ['purpose = ?', query.purpose],
-    ['target_type = ?', query.targetType],
-    ['target_id = ?', query.targetId],
-    ['at_ms >= ?', instant(query.from, '/from')],
-    ['at_ms < ?', instant(query.to, '/to')],
+  const { limit, before, patient, actor, actions, outcomes, purposes, targetType, targetId, from, to } =
+    readAuditSearch(scope, query); // refuses what every store refuses
+  const wanted: readonly (readonly [column: string, values: readonly string[] | undefined])[] = [
+    ['tenant', [scope.tenant]],
+    ['patient', patient === undefined ? undefined : [patient]],
+    ['actor', actor === undefined ? undefined : [actor]],
+    ['action', actions],
+    ['outcome', outcomes],
+    ['purpose', purposes],
+    ['target_type', targetType === undefined ? undefined : [targetType]],
+    ['target_id', targetId === undefined ? undefined : [targetId]],
   ];
-  const given = wanted.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));
+  const given: readonly { readonly condition: string; readonly value: string | number }[] = [
+    ...wanted.flatMap(([column, values]) =>
+      values === undefined
+        ? []
+        : [{ condition: `${column} IN (SELECT value FROM json_each(?))`, value: JSON.stringify(values) }],
+    ),
+    ...(before === undefined ? [] : [{ condition: 'id < ?', value: before }]),
+    ...(from === undefined ? [] : [{ condition: 'at_ms >= ?', value: from.getTime() }]),
+    ...(to === undefined ? [] : [{ condition: 'at_ms < ?', value: to.getTime() }]),
+  ];
   const rows = db
     .prepare(
       `SELECT id, body FROM audit_event WHERE ${given.map(({ condition }) => condition).join(' AND ')}
@@ -90,28 +96,22 @@ function summarize(db: DatabaseSync, scope: Scope, { from, to, limit = 10_000 }:
     .prepare(
       `SELECT strftime('%Y-%m', at_ms / 1000, 'unixepoch') AS month, actor, sum(outcome = 'success') AS accesses,
          count(DISTINCT CASE WHEN outcome = 'success' THEN patient END) AS patients,
-         count(DISTINCT CASE WHEN outcome = 'success' THEN target_type END) AS types, sum(outcome <> 'success') AS refused
+         count(DISTINCT CASE WHEN outcome = 'success' THEN target_type END) AS types,
+         json_group_array(DISTINCT CASE WHEN outcome = 'success' THEN target_type END) AS tables, sum(outcome <> 'success') AS refused
        FROM audit_event WHERE tenant = ? AND patient IS NOT NULL AND at_ms >= ? AND at_ms < ?
        GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC, 2 LIMIT ?`,
     )
     .all(scope.tenant, instant(from, '/from') ?? 0, instant(to, '/to') ?? 0, limit + 1);
-  const lines = rows.slice(0, limit).map(({ month, actor, accesses, patients, types, refused }) => ({
+  const lines = rows.slice(0, limit).map(({ month, actor, accesses, patients, types, tables, refused }) => ({
     month: String(month),
     actor: String(actor),
     accesses: Number(accesses),
     patients: Number(patients),
     targetTypes: Number(types),
+    tables: namesIn(tables),
     refused: Number(refused),
   }));
   return { lines, more: rows.length > limit };
-}
-
-/** A cursor is the place after an event. It names its tenant, and another tenant's is refused. */
-function cursorId(scope: Scope, cursor: string | undefined): string | undefined {
-  if (cursor === undefined) return undefined;
-  const [, tenant, id] = /^([a-z0-9_-]+):([0-9a-f-]{36})$/.exec(cursor) ?? [];
-  if (tenant === scope.tenant && id !== undefined) return id;
-  throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
 }
 
 function instant(date: Date | undefined, pointer: string): number | undefined {
@@ -120,6 +120,22 @@ function instant(date: Date | undefined, pointer: string): number | undefined {
   return ms;
 }
 
+/** What a column holds of a text: anything but a NUL. */
+function shown(text: string | null | undefined): string | null {
+  return text?.replaceAll('\0', '\ufffd') ?? null;
+}
+
 function bytes(cell: unknown): Uint8Array {
   return cell instanceof Uint8Array ? cell : new Uint8Array();
+}
+
+/** The names among a JSON array of names and nulls. */
+function namesIn(cell: unknown): readonly string[] {
+  const names: unknown = JSON.parse(String(cell));
+  return Array.isArray(names)
+    ? names
+        .filter((name) => typeof name === 'string')
+        .toSorted()
+        .slice(0, 100)
+    : [];
 }

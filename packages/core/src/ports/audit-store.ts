@@ -17,7 +17,10 @@ export type AppendResult =
   /** Becomes durable when the host commits, and vanishes when it rolls back. */
   | { readonly status: 'pending-commit' };
 
-/** Search filters; all must match. Identities are given in clear, even where the log stores pseudonyms. */
+/**
+ * Search filters; all must match. Identities are given in clear, even where the log stores pseudonyms. A text has at least
+ * one character, no NUL and no lone surrogate. A NUL in an event is found as U+FFFD.
+ */
 export interface AuditQuery {
   /**
    * The patient whose PHI was touched. A store that records writes in bulk by itself (`audit_table` in Postgres) finds
@@ -26,9 +29,10 @@ export interface AuditQuery {
    */
   readonly patient?: string;
   readonly actor?: string;
-  readonly action?: string;
-  readonly outcome?: AuditEvent['outcome'];
-  readonly purpose?: string;
+  /** One, or several of which one must match: 1–100. The same with `outcome` and `purpose`. */
+  readonly action?: string | readonly string[];
+  readonly outcome?: AuditEvent['outcome'] | readonly AuditEvent['outcome'][];
+  readonly purpose?: string | readonly string[];
   readonly targetType?: string;
   readonly targetId?: string;
   /** Inclusive. */
@@ -77,6 +81,8 @@ export interface MonthlyAccess {
   /** Distinct patients, and types of target (tables), among these. */
   readonly patients: number;
   readonly targetTypes: number;
+  /** The names of these types, in order of their bytes: for what `audit_table` records, those of the tables. The first 100. */
+  readonly tables: readonly string[];
   /** Events that were denied or failed. */
   readonly refused: number;
 }
@@ -104,7 +110,7 @@ export interface AuditStore {
   /**
    * Searches one tenant's events, newest first, by keyset: a page is stable while others write.
    *
-   * @throws MedzenError `invalid_input` for a bad limit or a foreign cursor; `store_unavailable`
+   * @throws MedzenError `invalid_input` for a bad limit, a foreign cursor, an empty text or list, a NUL (see `readAuditSearch`); `store_unavailable`
    */
   search(scope: Scope, query: AuditQuery): Promise<AuditPage>;
 

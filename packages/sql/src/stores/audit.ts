@@ -4,9 +4,10 @@ import {
   type AppendResult,
   type AuditPage,
   type AuditQuery,
+  type AuditSearch,
   type AuditStore,
-  isUuid,
   MedzenError,
+  readAuditSearch,
   type Scope,
   type SealedEvent,
   type SummaryQuery,
@@ -32,14 +33,13 @@ export function auditStore(wire: Wire): AuditStore {
     },
 
     async search(scope: Scope, query: AuditQuery): Promise<AuditPage> {
-      const limit = query.limit ?? 100;
-      if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-        throw new MedzenError('invalid_input', 'A page holds 1 to 1000 events', { pointers: ['/limit'] });
+      const asked = readAuditSearch(scope, query);
+      const { limit } = asked;
       // One more than asked for tells whether there is a next page.
       const rows = await wire.call('search_events', {
         tenant: scope.tenant,
         limit: limit + 1,
-        ...restrictions(scope, query),
+        ...restrictions(asked),
       });
       const shown = rows.slice(0, limit);
       const events = shown.map((row) => ({ id: textIn(row, 'id'), body: bytesIn(row, 'body') }));
@@ -69,6 +69,7 @@ export function auditStore(wire: Wire): AuditStore {
         accesses: integerIn(row, 'accesses'),
         patients: integerIn(row, 'patients'),
         targetTypes: integerIn(row, 'target_types'),
+        tables: namesIn(textIn(row, 'tables')),
         refused: integerIn(row, 'refused'),
       }));
       return { lines, more: rows.length > limit };
@@ -86,19 +87,14 @@ function linesOf(events: readonly SealedEvent[]): string {
   }
 }
 
-function restrictions(scope: Scope, query: AuditQuery): Record<string, WireValue> {
-  const { patient, actor, action, outcome, purpose, targetType, targetId, from, to, cursor } = query;
+function restrictions(search: AuditSearch): Record<string, WireValue> {
+  const { before, patient, actor, actions, outcomes, purposes, targetType, targetId, from, to } = search;
   const given = {
-    patient,
-    actor,
-    action,
-    outcome,
-    purpose,
+    ...{ before, patient, actor, actions, outcomes, purposes },
     target_type: targetType,
     target_id: targetId,
-    from: instantOf(from, '/from'),
-    to: instantOf(to, '/to'),
-    before: cursor === undefined ? undefined : idOf(cursor, scope),
+    from: from?.toISOString(),
+    to: to?.toISOString(),
   };
   const args: Record<string, WireValue> = {};
   for (const [name, value] of Object.entries(given)) if (value !== undefined) args[name] = value;
@@ -111,8 +107,8 @@ function instantOf(date: Date | undefined, pointer: string): string | undefined 
   return date?.toISOString();
 }
 
-function idOf(cursor: string, scope: Scope): string {
-  const [tenant, id, ...rest] = cursor.split(':');
-  if (tenant === scope.tenant && id !== undefined && isUuid(id) && rest.length === 0) return id;
-  throw new MedzenError('invalid_input', 'Not a cursor of this search', { pointers: ['/cursor'] });
+function namesIn(json: string): readonly string[] {
+  const names: unknown = JSON.parse(json);
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw new MedzenError('internal', 'A summary lists no names of tables');
 }

@@ -58,6 +58,65 @@ export const searchCases: readonly Case[] = [
     same((await stores.audit.search(scope, { action: 'recording.%' })).events, [], 'no wildcards');
   }),
 
+  define('search.several', 'finds what has one of several actions, outcomes or purposes', async (tools) => {
+    const { stores, scope, mine } = tools;
+    const of = (action: string, outcome: 'success' | 'denied' | 'failed', purpose?: string): SealedEvent =>
+      mine.event({ action, outcome, ...(purpose !== undefined && { purpose, reason: 'Emergency' }) });
+    const events = [
+      of('recording.view', 'success', 'TREAT'),
+      of('recording.view', 'denied', 'BTG'),
+      of('recording.download', 'failed', 'ETREAT'),
+      of('consent.view', 'denied', 'HOPERAT'),
+    ];
+    await stores.audit.append(scope, events);
+    const find = async (query: Parameters<typeof stores.audit.search>[1]): Promise<readonly number[]> => {
+      const found = idsOf((await stores.audit.search(scope, query)).events);
+      const order = idsOf(events).toSorted().toReversed();
+      same(
+        found,
+        order.filter((id) => found.includes(id)),
+        'newest first, each once',
+      );
+      return idsOf(events).flatMap((id, at) => (found.includes(id) ? [at] : []));
+    };
+    same(await find({ outcome: ['denied', 'failed'] }), [1, 2, 3], 'two outcomes');
+    same(await find({ purpose: ['BTG', 'ETREAT'] }), [1, 2], 'two purposes');
+    same(await find({ action: ['recording.download', 'consent.view', 'none.such'] }), [2, 3], 'several actions');
+    same(await find({ outcome: ['denied', 'denied'], purpose: ['BTG', 'TREAT'] }), [1], 'all that are given');
+    same(await find({ action: ['recording.view'], outcome: 'success' }), [0], 'a list of one');
+    const pages: number[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await stores.audit.search(scope, {
+        ...{ outcome: ['denied', 'failed'] as const, limit: 1 },
+        ...(cursor !== undefined && { cursor }),
+      });
+      pages.push(page.events.length);
+      if (page.cursor === undefined) break;
+      cursor = page.cursor;
+    }
+    same(pages, [1, 1, 1], 'in pages');
+  }),
+
+  define('search.texts', 'refuses an empty text, an empty list, a NUL and half a character', async (tools) => {
+    const { stores, scope, mine } = tools;
+    const nul = mine.event({ patient: 'a\0b', target: { type: 'note', id: 'n\0' } });
+    const none = mine.event({ target: { type: 'note' } });
+    const empty = mine.event({ patient: '', target: { type: 'note', id: '' } });
+    await stores.audit.append(scope, [nul, none, empty]);
+    const names = ['patient', 'actor', 'action', 'outcome', 'purpose', 'targetType', 'targetId'];
+    for (const name of names)
+      for (const text of ['', '\0', 'p\0', '\ud800', 7, null, {}])
+        await rejects(stores.audit.search(scope, { [name]: text }), 'invalid_input', `${name} ${JSON.stringify(text)}`);
+    for (const name of ['action', 'outcome', 'purpose'])
+      for (const list of [[], [''], ['a\0'], Array<string>(101).fill('a')])
+        await rejects(stores.audit.search(scope, { [name]: list }), 'invalid_input', `${name} of ${list.length}`);
+    for (const name of ['from', 'to'])
+      await rejects(stores.audit.search(scope, { [name]: new Date(Number.NaN) }), 'invalid_input', name);
+    // What an event says with a NUL is found by what a database can show of it.
+    for (const query of [{ patient: 'a\ufffdb' }, { targetId: 'n\ufffd' }])
+      same(idsOf((await stores.audit.search(scope, query)).events), [nul.id], JSON.stringify(query));
+  }),
+
   define('search.time', 'includes `from` and excludes `to`', async ({ stores, scope, clock, advance, mine }) => {
     const events: SealedEvent[] = [];
     const times: Date[] = [];

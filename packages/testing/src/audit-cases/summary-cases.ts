@@ -41,8 +41,16 @@ export const summaryCases: readonly ContractCase<AuditStoreContext>[] = [
       await summarize(tools),
       {
         lines: [
-          { month, actor: 'provider-1', accesses: 4, patients: 2, targetTypes: 2, refused: 2 },
-          { month, actor: 'nurse-1', accesses: 1, patients: 1, targetTypes: 1, refused: 0 },
+          {
+            month,
+            actor: 'provider-1',
+            accesses: 4,
+            patients: 2,
+            targetTypes: 2,
+            tables: ['note', 'visit'],
+            refused: 2,
+          },
+          { month, actor: 'nurse-1', accesses: 1, patients: 1, targetTypes: 1, tables: ['visit'], refused: 0 },
         ],
         more: false,
       },

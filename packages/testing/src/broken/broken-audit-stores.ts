@@ -123,6 +123,25 @@ export const brokenAuditStores: readonly BrokenStore<AuditStoreContext>[] = [
     search: (scope, { purpose: _, ...query }) => good.search(scope, query),
   })),
 
+  broken('looks_for_the_first', 'looks for the first of several values', 'search.several', (good) => ({
+    search: (scope, { outcome, ...query }) => {
+      const first = Array.isArray(outcome) ? outcome[0] : outcome;
+      return good.search(scope, first === undefined ? query : { ...query, outcome: first });
+    },
+  })),
+
+  broken('takes_empty_for_none', 'searches without a member that is empty', 'search.texts', (good) => ({
+    search: (scope, { targetId, ...query }) =>
+      good.search(scope, targetId === undefined || targetId === '' ? query : { ...query, targetId }),
+  })),
+
+  broken('counts_without_names', 'names no tables', 'summary.counts', (good) => ({
+    summarize: async (scope, query) => {
+      const summary = await good.summarize(scope, query);
+      return { ...summary, lines: summary.lines.map((line) => ({ ...line, tables: [] })) };
+    },
+  })),
+
   broken('clamps_the_limit', 'takes any limit for one it knows', 'search.limit', (good) => ({
     search: (scope, { limit = 100, ...query }) =>
       good.search(scope, { ...query, limit: Math.min(1000, Math.max(1, Math.trunc(limit) || 1)) }),
