@@ -16,7 +16,7 @@ import { placeHold, releaseHold, searchHolds } from './routes/hold.ts';
 import { home } from './routes/home.ts';
 import { reconcile, sequence, stopWithdrawn, sweep, transfer } from './routes/jobs.ts';
 import { keep } from './routes/keep.ts';
-import { list } from './routes/list.ts';
+import { list, searchRecordings } from './routes/list.ts';
 import { playback } from './routes/playback.ts';
 import { retry } from './routes/retry.ts';
 import { start } from './routes/start.ts';
@@ -50,6 +50,7 @@ export function createApp(deps: AppDeps, options: { readonly tries?: () => Promi
     stop(services),
     twilioWebhook(services),
     list(services),
+    searchRecordings(services),
     status(services),
     playback(services),
     download(services),

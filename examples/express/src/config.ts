@@ -29,6 +29,8 @@ export interface Config {
     readonly origin: string;
     /** The 32-byte Ed25519 seed. Not kept in the database, so that whoever owns the database cannot sign. */
     readonly seedHex: Redacted;
+    /** Verifier keys of origins that a rebase has ended. */
+    readonly endedKeys: readonly string[];
   };
   readonly jobs: {
     readonly sequenceMs: number;
@@ -64,6 +66,7 @@ const schema = z.object({
   LIMIT_SECRET: key,
   CHECKPOINT_ORIGIN: z.string().regex(/^[^\s+]{1,255}$/),
   CHECKPOINT_SEED: key,
+  CHECKPOINT_ENDED_KEYS: list.default([]),
   SEQUENCE_EVERY_MS: z.coerce.number().int().min(100).default(1000),
   STOP_EVERY_MS: z.coerce.number().int().min(1000).default(5000),
   RECONCILE_EVERY_MS: z.coerce.number().int().min(1000).default(60_000),
@@ -98,7 +101,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     linkSecret: redact(given.LINK_SECRET),
     limitSecretHex: redact(given.LIMIT_SECRET),
-    checkpoint: { origin: given.CHECKPOINT_ORIGIN, seedHex: redact(given.CHECKPOINT_SEED) },
+    checkpoint: {
+      origin: given.CHECKPOINT_ORIGIN,
+      seedHex: redact(given.CHECKPOINT_SEED),
+      endedKeys: given.CHECKPOINT_ENDED_KEYS,
+    },
     jobs: {
       sequenceMs: given.SEQUENCE_EVERY_MS,
       stopMs: given.STOP_EVERY_MS,

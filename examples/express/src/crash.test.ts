@@ -11,9 +11,9 @@ async function due(backend: Backend): Promise<{ stage: Awaited<ReturnType<typeof
   const appointment = stage.appointment();
   const id = await stage.begin(appointment);
   await stage.finish(appointment);
-  await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
+  await stage.client.call('POST', '/facts', {
     as: appointment.provider,
-    body: { type: 'birth', ...patientBirth },
+    body: { patient: appointment.patient.id, type: 'birth', ...patientBirth },
   });
   await sweep(stage);
   for (const step of ['retainUntil', 'warnAt']) {

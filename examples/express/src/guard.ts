@@ -1,4 +1,4 @@
-import type { Clock, Logger, RateLimitStore, Stores } from '@medzen/core';
+import type { Actor, Clock, Logger, RateLimitStore, Stores } from '@medzen/core';
 import {
   createGuard,
   type Guard,
@@ -24,9 +24,10 @@ const permissions: Permissions = {
     'fact:correct',
     'hold:manage',
     'audit:read',
+    'log:verify',
   ],
-  auditor: ['audit:read'],
-  scheduler: ['job:run'],
+  auditor: ['audit:read', 'log:verify'],
+  scheduler: ['job:run', 'log:seal'],
 };
 
 /** Every client address together. */
@@ -52,14 +53,24 @@ function personOrService(claims: Readonly<Record<string, unknown>>): ResolvedAct
   return actor?.roles.includes('scheduler') ? { ...actor, type: 'service' } : actor;
 }
 
-/** Patients may read what concerns themselves; others need the permission. */
-export function selfOr(permission: string): Rule {
+/** Anyone who is signed in. Whose record it is stands in the body, and is looked at behind the door. */
+export const signedIn: Rule = { authorize: () => ({ ok: true }) };
+
+/** Whether one of the person's roles has the permission. */
+export function holds({ roles }: Actor, permission: string): boolean {
+  return roles.some((role) => Object.hasOwn(permissions, role) && permissions[role]?.includes(permission) === true);
+}
+
+/**
+ * What concerns all practices whose events are in this database: verifying the log, sealing it. It takes a role in the practice that runs the
+ * installation, since every practice gives out roles to its own people.
+ */
+export function ofInstallation(tenant: string, permission: string): Rule {
   return {
-    needsPermissions: true,
-    authorize: ({ actor, params, permissions }) =>
-      actor.id === params.patient || actor.roles.some((role) => permissions[role]?.includes(permission))
+    authorize: ({ actor }) =>
+      actor.tenant === tenant && holds(actor, permission)
         ? { ok: true }
-        : { ok: false, reason: `is not the patient and lacks ${permission}` },
+        : { ok: false, reason: `lacks ${permission} of the installation` },
   };
 }
 

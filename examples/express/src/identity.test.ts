@@ -68,16 +68,20 @@ describe.each([pglite, postgres])('tokens, on $name', (backend) => {
 
   it('writes the refusals into the log of the practice', async () => {
     const { client, people } = stage;
-    const found = await client.call('GET', '/audit/events?outcome=denied', { as: people.auditor });
+    const found = await client.call('POST', '/audit/events/search', {
+      as: people.auditor,
+      body: { outcome: 'denied' },
+    });
     expect(found.field('events.0.action')).toBe('request.denied');
   });
 
   it('answers 403, audited, to a role that may not', async () => {
     const { client, people } = stage;
-    const answer = await client.call('GET', '/audit/events', { as: people.provider });
+    const answer = await client.call('POST', '/audit/events/search', { as: people.provider, body: {} });
     expect([answer.status, answer.field('code')]).toEqual([403, 'forbidden']);
-    const found = await client.call('GET', `/audit/events?outcome=denied&actor=${people.provider.id}`, {
+    const found = await client.call('POST', '/audit/events/search', {
       as: people.auditor,
+      body: { outcome: 'denied', actor: people.provider.id },
     });
     expect(found.field('events.0.action')).toBe('request.denied');
   });

@@ -45,16 +45,27 @@ export function startJobs(
   const { tenant, sequenceMs, stopMs, reconcileMs, sweepMs, logger } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
+  const { reports } = services;
   const scope = scopeOf(tenant);
   const bringHome = async (): Promise<void> => {
-    await services.recordings.reconcile(scope, { signal });
-    await services.recordings.transferDue(scope, { signal });
+    await reports.run('recording.reconcile', () => services.recordings.reconcile(scope, { signal }));
+    await reports.run('recording.transfer', () => services.recordings.transferDue(scope, { signal }));
   };
   const sweepAll = async (): Promise<void> => {
-    await services.recordings.sweep(scope, { signal });
+    await reports.run('recording.sweep', () => services.recordings.sweep(scope, { signal }));
   };
   const loops = [
-    every(sequenceMs, signal, () => seal(services), logger),
+    every(
+      sequenceMs,
+      signal,
+      () =>
+        reports.run(
+          'audit.seal',
+          () => seal(services),
+          ({ sealed }) => ({ sealed }),
+        ),
+      logger,
+    ),
     every(stopMs, signal, () => services.recordings.stopWithdrawn(scope, { signal }), logger),
     every(reconcileMs, signal, bringHome, logger),
     every(sweepMs, signal, sweepAll, logger),
@@ -63,6 +74,7 @@ export function startJobs(
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);
+      await reports.flush();
     },
   };
 }

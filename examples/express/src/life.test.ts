@@ -17,9 +17,9 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
   const kept = async (appointment: Appointment): Promise<{ readonly id: string; readonly graceUntil: Date }> => {
     const id = await stage.begin(appointment);
     await stage.finish(appointment);
-    const fact = await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
+    const fact = await stage.client.call('POST', '/facts', {
       as: appointment.provider,
-      body: { type: 'birth', ...patientBirth },
+      body: { patient: appointment.patient.id, type: 'birth', ...patientBirth },
     });
     expect(fact.status).toBe(201);
     await sweep();
@@ -65,8 +65,9 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
       expect((await client.call('POST', `/recordings/${id}/stop`, { as: appointment.provider })).field('state')).toBe(
         'processing',
       );
-    const stops = await client.call('GET', `/audit/events?action=recording.stop&targetId=${id}`, {
+    const stops = await client.call('POST', '/audit/events/search', {
       as: people.auditor,
+      body: { action: 'recording.stop', targetId: id },
     });
     expect(stops.field('events')).toHaveLength(1);
   });
@@ -199,8 +200,9 @@ describe.each([pglite, postgres])('the life of a recording, on $name', (backend)
     const reports = await Promise.all([sweep(), sweep(), sweep()]);
     expect(reports.flatMap((report) => report.field('deleted')).filter((one) => one === id)).toHaveLength(1);
     expect((await status(id)).field('tombstone.versionsDeleted')).toBe(1);
-    const deletions = await client.call('GET', `/audit/events?action=recording.delete&targetId=${id}`, {
+    const deletions = await client.call('POST', '/audit/events/search', {
       as: people.auditor,
+      body: { action: 'recording.delete', targetId: id },
     });
     expect(deletions.field('events')).toHaveLength(1);
     expect((await stage.objects.listVersions('')).versions.filter(({ key }) => key.includes(id))).toHaveLength(0);

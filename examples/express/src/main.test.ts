@@ -115,8 +115,13 @@ describe('the app as a process', { timeout: 240_000 }, () => {
   it('has kept what it answered', async () => {
     const app = run('./main.ts', env);
     await app.saying('Listening on');
-    const report = await fetch(`http://127.0.0.1:${env.PORT}/patients/${people.patient.id}/access-report`, {
-      headers: { authorization: `Bearer ${await issuer.token(people.patient)}` },
+    const report = await fetch(`http://127.0.0.1:${env.PORT}/access-reports`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await issuer.token(people.patient)}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ patient: people.patient.id }),
     });
     expect(await report.text()).toContain('"consent.give":1');
     app.child.kill('SIGINT');

@@ -42,6 +42,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
       ...(config.twilio.apiUrl === undefined ? {} : { baseUrl: config.twilio.apiUrl, allowLoopback: true }),
     }),
     signer: createSigner({ origin: config.checkpoint.origin, privateKey: fromHex(reveal(config.checkpoint.seedHex)) }),
+    endedKeys: config.checkpoint.endedKeys,
     memory: await fileCheckpoints(join(config.dataDir, 'checkpoints')),
     visits: visitsOf(visits),
     clock: systemClock,

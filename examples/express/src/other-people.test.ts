@@ -42,8 +42,9 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
       const answer = await client.call(method, path, { as: people.stranger });
       expect([path, answer.status, answer.field('url')]).toEqual([path, 403, undefined]);
     }
-    const denied = await client.call('GET', `/audit/events?actor=${people.stranger.id}&outcome=denied&targetId=${id}`, {
+    const denied = await client.call('POST', '/audit/events/search', {
       as: people.auditor,
+      body: { actor: people.stranger.id, outcome: 'denied', targetId: id },
     });
     const actions = (denied.field('events') as { action: string }[]).map(({ action }) => action); // the shape of the answer
     expect(actions).toEqual(expect.arrayContaining(['recording.view', 'recording.download', 'recording.stop']));
@@ -60,9 +61,12 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
     });
     const start = await client.call('POST', `/visits/${appointment.visit.id}/recording`, { as: people.outsider });
     expect([removal.status, hold.status, start.status]).toEqual([404, 404, 404]);
-    const list = await client.call('GET', '/recordings', { as: people.outsider });
+    const list = await client.call('POST', '/recordings/search', { as: people.outsider, body: {} });
     expect(list.field('recordings.0')).toBeUndefined();
-    const log = await client.call('GET', `/audit/events?patient=${appointment.patient.id}`, { as: people.outsider });
+    const log = await client.call('POST', '/audit/events/search', {
+      as: people.outsider,
+      body: { patient: appointment.patient.id },
+    });
     expect(log.field('events.0')).toBeUndefined();
     expect((await client.call('GET', `/recordings/${id}`, { as: appointment.provider })).field('holds')).toBe(0);
   });
@@ -73,7 +77,9 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
     expect(mine.field('recordings.0.id')).toBe(id);
     expect((await client.call('GET', '/recordings', { as: people.stranger })).field('recordings.0')).toBeUndefined();
     expect(
-      (await client.call('GET', '/recordings?state=available', { as: people.officer })).field('recordings.0.id'),
+      (await client.call('POST', '/recordings/search', { as: people.officer, body: { state: 'available' } })).field(
+        'recordings.0.id',
+      ),
     ).toBe(id);
   });
 
@@ -93,20 +99,42 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
   });
 
   it('takes no fact about a patient from a provider who does not treat them', async () => {
-    const answer = await stage.client.call('POST', `/patients/${appointment.patient.id}/facts`, {
+    const answer = await stage.client.call('POST', '/facts', {
       as: stage.people.stranger,
-      body: { type: 'treatment', date: '2026-11-23', zone: 'America/New_York' },
+      body: { patient: appointment.patient.id, type: 'treatment', date: '2026-11-23', zone: 'America/New_York' },
     });
     expect([answer.status, answer.field('code')]).toEqual([403, 'forbidden']);
+  });
+
+  it('lets nobody of another practice at what concerns the whole installation', async () => {
+    const { client, people } = stage;
+    const scheduler = { id: 'their-scheduler', tenant: 'lakeside', roles: ['scheduler', 'auditor'] };
+    for (const path of ['/audit/verify', '/jobs/seal'])
+      for (const person of [people.outsider, scheduler, people.provider])
+        expect([path, person.id, (await client.call('POST', path, { as: person })).status]).toEqual([
+          path,
+          person.id,
+          403,
+        ]);
+    // Its jobs are its own.
+    const swept = await client.call('POST', '/jobs/sweep', { as: scheduler });
+    expect([swept.status, swept.field('deleted')]).toEqual([200, 0]);
+    const verdict = await client.call('POST', '/audit/verify', { as: people.auditor });
+    expect(verdict.field('ok')).toBe(true);
+    const log = await client.call('POST', '/audit/events/search', {
+      as: people.auditor,
+      body: { action: ['audit.verify', 'job.report'], outcome: ['success', 'failed'] },
+    });
+    expect([log.field('events.0.action'), log.field('events.0.detail.ok')]).toEqual(['audit.verify', true]);
   });
 
   it('gives patients the report of who saw their record, and nobody else’s', async () => {
     const { client } = stage;
     const { patient } = appointment;
-    const own = await client.call('GET', `/patients/${patient.id}/access-report`, { as: patient });
+    const own = await client.call('POST', '/access-reports', { as: patient, body: { patient: patient.id } });
     expect(own.status).toBe(200);
     expect(new TextDecoder().decode(own.bytes)).toContain(appointment.provider.id);
-    const other = await client.call('GET', '/patients/patient-2/access-report', { as: patient });
+    const other = await client.call('POST', '/access-reports', { as: patient, body: { patient: 'patient-2' } });
     expect(other.status).toBe(403);
   });
 

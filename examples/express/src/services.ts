@@ -2,13 +2,14 @@ import {
   type AuditLog,
   type CheckpointMemory,
   createAuditLog,
+  createJobReporter,
   createSequencer,
-  type LogVerdict,
+  type JobReporter,
   type Sequencer,
   type Signer,
-  verifyLog,
+  type VerifyLogOptions,
 } from '@medzen/audit';
-import type { Clock, Logger, ObjectStore, Stores } from '@medzen/core';
+import { type AuditContext, type Clock, type Logger, type ObjectStore, type Stores, scopeOf } from '@medzen/core';
 import {
   createRecordings,
   createRetention,
@@ -37,6 +38,8 @@ export interface AppDeps {
   /** Twilio Video. */
   readonly provider: Provider;
   readonly signer: Signer;
+  /** Verifier keys of origins that a rebase has ended; none when absent. */
+  readonly endedKeys?: readonly string[];
   /** Remembers what was signed, outside the database. */
   readonly memory: CheckpointMemory;
   readonly visits: Visits;
@@ -58,7 +61,12 @@ export interface Services {
   readonly visits: Visits;
   readonly audit: AuditLog;
   readonly sequencer: Sequencer;
-  readonly verify: () => Promise<LogVerdict>;
+  /** The practice that runs the installation. */
+  readonly tenant: string;
+  /** What the log is verified with. */
+  readonly verification: () => Promise<VerifyLogOptions>;
+  /** Puts into the log what the jobs came to. */
+  readonly reports: JobReporter;
   /** The last checkpoint that was signed, from outside the database. */
   readonly lastCheckpoint: () => Promise<string | undefined>;
   readonly background: Background;
@@ -66,7 +74,8 @@ export interface Services {
 
 /** Puts Medzen together: one place, read from top to bottom. */
 export function createServices(deps: AppDeps): Services {
-  const { stores, clock, logger, signer, memory } = deps;
+  const { tenant, stores, clock, logger, signer, memory } = deps;
+  const audit = createAuditLog({ store: stores.audit, clock });
   const lastCheckpoint = async (): Promise<string | undefined> => (await memory.read(signer.origin))?.checkpoint;
   return {
     guard: appGuard(deps),
@@ -83,21 +92,23 @@ export function createServices(deps: AppDeps): Services {
     }),
     provider: deps.provider,
     visits: deps.visits,
-    audit: createAuditLog({ store: stores.audit, clock }),
+    audit,
     sequencer: createSequencer({
       store: stores.log,
       signer,
       logger,
       memory,
     }),
-    verify: async () => {
+    tenant,
+    verification: async () => {
       const checkpoint = await lastCheckpoint();
-      return verifyLog({
+      return {
         store: stores.log,
-        verifierKeys: [signer.verifierKey],
+        verifierKeys: [signer.verifierKey, ...(deps.endedKeys ?? [])],
         ...(checkpoint === undefined ? {} : { checkpoint }),
-      });
+      };
     },
+    reports: createJobReporter({ audit, ctx: jobsOf(tenant), clock, logger }),
     lastCheckpoint,
     background: createBackground(logger),
   };
@@ -106,4 +117,9 @@ export function createServices(deps: AppDeps): Services {
 /** A host sends a letter or a mail here. */
 function warn(logger: Logger, { recordingId, deadline, held }: RetentionWarning): void {
   logger.warn('A recording is to be deleted', { recordingId, deadline, held });
+}
+
+/** Who runs the jobs of this process. */
+function jobsOf(tenant: string): AuditContext {
+  return { scope: scopeOf(tenant), actor: { id: 'jobs', type: 'service', roles: [], tenant } };
 }

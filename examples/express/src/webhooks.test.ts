@@ -30,7 +30,10 @@ describe.each([pglite, postgres])('callbacks of Twilio, on $name', (backend) => 
     for (const attempt of attempts) expect((await post(attempt)).status).toBe(401);
     expect(await state(id)).toBe('recording');
     expect(await events(id)).toHaveLength(before.length);
-    const log = await stage.client.call('GET', '/audit/events?action=webhook.reject', { as: stage.people.auditor });
+    const log = await stage.client.call('POST', '/audit/events/search', {
+      as: stage.people.auditor,
+      body: { action: 'webhook.reject' },
+    });
     expect(log.field('events.0.outcome')).toBe('denied');
   });
 

@@ -18,8 +18,9 @@ export async function consent({ world, tell }: Story): Promise<void> {
   expectEqual(early.field('code'), 'consent_required', 'Its code');
   tell.step('the provider starts before anyone consented', '403 consent_required');
 
-  const denied = await client.call('GET', '/audit/events?action=recording.start&outcome=denied', {
+  const denied = await client.call('POST', '/audit/events/search', {
     as: people.auditor,
+    body: { action: 'recording.start', outcome: 'denied' },
   });
   expectEqual(denied.field('events.0.actor.id'), people.provider.id, 'The actor of the audited refusal');
   tell.step('…and the refusal is in the audit log', `event ${short(denied.text('events.0.id'))}`);

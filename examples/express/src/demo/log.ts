@@ -8,8 +8,9 @@ export async function log({ world, tell }: Story): Promise<void> {
   const verify = () => client.call('POST', '/audit/verify', { as: people.auditor });
   tell.chapter('The audit log: who, what, whose, why, from where');
 
-  const page = await client.call('GET', `/audit/events?patient=${people.patient.id}&limit=1000`, {
+  const page = await client.call('POST', '/audit/events/search', {
     as: people.auditor,
+    body: { patient: people.patient.id, limit: 1000 },
   });
   const events = page.field('events');
   const count = Array.isArray(events) ? events.length : 0;
@@ -26,8 +27,9 @@ export async function log({ world, tell }: Story): Promise<void> {
   expectEqual(good.field('ok'), true, 'The log verifies');
   tell.step('the whole log verifies', `ok, ${good.field('size')} events`);
 
-  const target = await client.call('GET', '/audit/events?action=recording.view&outcome=success', {
+  const target = await client.call('POST', '/audit/events/search', {
     as: people.auditor,
+    body: { action: 'recording.view', outcome: 'success' },
   });
   const eventId = target.text('events.0.id');
   const refusal = await world.tryUpdate(eventId);

@@ -13,7 +13,7 @@ export async function retention({ world, tell }: Story, id: string): Promise<voi
   const remove = () =>
     client.call('DELETE', `/recordings/${id}`, { as: people.officer, body: { reason: 'storage clean-up' } });
   const fact = (body: object) =>
-    client.call('POST', `/patients/${people.patient.id}/facts`, { as: people.provider, body });
+    client.call('POST', '/facts', { as: people.provider, body: { patient: people.patient.id, ...body } });
   tell.chapter('Years pass: kept as long as the law asks, then deleted with proof');
 
   const birth = await fact({ type: 'birth', ...world.birth });

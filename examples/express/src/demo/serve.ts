@@ -59,11 +59,12 @@ async function tries(world: World, recording: string): Promise<readonly Try[]> {
     line('A link that plays for an hour', 'patient', 'GET', `/recordings/${recording}/playback`),
     line('A link that saves a file', 'patient', 'GET', `/recordings/${recording}/download`),
     line('The same, asked by a stranger: refused', 'stranger', 'GET', `/recordings/${recording}/playback`),
-    line('My recordings', 'provider', 'GET', '/recordings'),
+    line('My recordings', 'provider', 'POST', '/recordings/search', {}),
     line('Delete it: refused, with date and rule', 'officer', 'DELETE', `/recordings/${recording}`, {
       reason: 'storage clean-up',
     }),
-    line('Note the birth date', 'provider', 'POST', `/patients/${people.patient.id}/facts`, {
+    line('Note the birth date', 'provider', 'POST', '/facts', {
+      patient: people.patient.id,
       type: 'birth',
       ...world.birth,
     }),
@@ -71,8 +72,8 @@ async function tries(world: World, recording: string): Promise<readonly Try[]> {
       matter: '2034-CV-118',
       reason: 'letter from counsel',
     }),
-    line('Who saw my record?', 'patient', 'GET', `/patients/${people.patient.id}/access-report`),
-    line('Search the audit log', 'auditor', 'GET', '/audit/events?outcome=denied'),
+    line('Who saw my record?', 'patient', 'POST', '/access-reports', { patient: people.patient.id }),
+    line('Search the audit log', 'auditor', 'POST', '/audit/events/search', { outcome: ['denied', 'failed'] }),
     line('Seal the log', 'scheduler', 'POST', '/jobs/seal'),
     line('Verify the log', 'auditor', 'POST', '/audit/verify'),
     { title: 'The signed checkpoint', curl: `curl -s '${baseUrl}/audit/checkpoint'` },

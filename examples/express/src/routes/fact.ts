@@ -5,6 +5,7 @@ import { perAddress, perPerson } from '../guard.ts';
 import type { Services } from '../services.ts';
 
 const Fact = z.strictObject({
+  patient: z.string().min(1).max(256),
   type: z.enum(['treatment', 'discharge', 'therapy_ended', 'birth', 'death', 'claim_opened', 'claim_closed']),
   date: z.iso.date(),
   /** IANA zone in which that was the date. */
@@ -15,7 +16,7 @@ const Fact = z.strictObject({
 export function fact({ guard, auth, cors, recordings, visits }: Services): GuardedHandler {
   return guard.secure(
     {
-      route: 'POST /patients/:patient/facts',
+      route: 'POST /facts',
       auth,
       cors,
       limits: [perAddress, perPerson],
@@ -23,9 +24,9 @@ export function fact({ guard, auth, cors, recordings, visits }: Services): Guard
       body: json(Fact, { maxBytes: '1kb' }),
     },
     async (_request, ctx) => {
-      if (!visits.treats(ctx.scope.tenant, ctx.actor.id, ctx.params.patient))
+      if (!visits.treats(ctx.scope.tenant, ctx.actor.id, ctx.body.patient))
         throw new MedzenError('forbidden', 'Only those who treat a patient note facts');
-      const noted = await recordings.noteFact({ ...ctx.body, patient: ctx.params.patient }, ctx);
+      const noted = await recordings.noteFact(ctx.body, ctx);
       return Response.json(noted, { status: 201 });
     },
   );

@@ -1,13 +1,13 @@
 import { can, type GuardedHandler } from '@medzen/security';
-import { perAddress } from '../guard.ts';
+import { ofInstallation, perAddress } from '../guard.ts';
 import { seal } from '../jobs.ts';
 import type { Services } from '../services.ts';
 
 /** The daily job, for a scheduler that calls: decide, warn, archive, delete what may be deleted. */
-export function sweep({ guard, auth, recordings }: Services): GuardedHandler {
+export function sweep({ guard, auth, recordings, reports }: Services): GuardedHandler {
   return guard.secure(
     { route: 'POST /jobs/sweep', auth, limits: [perAddress], allow: can('job:run') },
-    async (_request, ctx) => Response.json(await recordings.sweep(ctx.scope)),
+    async (_request, ctx) => Response.json(await reports.run('recording.sweep', () => recordings.sweep(ctx.scope))),
   );
 }
 
@@ -35,10 +35,11 @@ export function transfer({ guard, auth, recordings }: Services): GuardedHandler 
   );
 }
 
-/** Seals what is in the log into the tree, and signs it. */
+/** Seals what is in the log into the tree, and signs it: that of all practices. */
 export function sequence(services: Services): GuardedHandler {
-  const { guard, auth } = services;
-  return guard.secure({ route: 'POST /jobs/seal', auth, limits: [perAddress], allow: can('job:run') }, async () =>
-    Response.json(await seal(services)),
+  const { guard, auth, tenant } = services;
+  return guard.secure(
+    { route: 'POST /jobs/seal', auth, limits: [perAddress], allow: ofInstallation(tenant, 'log:seal') },
+    async () => Response.json(await seal(services)),
   );
 }
