@@ -118,7 +118,7 @@ describe.each([pglite, postgres])('what is not one’s own, on $name', (backend)
         ]);
     // Its jobs are its own.
     const swept = await client.call('POST', '/jobs/sweep', { as: scheduler });
-    expect([swept.status, swept.field('deleted')]).toEqual([200, 0]);
+    expect([swept.status, swept.field('deleted')]).toEqual([200, []]);
     const verdict = await client.call('POST', '/audit/verify', { as: people.auditor });
     expect(verdict.field('ok')).toBe(true);
     const log = await client.call('POST', '/audit/events/search', {
