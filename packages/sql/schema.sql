@@ -1723,7 +1723,8 @@ BEGIN
   RETURNING r.* INTO v_row;
   IF p_to IS NOT NULL OR p_clear_failure THEN
     DELETE FROM medzen.postponed q
-    WHERE q.tenant = p_tenant AND q.recording_id = p_id AND (p_to IS NOT NULL OR q.queue = 'discard');
+    WHERE q.tenant = p_tenant AND q.recording_id = p_id
+      AND (p_to IS NOT NULL AND q.queue = 'archive' OR p_clear_failure AND q.queue = 'discard');
   END IF;
   IF p_dedupe_key IS NOT NULL THEN
     INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES (p_tenant, p_id, p_dedupe_key);

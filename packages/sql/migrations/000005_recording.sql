@@ -623,7 +623,8 @@ BEGIN
   RETURNING r.* INTO v_row;
   IF p_to IS NOT NULL OR p_clear_failure THEN
     DELETE FROM medzen.postponed q
-    WHERE q.tenant = p_tenant AND q.recording_id = p_id AND (p_to IS NOT NULL OR q.queue = 'discard');
+    WHERE q.tenant = p_tenant AND q.recording_id = p_id
+      AND (p_to IS NOT NULL AND q.queue = 'archive' OR p_clear_failure AND q.queue = 'discard');
   END IF;
   IF p_dedupe_key IS NOT NULL THEN
     INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES (p_tenant, p_id, p_dedupe_key);
@@ -673,4 +674,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '74185a7f455f8249dd2f48dffab87c0fc09e468dab94f6d4f5d4a6f4ade8c512', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'c1bc1f97f26ae498238001165c7324cd7420b3bdeb256a04e7f2fa9928cf0fa5', false);

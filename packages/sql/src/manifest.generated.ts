@@ -8,7 +8,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000002_audit', checksum: '2e7f2182dd7217fc1de41bfb60dd129a0e16fde4e2c3a8d458c599d0c6bfb659', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
-  { id: '000005_recording', checksum: '74185a7f455f8249dd2f48dffab87c0fc09e468dab94f6d4f5d4a6f4ade8c512', breaking: false },
+  { id: '000005_recording', checksum: 'c1bc1f97f26ae498238001165c7324cd7420b3bdeb256a04e7f2fa9928cf0fa5', breaking: false },
   { id: '000006_claims', checksum: '6d719a74b79e380a97f4ac719725a8aecd927835689f98f3f7f25904d7c3c870', breaking: false },
   { id: '000007_retention', checksum: '4b8e01c692fa39232d303c57810d76adc42f5c82b99cd151050aa8ebece5b331', breaking: false },
   { id: '000008_legal_hold', checksum: 'f2bbe192794270581354a783b212d1b55df78459bcca20c9cbb3254bf88d458d', breaking: false },

@@ -103,7 +103,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
       };
       commit(tables, entry, event, next, failure === null ? ['failure'] : []);
       if (token !== undefined || to !== undefined) delete entry.work;
-      if (to !== undefined) entry.postponed.clear();
+      if (to !== undefined) entry.postponed.delete('archive');
       if (failure === null) entry.postponed.delete('discard');
       if (dedupeKey !== undefined) entry.dedupeKeys.add(dedupeKey);
       return { status: 'changed', recording: view(tables, entry) };

@@ -376,8 +376,8 @@ export interface RecordingStore extends AccessRequestStore {
   dueDiscards(scope: Scope, failureCode: string, now: Date, limit: number): Promise<readonly Recording[]>;
 
   /**
-   * Takes a row out of a queue for a while: attempts² minutes from `now`, at most a day. Undefined when there is no such row. A move of the
-   * recording, and what the queue waits for, end it.
+   * Takes a row out of a queue for a while: attempts² minutes from `now`, at most a day. Undefined when there is no such row. What the queue
+   * waits for ends it: a warning that was recorded or whose deadline moved, a move, a failure that was cleared.
    */
   postpone(
     scope: Scope,

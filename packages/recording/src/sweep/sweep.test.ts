@@ -100,6 +100,7 @@ describe('sweep', () => {
     };
     expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ warned: [], failed: [{ step: 'warn' }] });
     clinic.fault = undefined;
+    clinic.clock.advance(minute);
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
     expect(clinic.warnings).toHaveLength(2);
   });
@@ -111,6 +112,7 @@ describe('sweep', () => {
       notifier: { retentionWarning: () => Promise.reject(new Error('mail server says no to p1@example.com')) },
     });
     expect(await deaf.sweep(clinic.scope)).toMatchObject({ warned: [], failed: [{ step: 'warn', code: 'internal' }] });
+    clinic.clock.advance(minute);
     expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
   });
 

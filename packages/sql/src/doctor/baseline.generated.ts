@@ -465,7 +465,7 @@ export const baseline: Readonly<Record<string, string>> = {
   "function medzen.beyond_recall_of(text, text)": "3570e44a423645cc.9e504ee6a734c197",
   "function medzen.cancel_deletion(text, uuid, text, timestamp with time zone, text, text, bytea)": "31dca3b34a5e07bd.e3b0c44298fc1c14",
   "function medzen.change_events(bytea, text, text, text, text, text, text, text, text[], bigint[], text[], text[])": "74a6c981b4e33889.eb41a192a970f933",
-  "function medzen.change_recording(text, uuid, integer, timestamp with time zone, text, bytea, text, timestamp with time zone, double precision, jsonb, jsonb, jsonb, boolean, text, text, jsonb, jsonb, jsonb)": "47df8bedcba931d0.b3935740e6b5f796",
+  "function medzen.change_recording(text, uuid, integer, timestamp with time zone, text, bytea, text, timestamp with time zone, double precision, jsonb, jsonb, jsonb, boolean, text, text, jsonb, jsonb, jsonb)": "60c6ab3fb2f419c7.b3935740e6b5f796",
   "function medzen.check_claim_options(integer, integer)": "02b6c523ca6ba57b.e3b0c44298fc1c14",
   "function medzen.check_draft(jsonb)": "6c1ce2e7348b27bd.e3b0c44298fc1c14",
   "function medzen.check_fact(text, text, text, date, text, uuid)": "0036170114e38a74.e3b0c44298fc1c14",
