@@ -436,6 +436,7 @@ export interface RecordingStore extends AccessRequestStore {
     id: string,
     removal: Removal,
   ): Promise<
+    // english-ignore E7: the answer is the word that the SQL function returns
     | { readonly status: 'noted'; readonly recording: Recording }
     | { readonly status: 'held' | 'access_requested' | 'stale' | 'not_begun' | 'lease_lost' | 'not_found' }
   >;
@@ -460,6 +461,7 @@ export interface RecordingStore extends AccessRequestStore {
     id: string,
     token: string,
     lock: RecordingLock | null,
+    // english-ignore E7: the answer is the word that the SQL function returns
   ): Promise<{ readonly status: 'noted' | 'lease_lost' | 'not_found' }>;
 
   /**

@@ -48,7 +48,7 @@ export interface RetentionExplanation {
     readonly deletableAt?: string;
   };
   readonly keepUntil?: KeepUntil;
-  /** What kept the object store from deleting it when it was last asked. */
+  /** Lock that kept the object store from deleting it when it was last asked. */
   readonly lock?: RecordingLock;
   /** Holds that stand, on the recording or on its patient. */
   readonly holds: {
