@@ -843,7 +843,8 @@ DECLARE
   v_at int;
 BEGIN
   IF NOT p_blind THEN
-    -- Whether one of them may be there already: between the least id and the greatest, so that no other partition is asked.
+    -- True when one of them may exist already: between the least id and the greatest, so that no
+    -- other partition is asked.
     SELECT EXISTS (
       SELECT FROM medzen.audit_event e WHERE e.id BETWEEN b.least AND b.greatest AND e.id = ANY (p_ids::uuid[]))
     INTO v_some
@@ -858,7 +859,7 @@ BEGIN
         SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
       END IF;
       IF v_stored IS NOT NULL THEN
-        -- What is another event stays as it is given, and is found to conflict.
+        -- A different event stays as it is given, and is found to conflict.
         v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN convert_from(v_stored, 'UTF8') ELSE v_lines[v_at] END;
       ELSIF p_kinds IS NULL AND strpos(v_lines[v_at], 'erasable:v1:') = 0 THEN
         v_line := v_lines[v_at];
@@ -866,8 +867,8 @@ BEGIN
         v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], coalesce(p_kinds, '{}'), CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
       END IF;
       EXIT WHEN v_line IS NOT NULL;
-      -- Somebody new. A retry of the same event, at the same time, must not make a pseudonym of its own for him: it waits here, and
-      -- then finds the event.
+      -- A new person. A retry of the same event, at the same time, must not make a pseudonym of its
+      -- own for him: it waits here, and then finds the event.
       PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
     END LOOP;
     IF octet_length(v_line) > 65535 THEN
@@ -970,7 +971,8 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
   END IF;
   IF v_added < v_count THEN
-    -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
+    -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by
+    -- now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
     JOIN medzen.audit_event e ON e.id = i.id::uuid
@@ -1052,7 +1054,7 @@ BEGIN
       EXECUTE format('CREATE POLICY %I ON medzen.%I FOR SELECT TO %1$I USING (true)', v_grant.role, v_grant.relation);
     END IF;
   END LOOP;
-  -- Policies and views ask their functions in the name of whoever reads.
+  -- Policies and views ask their functions in the name of the reader.
   FOR v_grant IN
     SELECT DISTINCT r.rolname AS role, f.oid::regprocedure::text AS signature
     FROM medzen.select_permission p
@@ -1102,13 +1104,13 @@ DECLARE
   v_one boolean := false;
   v_paired boolean := true;
   v_found record;
-  -- Of each event: whose, of how many rows, the key of the one, the fields.
+  -- For each event: the patient, the number of rows, the key of the one, the fields.
   v_patients text[];
   v_counts bigint[];
   v_keys text[];
   v_fields text[];
   v_detail text;
-  -- Of a statement's one event: what goes into audit_rows.
+  -- For a statement's one event: its values in audit_rows.
   v_row_ids text[];
   v_whose text[];
   v_listed boolean := false;
@@ -1198,7 +1200,7 @@ BEGIN
   v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
   v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
-  -- Where identities are to be erasable, append_events puts pseudonyms in their place. In a key of several
+  -- With erasable identities, append_events puts pseudonyms in their place. In a key of several
   -- columns the patient is left out.
   IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
     v_erasable := EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity);
@@ -1327,7 +1329,7 @@ BEGIN
     ELSE '(SELECT true AS old, %1$s FROM old_rows x UNION ALL SELECT false, %1$s FROM new_rows x) n' END;
 
   IF p_granularity = 'statement' THEN
-    -- What is cheap is asked of all rows, their comparison of the first two hundred.
+    -- Cheap conditions are asked of all rows, their comparison of the first two hundred.
     v_all := format(CASE WHEN p_op = 'INSERT' OR p_op = 'UPDATE' AND p_paired THEN '(SELECT %1$s FROM new_rows x) n'
       ELSE '(SELECT %1$s FROM old_rows x) n' END, v_columns);
     -- OFFSET 0: each patient is turned into text, not each row.
@@ -1540,7 +1542,7 @@ BEGIN
     PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
   END IF;
   FOREACH v_table IN ARRAY p_losing LOOP
-    -- What is counted here is what will be dropped.
+    -- The rows counted here are the rows that will be dropped.
     EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
     EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
     IF v_rows > 0 THEN
@@ -2480,12 +2482,12 @@ AS $function$
 DECLARE
   v_subject text := medzen.current_subject();
 BEGIN
-  -- Supabase gives a subject, and the role of those who are signed in, to whoever asks for an anonymous one.
+  -- Supabase gives a subject, and the role of those who are signed in, to anonymous sign-ins too.
   IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
     PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
-    PERFORM medzen.fail('unauthenticated', 'The token names a tenant that is none');
+    PERFORM medzen.fail('unauthenticated', 'The token must name a valid tenant');
   END IF;
   IF medzen.read_setting('request.headers') ->> 'prefer' ~* 'tx\s*=\s*rollback' THEN
     PERFORM medzen.fail('invalid_input', 'What is read here is recorded: it cannot be rolled back');
@@ -2666,7 +2668,8 @@ BEGIN
     ORDER BY i.pseudonym FOR UPDATE) f;
   IF v_all IS NULL THEN
     RETURN jsonb_build_object('status', 'absent');
-  -- Each pseudonym that goes is named, so that whoever verifies the log finds why nobody is known for it.
+  -- Each erased pseudonym is named, so that a verifier of the log finds why its identity is
+  -- unknown.
   ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE OR NOT array_remove(v_all, v_event #>> '{target,id}')
       <@ ARRAY(SELECT jsonb_array_elements_text(coalesce(v_event #> '{detail,pseudonyms}', '[]'))) THEN
     PERFORM medzen.fail('conflict', 'The event must name every pseudonym of the identity: one as its target, all in detail.pseudonyms');
@@ -3027,7 +3030,7 @@ AS $function$
 DECLARE
   v_kept medzen.recording := old;
 BEGIN
-  -- Whose patient comes under a hold, or asks for access, later is counted there too.
+  -- A recording whose patient comes under a hold, or asks for access, later is counted there too.
   v_kept.hold_count := new.hold_count;
   v_kept.request_count := new.request_count;
   IF old.state = 'deleted' AND new IS DISTINCT FROM v_kept THEN
@@ -3259,7 +3262,8 @@ BEGIN
       LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept AND medzen.is_proved(i)
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE t.said IS DISTINCT FROM i.value END
-        -- Another pseudonym of the same value, or that before the switch: whoever writes at the same time may not know of each other.
+        -- Another pseudonym of the same value, or that before the switch: concurrent writers may
+        -- not know of each other.
         AND medzen.reveal(p_tenant, t.said) IS DISTINCT FROM coalesce(i.value, t.kept));
 EXCEPTION
   WHEN data_exception OR SQLSTATE 'MZ001' THEN RETURN false; -- damaged, or no event
@@ -5780,7 +5784,8 @@ BEGIN
   LOCK TABLE medzen.job IN SHARE UPDATE EXCLUSIVE MODE; -- two at once wait for each other
   FOR v_job IN SELECT j.*, medzen.scheduled_name(j.name, false) AS known_as FROM medzen.job j ORDER BY j.name LOOP
     scheduled_job := v_job.known_as;
-    -- Off the list: what is no longer wanted, and what would run as somebody else.
+    -- Removes from the list the jobs that are no longer wanted, and those that would run as another
+    -- role.
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
     WHERE c.jobname = v_job.known_as AND c.database = current_database() AND (NOT v_job.enabled OR c.username <> v_owner);
     change := CASE WHEN found THEN 'removed' END;
@@ -5825,7 +5830,8 @@ CREATE OR REPLACE FUNCTION medzen.search_events(p_tenant text, p_limit integer, 
 AS $function$
 BEGIN
   IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
-    -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
+    -- Pseudonyms without any identity are shown as they are, too: someone may have removed them
+    -- all.
     RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
       p_actions, p_outcomes, p_purposes, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
@@ -6122,7 +6128,7 @@ AS $function$
       LEFT JOIN medzen.audit_event e ON e.id = p.event_id
       LEFT JOIN medzen.audit_event s ON s.id = p.sign_event
       WHERE l.event_id IS DISTINCT FROM p.event_id
-        -- What was purged can no longer be compared.
+        -- A purged event can no longer be compared.
         OR e.id IS NOT NULL AND (e.tenant, e.actor, e.patient, date_trunc('milliseconds', e.at)) IS DISTINCT FROM
           (p.tenant, medzen.index_key(p.actor), medzen.index_key(p.patient), date_trunc('milliseconds', p.at))
         OR p.signed_at IS NOT NULL AND CASE WHEN s.id IS NULL
@@ -6709,7 +6715,7 @@ BEGIN
       CASE WHEN p_action IS NOT NULL THEN ARRAY[p_action] END, CASE WHEN p_outcome IS NOT NULL THEN ARRAY[p_outcome] END,
       CASE WHEN p_purpose IS NOT NULL THEN ARRAY[p_purpose] END,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
-  -- By what was searched, but not for what: a value could be anything that somebody typed.
+  -- Records which fields were searched, but not their values: a person may have typed anything.
   PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(
     'count', least(v_found, p_limit), 'filters', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(v_filters) k)));
   RETURN jsonb_strip_nulls(jsonb_build_object('damaged', v_damaged, 'cursor', CASE WHEN v_found > p_limit THEN v_last END))

@@ -9,7 +9,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA IF NOT EXISTS medzen;
 
--- Whoever owns a schema may drop what stands in it and put something else in its place.
+-- The owner of a schema may drop its objects and put others in their place.
 DO $$
 DECLARE
   v_schema text;
@@ -24,7 +24,8 @@ BEGIN
 END
 $$;
 
--- What people call, and nothing else, ever: a schema of somebody else would be shut to PUBLIC.
+-- The functions that people call, and nothing else, ever: another owner's schema would be shut to
+-- PUBLIC.
 DO $$
 BEGIN
   IF to_regnamespace('medzen_api') IS NULL THEN
@@ -68,8 +69,8 @@ CREATE TABLE medzen.migration (
 );
 ALTER TABLE medzen.migration ENABLE ROW LEVEL SECURITY;
 
--- Which role may call which function: the source of every GRANT, and of the manifest that the wires are driven by. A function of
--- the people's schema is written with its schema.
+-- The functions that each role may call: the source of every GRANT, and of the manifest that the
+-- wires are driven by. A function of the people's schema is written with its schema.
 CREATE TABLE medzen.permission (
   role text NOT NULL,
   function text NOT NULL,
@@ -140,7 +141,7 @@ BEGIN
     PERFORM medzen.fail('conflict', format('Migrations are undone from the last one on, which is %s', v_last));
   END IF;
   FOREACH v_table IN ARRAY p_losing LOOP
-    -- What is counted here is what will be dropped.
+    -- The rows counted here are the rows that will be dropped.
     EXECUTE format('LOCK TABLE medzen.%I IN ACCESS EXCLUSIVE MODE', v_table);
     EXECUTE format('SELECT count(*) FROM medzen.%I', v_table) INTO v_rows;
     IF v_rows > 0 THEN
@@ -155,15 +156,16 @@ BEGIN
 END
 $$;
 
--- What was applied, for the library, which checks at run time and never migrates.
+-- Lists the applied migrations for the library, which checks at run time and never migrates.
 CREATE FUNCTION medzen.read_migrations() RETURNS TABLE (id text, checksum text, breaking boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT m.id, m.checksum, m.breaking FROM medzen.migration m ORDER BY m.id COLLATE "C"
 $$;
 
--- What a service asks once, when it starts: whether its role may call what it has to, and whether the server is fit for the log. The caller is
--- the role that was set, as PostgREST does it, or the login.
+-- Answers a service once, when it starts: whether its role may call the functions it needs, and
+-- whether the server is fit for the log. The caller is the role that was set, as PostgREST does it,
+-- or the login.
 CREATE FUNCTION medzen.read_installation() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -269,7 +271,7 @@ BEGIN
 END
 $$;
 
--- Whether the current subject may examine the log. Nobody, until the host replaces this function.
+-- True when the current subject may examine the log. Nobody, until the host replaces this function.
 CREATE FUNCTION medzen.is_auditor() RETURNS boolean
 LANGUAGE sql STABLE
 RETURN false;
@@ -280,4 +282,4 @@ SELECT medzen.permit('medzen_auditor', 'read_migrations', 'read_installation', '
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '0db87bf6b37bb57005c2297cb846867313bfc190092a8135dfcb85eb58adaf62', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'e29c64da3b610e071b61925a1a97650348ae875652a1e3e85fbd850190be0076', false);

@@ -9,7 +9,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE TABLE medzen.retention_subject (
   tenant text COLLATE "C" NOT NULL CHECK (tenant ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
   patient text COLLATE "C" NOT NULL CHECK (length(patient) BETWEEN 1 AND 256),
-  -- How many facts are noted.
+  -- Number of recorded facts.
   revision integer NOT NULL DEFAULT 0 CHECK (revision >= 0),
   -- Active holds on the patient as a whole.
   holds integer NOT NULL DEFAULT 0 CHECK (holds >= 0),
@@ -37,11 +37,11 @@ CREATE TABLE medzen.recording (
   media jsonb CHECK (jsonb_typeof(media) = 'object'),
   object jsonb CHECK (jsonb_typeof(object) = 'object'),
   object_prefix text NOT NULL CHECK (length(object_prefix) BETWEEN 1 AND 1024),
-  -- Which store and bucket, and what was last read of a lock there.
+  -- The store and bucket, and the last reading of a lock there.
   storage jsonb CHECK (jsonb_typeof(storage) = 'object' AND length(storage ->> 'store') BETWEEN 1 AND 64
     AND length(storage ->> 'bucket') BETWEEN 1 AND 512),
   object_lock jsonb CHECK (jsonb_typeof(object_lock) = 'object'),
-  -- Of a deletion under way: why, by whom, from where; and whether the provider was asked.
+  -- The deletion in progress: why, by whom, from where; and whether the provider was asked.
   deletion jsonb CHECK (jsonb_typeof(deletion) = 'object'),
   provider_account text COLLATE "C" CHECK (length(provider_account) BETWEEN 1 AND 256),
   jurisdiction text NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE medzen.recording (
   warn_at timestamptz(3),
   grace_until timestamptz(3),
   rule_ids text[],
-  -- Why the decision has no dates, where it has none.
+  -- Reason why the decision has no dates.
   undated text COLLATE "C" CHECK (undated IN ('unknown', 'claim', 'unjudged')),
 
   -- Kept here as well as in retention_subject and legal_hold, so that the queues below are plain index scans.
@@ -179,7 +179,8 @@ CREATE TABLE medzen.postponed (
 );
 CREATE INDEX postponed_until ON medzen.postponed (tenant, queue, until);
 
--- Which states may follow one: the library's recordingTransitions, with which a test compares it.
+-- Allowed next states of a state: the library's recordingTransitions, with which a test compares
+-- it.
 CREATE FUNCTION medzen.next_states(p_state text) RETURNS text[]
 LANGUAGE sql IMMUTABLE
 RETURN CASE p_state
@@ -194,7 +195,8 @@ RETURN CASE p_state
   WHEN 'failed' THEN ARRAY['recording', 'processing', 'uploading', 'deleting']
 END;
 
--- How long after a move the provider is asked for the first time: the library's firstLookMs, with which a test compares it. NULL: never.
+-- Time after a move until the provider is asked for the first time: the library's firstLookMs, with
+-- which a test compares it. NULL: never.
 CREATE FUNCTION medzen.first_look(p_state text) RETURNS INTERVAL
 LANGUAGE sql IMMUTABLE
 RETURN CASE p_state
@@ -218,7 +220,7 @@ CREATE POLICY recording_participant_self ON medzen.recording_participant FOR SEL
 CREATE POLICY recording_admin ON medzen.recording FOR SELECT USING (medzen.is_system_admin());
 CREATE POLICY recording_participant_admin ON medzen.recording_participant FOR SELECT USING (medzen.is_system_admin());
 
--- Whether a deletion can no longer be taken back: the library's isBeyondRecall.
+-- True when a deletion can no longer be canceled: the library's isBeyondRecall.
 CREATE FUNCTION medzen.is_beyond_recall(r medzen.recording) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN r.state = 'deleted' OR (r.state = 'deleting'
@@ -233,7 +235,7 @@ AS $$
 DECLARE
   v_kept medzen.recording := old;
 BEGIN
-  -- Whose patient comes under a hold, or asks for access, later is counted there too.
+  -- A recording whose patient comes under a hold, or asks for access, later is counted there too.
   v_kept.hold_count := new.hold_count;
   v_kept.request_count := new.request_count;
   IF old.state = 'deleted' AND new IS DISTINCT FROM v_kept THEN
@@ -674,4 +676,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'c1bc1f97f26ae498238001165c7324cd7420b3bdeb256a04e7f2fa9928cf0fa5', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'aeb76acfd66c11fb8a831906c1763e33c87d7dcf68c3539379cca513638ea2dc', false);

@@ -151,7 +151,8 @@ BEGIN
   RETURN jsonb_build_object('status', CASE WHEN found THEN 'renewed' ELSE 'lease_lost' END);
 END $$;
 
--- Whose provider is to be asked. By id, also before it is due; a lease is never passed over.
+-- Claims the recordings whose provider is to be asked. By id, also before it is due; a lease is
+-- never passed over.
 CREATE FUNCTION medzen.claim_reconciliations(
   p_tenant text, p_limit integer, p_lease_ms integer, p_id uuid DEFAULT NULL
 ) RETURNS jsonb
@@ -219,4 +220,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '6d719a74b79e380a97f4ac719725a8aecd927835689f98f3f7f25904d7c3c870', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '8698b192fca171ca2efe2ffddacd3b8b6899535a4713871a692d4ee871797338', false);

@@ -29,7 +29,8 @@ CREATE POLICY retention_fact_admin ON medzen.retention_fact FOR SELECT USING (me
 CREATE TRIGGER retention_fact_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.retention_fact
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
--- Which facts of a patient are void. A correction stands unless a later one voids it, so the latest is looked at first.
+-- Lists the void facts of a patient. A correction stands unless a later one voids it, so the latest
+-- is looked at first.
 CREATE FUNCTION medzen.void_facts(p_tenant text, p_patient text, p_voiding uuid DEFAULT NULL) RETURNS uuid[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -65,7 +66,8 @@ EXCEPTION
   WHEN invalid_parameter_value THEN RETURN false;
 END $$;
 
--- What a client must have checked before it calls, checked for one that did not. The caller has locked the patient's subject.
+-- Repeats the checks that a client must make before it calls, for one that did not. The caller has
+-- locked the patient's subject.
 CREATE FUNCTION medzen.check_fact(
   p_tenant text, p_patient text, p_type text, p_date date, p_zone text, p_voids uuid
 ) RETURNS void
@@ -370,7 +372,8 @@ BEGIN ATOMIC
     LIMIT p_limit) r;
 END;
 
--- What no rule and no fact gives a date, oldest first. The count is of an index that holds only them, and stops.
+-- Lists the recordings to which no rule and no fact gives a date, oldest first. The count is of an
+-- index that holds only them, and stops.
 CREATE FUNCTION medzen.list_undecided(p_tenant text, p_limit integer) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -485,7 +488,7 @@ BEGIN
   RETURN jsonb_build_object('status', 'postponed', 'attempts', v_row.attempts, 'until', medzen.format_instant(v_row.until));
 END $$;
 
--- How many rows of each queue wait for a later attempt, counted up to 1000 each.
+-- Counts the rows of each queue that wait for a later attempt, up to 1000 each.
 CREATE FUNCTION medzen.count_postponed(p_tenant text, p_now timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -509,4 +512,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '4b8e01c692fa39232d303c57810d76adc42f5c82b99cd151050aa8ebece5b331', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '45ef69ce7a00d9c655e964fba162310731d98bde3e08a79f43ec6e67053a6ed8', false);

@@ -3,8 +3,8 @@
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- What the object store was asked to remove of the recordings that are being deleted, so that the tombstone counts each version once,
--- whatever dies in between.
+-- Versions that the object store was asked to remove from recordings in deletion, so that the
+-- tombstone counts each version once, even after a crash.
 CREATE TABLE medzen.removed_version (
   tenant text COLLATE "C" NOT NULL,
   recording_id uuid NOT NULL,
@@ -178,7 +178,7 @@ BEGIN
   RETURN jsonb_build_object('status', 'noted', 'recording', medzen.recording_json(v_row));
 END $$;
 
--- What was last read of a lock in the object store.
+-- Records the last reading of a lock in the object store.
 CREATE FUNCTION medzen.note_lock(p_tenant text, p_id uuid, p_token text, p_lock jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -288,4 +288,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'note_remo
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '04abd735e03aea5b1594144ac1f5de51841f11c3f4cce22103398e05d8826248', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '76cd66cfef891ade991dc515ab1f8cd7a75f7875305fa05b093d6b2ab2bc6a8f', false);

@@ -10,7 +10,7 @@ CREATE TABLE medzen.audit_rows (
   event_id uuid NOT NULL PRIMARY KEY,
   -- Primary keys, one for each row, in the order in which they were written: the value as text, or a JSON array of texts.
   row_ids text[] NOT NULL,
-  -- Whose rows they are, each once.
+  -- The patients of the rows, each once.
   patients text[] NOT NULL
 );
 -- Random ids hardly compress, and a bulk write should not wait for the attempt.
@@ -32,15 +32,16 @@ AS $$
         FROM unnest(p_texts) WITH ORDINALITY AS u (t, at)) END
 $$;
 
--- What an event says of the rows that its statement touched: SHA-256, in hexadecimal, of the bytes of both lists, one behind the other.
+-- Hash in an event of the rows that its statement touched: SHA-256, in hexadecimal, of the bytes of
+-- both lists, one behind the other.
 CREATE FUNCTION medzen.rows_hash(p_row_ids text[], p_patients text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT encode(sha256(medzen.text_array_bytes(p_row_ids) || medzen.text_array_bytes(p_patients)), 'hex')
 $$;
 
--- What does not hold of an event's rows: `missing`, it has a hash of rows, and none are here; `altered`, they have another hash; `unbound`, rows
--- are here, and it has no hash. NULL when all is well.
+-- Fault of an event's rows: `missing`, it has a hash of rows, and there are no rows; `altered`,
+-- they have another hash; `unbound`, rows are here, and it has no hash. NULL when the rows match.
 CREATE FUNCTION medzen.rows_state(p_event_id uuid, p_body bytea) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -99,7 +100,8 @@ BEGIN
 END
 $$;
 
--- Of a statement that touched one row: whose it was, whose it is, its key, and its fields.
+-- Query about a statement that touched one row: its patients before and after, its key, and its
+-- fields.
 CREATE FUNCTION medzen.audit_row_query(p_table oid, p_op text, p_patient text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -134,8 +136,9 @@ BEGIN
 END
 $$;
 
--- Of more rows: for each patient, in arrays, how many, the key of one, the fields, and whether rows went from one patient to another; or,
--- for the statement as a whole, how many, all keys, all patients, and the fields.
+-- Query about more rows: for each patient, in arrays, how many, the key of one, the fields, and
+-- whether rows went from one patient to another; or, for the statement as a whole, how many, all
+-- keys, all patients, and the fields.
 CREATE FUNCTION medzen.audit_query(p_table oid, p_op text, p_patient text, p_granularity text, p_paired boolean, p_moved boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -190,7 +193,7 @@ BEGIN
     ELSE '(SELECT true AS old, %1$s FROM old_rows x UNION ALL SELECT false, %1$s FROM new_rows x) n' END;
 
   IF p_granularity = 'statement' THEN
-    -- What is cheap is asked of all rows, their comparison of the first two hundred.
+    -- Cheap conditions are asked of all rows, their comparison of the first two hundred.
     v_all := format(CASE WHEN p_op = 'INSERT' OR p_op = 'UPDATE' AND p_paired THEN '(SELECT %1$s FROM new_rows x) n'
       ELSE '(SELECT %1$s FROM old_rows x) n' END, v_columns);
     -- OFFSET 0: each patient is turned into text, not each row.
@@ -269,13 +272,13 @@ DECLARE
   v_one boolean := false;
   v_paired boolean := true;
   v_found record;
-  -- Of each event: whose, of how many rows, the key of the one, the fields.
+  -- For each event: the patient, the number of rows, the key of the one, the fields.
   v_patients text[];
   v_counts bigint[];
   v_keys text[];
   v_fields text[];
   v_detail text;
-  -- Of a statement's one event: what goes into audit_rows.
+  -- For a statement's one event: its values in audit_rows.
   v_row_ids text[];
   v_whose text[];
   v_listed boolean := false;
@@ -365,7 +368,7 @@ BEGIN
   v_tail := '"type":' || to_json(v_type)::text || '},"tenant":' || (v_draft -> 'tenant')::text || ',"v":1}';
   v_secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
-  -- Where identities are to be erasable, append_events puts pseudonyms in their place. In a key of several
+  -- With erasable identities, append_events puts pseudonyms in their place. In a key of several
   -- columns the patient is left out.
   IF to_regclass('medzen.erasable_kind') IS NOT NULL THEN
     v_erasable := EXISTS (SELECT FROM medzen.erasable_kind) OR EXISTS (SELECT FROM medzen.erasable_identity);
@@ -415,7 +418,7 @@ $$;
 -- roles to which a host gives it: SELECT medzen.permit('<role>', 'audit_table', 'unaudit_table', 'audit_change', 'note_audited',
 -- 'table_name', 'fail'), then medzen.apply_permissions().
 
--- How events name a table; a partition goes by the name of the whole.
+-- Name of a table in events; a partition goes by the name of the whole.
 CREATE FUNCTION medzen.table_name(p_table oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -517,4 +520,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '9ae5b18aa7f7f1ead468120004d2ca59d2ab803ad67c17d21f695e4b73878e69', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000011_audit_table', '1b367133fdf628ce62aec07b177d3ea8e882ec9583c1e670991f8e5a9241dd33', false);

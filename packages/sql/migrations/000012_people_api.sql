@@ -9,7 +9,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- what a host may replace
 
--- The host's id of the patient that the current subject is; NULL for whoever is none.
+-- The host's id of the patient that the current subject is; NULL for other subjects.
 CREATE FUNCTION medzen.current_patient() RETURNS text
 LANGUAGE sql STABLE
 RETURN medzen.current_subject();
@@ -28,12 +28,12 @@ AS $$
 DECLARE
   v_subject text := medzen.current_subject();
 BEGIN
-  -- Supabase gives a subject, and the role of those who are signed in, to whoever asks for an anonymous one.
+  -- Supabase gives a subject, and the role of those who are signed in, to anonymous sign-ins too.
   IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
     PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
-    PERFORM medzen.fail('unauthenticated', 'The token names a tenant that is none');
+    PERFORM medzen.fail('unauthenticated', 'The token must name a valid tenant');
   END IF;
   IF medzen.read_setting('request.headers') ->> 'prefer' ~* 'tx\s*=\s*rollback' THEN
     PERFORM medzen.fail('invalid_input', 'What is read here is recorded: it cannot be rolled back');
@@ -45,7 +45,7 @@ BEGIN
 END
 $$;
 
--- Of an event about what somebody says of themselves: the patient, when they ask as one.
+-- The patient of an event about a person's own statement, when they ask as a patient.
 CREATE FUNCTION medzen.person_as_patient() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -115,7 +115,8 @@ BEGIN
 END
 $$;
 
--- What somebody who takes part may see of a recording: not where it lies, at which provider, what failed, or who holds it.
+-- The part of a recording that a participant may see: not where it lies, at which provider, what
+-- failed, or who holds it.
 CREATE FUNCTION medzen.recording_for_participant(p_recording jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -171,7 +172,8 @@ BEGIN
 END
 $$;
 
--- One, for whoever takes part in it. To anybody else, one that does not exist and one that is not theirs look the same.
+-- Reads one recording for its participant. To others, a recording that does not exist and one of
+-- other participants look the same.
 CREATE FUNCTION medzen_api.get_my_recording(p_recording_id uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -452,7 +454,7 @@ BEGIN
       CASE WHEN p_action IS NOT NULL THEN ARRAY[p_action] END, CASE WHEN p_outcome IS NOT NULL THEN ARRAY[p_outcome] END,
       CASE WHEN p_purpose IS NOT NULL THEN ARRAY[p_purpose] END,
       p_target_type, p_target_id, p_from::text, p_to::text) s) f;
-  -- By what was searched, but not for what: a value could be anything that somebody typed.
+  -- Records which fields were searched, but not their values: a person may have typed anything.
   PERFORM medzen.record_event('audit.search', 'read', p_patient => p_patient, p_purpose => 'HOPERAT', p_detail => jsonb_build_object(
     'count', least(v_found, p_limit), 'filters', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(v_filters) k)));
   RETURN jsonb_strip_nulls(jsonb_build_object('damaged', v_damaged, 'cursor', CASE WHEN v_found > p_limit THEN v_last END))
@@ -541,4 +543,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '8ec74c46065a03ecbfe1f5e99eb879d78ed91433ddda869891d3be199a7fd431', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'b47be50c1dc08a515467be79518bc4492830c54647a0c4e2a96dca53dd2699d3', false);

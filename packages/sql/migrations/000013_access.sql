@@ -1,7 +1,7 @@
 -- Who may read which rows: the second lock, behind the grants. No person's role is granted a table of this schema; people read through
 -- functions, which write their own event. Should a host grant a table all the same, these policies show each person what is theirs.
 --
--- They only ever open reading: with no policy for writing, row security refuses every write of whoever does not own the tables. Each
+-- They only ever open reading: with no policy for writing, row security refuses every write of a role that does not own the tables. Each
 -- compares a column with what a function says once a query, so that a person's rows are looked up in an index and not searched
 -- for. Each function says NULL when the connection speaks for nobody, and nothing equals NULL.
 
@@ -145,7 +145,7 @@ BEGIN
       EXECUTE format('CREATE POLICY %I ON medzen.%I FOR SELECT TO %1$I USING (true)', v_grant.role, v_grant.relation);
     END IF;
   END LOOP;
-  -- Policies and views ask their functions in the name of whoever reads.
+  -- Policies and views ask their functions in the name of the reader.
   FOR v_grant IN
     SELECT DISTINCT r.rolname AS role, f.oid::regprocedure::text AS signature
     FROM medzen.select_permission p
@@ -171,7 +171,7 @@ END
 $$;
 
 -- ---- views
--- All with the rights and rows of whoever reads them (security_invoker).
+-- All with the rights and rows of the reader (security_invoker).
 
 -- Who people are, for reports. Empty, until the host replaces it by a view of its own with these columns (CREATE OR REPLACE VIEW). The
 -- host's view decides who sees whom: say security_invoker = false when its readers have no rights on the host's tables.
@@ -239,4 +239,4 @@ SELECT medzen.permit_select('medzen_auditor', 'legal_hold', 'tenant', 'id', 'rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', '73d9aec4b91f4af29a6b68dc7ed20be9ab21f69d27a27f06b91e15e05c445e9d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000013_access', 'c54021ad4ba3e1da3670b58427c747488dcaf15693aaa195fdc5852fe7762435', false);

@@ -30,7 +30,8 @@ AS $$
   FROM (SELECT 'medzen' || '_' || p_job || CASE WHEN p_elsewhere THEN '_in_' || current_database() ELSE '' END AS name) n
 $$;
 
--- Whom the jobs run as: the owner of the schema and of what they work on, whoever puts them on the list.
+-- The role that jobs run as: the owner of the schema and of what they work on, independent of the
+-- role that schedules them.
 CREATE FUNCTION medzen.job_owner() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -82,7 +83,8 @@ BEGIN
   LOCK TABLE medzen.job IN SHARE UPDATE EXCLUSIVE MODE; -- two at once wait for each other
   FOR v_job IN SELECT j.*, medzen.scheduled_name(j.name, false) AS known_as FROM medzen.job j ORDER BY j.name LOOP
     scheduled_job := v_job.known_as;
-    -- Off the list: what is no longer wanted, and what would run as somebody else.
+    -- Removes from the list the jobs that are no longer wanted, and those that would run as another
+    -- role.
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
     WHERE c.jobname = v_job.known_as AND c.database = current_database() AND (NOT v_job.enabled OR c.username <> v_owner);
     change := CASE WHEN found THEN 'removed' END;
@@ -126,4 +128,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', '0b064a8660c5892ffa04b10f425ff4de83efe8e53361ffa8271a15b3e32de585', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000014_jobs', '343983d9dbed3528f988d80ab7c3ad72679500f3036c4935b35854ffdfbcdfe1', false);

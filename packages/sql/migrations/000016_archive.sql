@@ -16,7 +16,7 @@ CREATE TABLE medzen.archive_manifest (
   newest_at timestamptz NOT NULL,
   greatest_id uuid NOT NULL,
   begun_at timestamptz NOT NULL,
-  -- Of the manifest's bytes in the object store, once everything was read back.
+  -- SHA-256 of the manifest's bytes in the object store, set once everything was read back.
   manifest_sha256 bytea CHECK (octet_length(manifest_sha256) = 32),
   archived_at timestamptz,
   purge_event uuid,
@@ -27,7 +27,7 @@ CREATE TABLE medzen.archive_manifest (
   CHECK (num_nulls(purge_event, purged_at, purged_by) IN (0, 3)),
   CHECK (purged_at IS NULL OR archived_at IS NOT NULL)
 );
--- At most one range is on its way: whoever comes goes on with it.
+-- At most one range is in progress: the next caller continues it.
 CREATE UNIQUE INDEX archive_manifest_begun ON medzen.archive_manifest ((true)) WHERE archived_at IS NULL;
 CREATE INDEX archive_manifest_purged ON medzen.archive_manifest (greatest_id) WHERE purged_at IS NOT NULL;
 ALTER TABLE medzen.archive_manifest ENABLE ROW LEVEL SECURITY;
@@ -129,7 +129,7 @@ BEGIN
 END
 $$;
 
--- Notes that a range was written, read back and verified. Whoever comes second, with the same manifest, hears so.
+-- Notes that a range was written, read back and verified. A second caller with the same manifest is told so.
 CREATE FUNCTION medzen.finish_archive(p_first text, p_end text, p_manifest_sha256 bytea) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -185,7 +185,8 @@ BEGIN
 END
 $$;
 
--- Whether a legal hold stands on an event of the range: on its patient, or on the recording that it is about.
+-- True when a legal hold covers an event of the range: its patient, or the recording that it is
+-- about.
 CREATE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -197,7 +198,7 @@ AS $$
         AND (e.patient = medzen.index_key(h.patient) OR e.target_id = h.recording_id::text)))
 $$;
 
--- Whether an event records the purge of exactly this range, under this manifest, as createArchiver writes it. Whoever verifies the log demands
+-- True when an event records the purge of exactly this range, under this manifest, as createArchiver writes it. A verifier of the log demands
 -- such an event, sealed, for every range that is gone.
 CREATE FUNCTION medzen.is_purge_of(p_body bytea, p_first bigint, p_end bigint, p_manifest_sha256 bytea) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -338,7 +339,7 @@ BEGIN
 END
 $$;
 
--- Whether a given event is the stored one of its id.
+-- True when a given event is the stored one of its id.
 CREATE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -434,7 +435,8 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
   END IF;
   IF v_added < v_count THEN
-    -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
+    -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by
+    -- now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
     JOIN medzen.audit_event e ON e.id = i.id::uuid
@@ -540,7 +542,8 @@ AS $$
   ORDER BY o.age DESC LIMIT 1
 $$;
 
--- How far the tree lags, counted up to 10000 events, and who holds it up.
+-- Measures the lag of the tree, counted up to 10000 events, and names the transaction that holds it
+-- up.
 DROP FUNCTION medzen.audit_lag;
 CREATE FUNCTION medzen.audit_lag() RETURNS TABLE (
   pending text, lost text, oldest_ms text, more boolean,
@@ -570,4 +573,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'e6c0f791dee2069c1a604bf3da8a45bcf2368c26259773517562b6fd434d1ddd', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '098b247c830cdd0084605d36d188e3b86759ca35fac5d5696970ba1983d534bc', false);

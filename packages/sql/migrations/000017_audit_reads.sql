@@ -1,10 +1,12 @@
--- Reading the log: who saw how much in a month, what somebody has to look at, and how far those who follow the log have come.
+-- Reading the log: who saw how much in a month, what must be reviewed, and how far those who follow
+-- the log have come.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- the monthly summary
 
--- Access to what concerns patients, by month (UTC) and actor; the latest month first, and in it whoever has the most accesses.
+-- Access to what concerns patients, by month (UTC) and actor; the latest month first, and in it the
+-- actor with the most accesses.
 CREATE FUNCTION medzen.summarize_access(p_tenant text, p_from timestamptz, p_to timestamptz, p_limit int)
 RETURNS TABLE (month text, actor text, accesses text, patients text, target_types text, refused text, tables text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -41,8 +43,9 @@ $$;
 
 -- ---- the review queue
 
--- What a rule found in the log, until somebody has looked at it and said so. The id is made from what was found, so that two who look,
--- or one who looks twice, queue it once. No foreign key to the event: that may be purged, and this stays.
+-- Findings of a rule in the log, until a reviewer has signed them off. The id is made from what was
+-- found, so that two who look, or one who looks twice, queue it once. No foreign key to the event:
+-- that may be purged, and this stays.
 CREATE TABLE medzen.review (
   tenant text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL CHECK (id ~ '^[0-9a-f]{64}$'),
@@ -157,7 +160,7 @@ BEGIN
 END
 $$;
 
--- Says that somebody has looked at it: whoever the event says did so. Once, and with the event in one transaction.
+-- Records that the event's actor has looked at it. Once, and with the event in one transaction.
 CREATE FUNCTION medzen.sign_review(
   p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
@@ -242,4 +245,4 @@ SELECT medzen.permit_select('medzen_auditor', 'tail_cursor');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '5a84044f010e1767ef5d605cff3135691866a9533258f079893e25e6810ce86c', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '4d845ae5153525a64621c84f78e41f91145a10e6c09c9e948e91115bfe36abfe', false);

@@ -58,7 +58,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON medzen.erasable_identity
 -- ---- the switch
 -- For the owner: names the kinds to keep erasable from now on, and no others; without any it is off. Recorded as config.change. Events that
 -- are there already keep what they say. Waits for transactions that have looked at the switch, so that none of them commits an event in clear
--- once it is on; whoever writes meanwhile waits behind, hence five seconds at most. Refused while a table is audited by statement: audit_rows and the hash in the event name patients.
+-- once it is on; other writers meanwhile wait behind, hence five seconds at most. Refused while a table is audited by statement: audit_rows and the hash in the event name patients.
 CREATE FUNCTION medzen.keep_erasable(VARIADIC p_kinds text[] DEFAULT '{}') RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -90,7 +90,7 @@ AS $$
   SELECT coalesce(jsonb_agg(k.kind ORDER BY k.kind), '[]') FROM medzen.erasable_kind k
 $$;
 
--- What a table audited by statement would write of patients, in clear.
+-- Refuses rows of a table audited by statement that would name patients in clear.
 CREATE FUNCTION medzen.refuse_clear_rows() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -137,13 +137,14 @@ RETURN CASE WHEN octet_length(p_key) = 32 THEN sha256(
   || sha256(medzen.pad_key(p_key, 3906369333256140342)
     || '\x3636363636363636363636363636363636363636363636363636363636363636'::bytea || p_data)) END;
 
--- What the library's pseudonymOf gives.
+-- Same as the library's pseudonymOf.
 CREATE FUNCTION medzen.pseudonym_of(p_salt bytea, p_tenant text, p_kind text, p_value text) RETURNS text
 LANGUAGE sql IMMUTABLE
 RETURN 'erasable:v1:' || translate(rtrim(encode(medzen.hmac_sha256(p_salt,
   convert_to(E'medzen.erasable.v1\n' || p_kind || E'\n' || p_tenant || E'\n' || p_value, 'UTF8')), 'base64'), '='), '+/', '-_');
 
--- Whether an identity is the one that its pseudonym was made of. One that is not was altered: nobody is shown, found or written by it.
+-- True when the pseudonym was made of this identity. Any other identity was altered: nobody is shown,
+-- found or written by it.
 CREATE FUNCTION medzen.is_proved(i medzen.erasable_identity) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 RETURN coalesce(i.pseudonym = medzen.pseudonym_of(i.salt, i.tenant, i.kind, i.value), false);
@@ -161,7 +162,7 @@ BEGIN
 END
 $$;
 
--- What searches look for where they are given a value: the value itself, and its pseudonyms under these kinds.
+-- Search keys of a value: the value itself, and its pseudonyms under these kinds.
 CREATE FUNCTION medzen.identity_keys(p_tenant text, p_value text, VARIADIC p_kinds text[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,7 +171,8 @@ AS $$
     AND medzen.is_proved(i)
 $$;
 
--- What a text stands for: itself, when it is no pseudonym of this tenant, an erased one, or one whose identity is not proved.
+-- Resolves a text: to itself, when it is not a pseudonym of this tenant, is an erased one, or one
+-- whose identity is not proved.
 CREATE FUNCTION medzen.reveal(p_tenant text, p_text text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -212,7 +214,7 @@ END
 $$;
 
 -- An object with pseudonyms in place of these members, where their kind is on; p_parts is the text of others that were rewritten before.
--- What looks like a pseudonym gets one of its own whatever is on, else an event could be put under somebody's. NULL when put_pseudonym
+-- What looks like a pseudonym gets one of its own whatever is on, else an event could be put under another person's. NULL when put_pseudonym
 -- gives none. p_hidden stands for NUL.
 CREATE FUNCTION medzen.put_pseudonyms(
   p_tenant text, p_object json, p_kinds jsonb, p_on text[], p_parts jsonb, p_hidden text, p_how text
@@ -258,8 +260,9 @@ BEGIN
 END
 $$;
 
--- What pseudonymize_event does, in a third of the time, for most events: without escapes, where each identity stands once behind the text that
--- canonical JSON has before it. NULL where it does not apply: no identity is touched unless the event that comes out says so.
+-- Same as pseudonymize_event, in a third of the time, for most events: without escapes, where each
+-- identity stands once behind the text that canonical JSON has before it. NULL where it does not
+-- apply: no identity is touched unless the event that comes out says so.
 CREATE FUNCTION medzen.pseudonymize_plain(p_tenant text, p_line text, p_kinds text[], p_how text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -367,7 +370,7 @@ BEGIN
 END
 $$;
 
--- What stands where an identity may, in one order.
+-- Texts at the places of identities, in a fixed order.
 CREATE FUNCTION medzen.identity_texts(p_line text) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -376,8 +379,9 @@ AS $$
   FROM (SELECT replace(p_line, '\u0000', '\ufffd')::jsonb AS e) x
 $$;
 
--- Whether a given event, in clear or not, could have become the stored one: the same but for identities, and no pseudonym stands for somebody
--- else. Where the identity was erased nobody can tell; the nonce, which is the same, only its writer knew.
+-- True when a given event, in clear or not, could have become the stored one: the same except for
+-- identities, and no pseudonym names a different person. For an erased identity this cannot be
+-- checked; the nonce, which is the same, only its writer knew.
 CREATE OR REPLACE FUNCTION medzen.is_same_event(p_tenant text, p_stored bytea, p_given text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -395,7 +399,8 @@ BEGIN
       LEFT JOIN medzen.erasable_identity i ON i.tenant = p_tenant AND i.pseudonym = t.kept AND medzen.is_proved(i)
       WHERE t.kept IS DISTINCT FROM t.said AND CASE WHEN i.pseudonym IS NULL
         THEN coalesce(t.kept !~ '^erasable:v1:[A-Za-z0-9_-]{43}$', true) ELSE t.said IS DISTINCT FROM i.value END
-        -- Another pseudonym of the same value, or that before the switch: whoever writes at the same time may not know of each other.
+        -- Another pseudonym of the same value, or that before the switch: concurrent writers may
+        -- not know of each other.
         AND medzen.reveal(p_tenant, t.said) IS DISTINCT FROM coalesce(i.value, t.kept));
 EXCEPTION
   WHEN data_exception OR SQLSTATE 'MZ001' THEN RETURN false; -- damaged, or no event
@@ -420,8 +425,9 @@ BEGIN
 END
 $$;
 
--- What append_events does once something is to be erasable. Blind, it does not look whether an event is there: what reads the end of the log
--- fails in a SERIALIZABLE transaction with whoever writes there.
+-- Same as append_events once something is to be erasable. Blind, it does not look whether an event
+-- is there: what reads the end of the log fails in a SERIALIZABLE transaction with concurrent
+-- writers.
 CREATE FUNCTION medzen.append_pseudonymized(p_tenant text, p_ids text[], p_bodies text, p_kinds text[], p_blind boolean) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -433,7 +439,8 @@ DECLARE
   v_at int;
 BEGIN
   IF NOT p_blind THEN
-    -- Whether one of them may be there already: between the least id and the greatest, so that no other partition is asked.
+    -- True when one of them may exist already: between the least id and the greatest, so that no
+    -- other partition is asked.
     SELECT EXISTS (
       SELECT FROM medzen.audit_event e WHERE e.id BETWEEN b.least AND b.greatest AND e.id = ANY (p_ids::uuid[]))
     INTO v_some
@@ -448,7 +455,7 @@ BEGIN
         SELECT e.body INTO v_stored FROM medzen.audit_event e WHERE e.id = p_ids[v_at]::uuid AND e.tenant = p_tenant;
       END IF;
       IF v_stored IS NOT NULL THEN
-        -- What is another event stays as it is given, and is found to conflict.
+        -- A different event stays as it is given, and is found to conflict.
         v_line := CASE WHEN medzen.is_same_event(p_tenant, v_stored, v_lines[v_at]) THEN convert_from(v_stored, 'UTF8') ELSE v_lines[v_at] END;
       ELSIF p_kinds IS NULL AND strpos(v_lines[v_at], 'erasable:v1:') = 0 THEN
         v_line := v_lines[v_at];
@@ -456,8 +463,8 @@ BEGIN
         v_line := medzen.pseudonymize_event(p_tenant, v_lines[v_at], coalesce(p_kinds, '{}'), CASE v_try WHEN 1 THEN 'look' ELSE 'make' END);
       END IF;
       EXIT WHEN v_line IS NOT NULL;
-      -- Somebody new. A retry of the same event, at the same time, must not make a pseudonym of its own for him: it waits here, and
-      -- then finds the event.
+      -- A new person. A retry of the same event, at the same time, must not make a pseudonym of its
+      -- own for him: it waits here, and then finds the event.
       PERFORM pg_advisory_xact_lock(hashtextextended('medzen.erasable_identity ' || p_ids[v_at], 0));
     END LOOP;
     IF octet_length(v_line) > 65535 THEN
@@ -499,7 +506,8 @@ $$;
 
 -- ---- searching and reporting
 
--- Whether the log records that a pseudonym was erased: as the target of an erasure, or among the others of the same identity.
+-- True when the log records that a pseudonym was erased: as the target of an erasure, or among the
+-- others of the same identity.
 CREATE FUNCTION medzen.is_erased(p_tenant text, p_pseudonym text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -527,8 +535,9 @@ EXCEPTION
 END
 $$;
 
--- What stands beside the pseudonyms in an event, as a JSON object: of each one kind, value and salt, by which the reader proves it; true for
--- one that was erased; null where nobody is known. NULL when there is none.
+-- Identities of the pseudonyms in an event, as a JSON object: of each one kind, value and salt, by
+-- which the reader proves it; true for one that was erased; null where no identity is known. NULL
+-- when there is none.
 CREATE FUNCTION medzen.identities_in(p_tenant text, p_body bytea) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -540,8 +549,8 @@ AS $$
   HAVING count(*) > 0
 $$;
 
--- The pseudonyms in an event for which nobody is known, with a space between them; NULL when there is none. Erased ones are among them: whoever
--- verifies the log looks for the event that says so.
+-- The pseudonyms in an event without a known identity, with a space between them; NULL when all are
+-- known. Erased ones are among them: a verifier of the log looks for the event that says so.
 CREATE OR REPLACE FUNCTION medzen.unknown_identities(p_tenant text, p_body bytea) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -560,7 +569,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM medzen.erasable_kind) AND NOT EXISTS (SELECT FROM medzen.erasable_identity i WHERE i.tenant = p_tenant) THEN
-    -- Pseudonyms without any identity are shown as what they are, too: somebody may have removed them all.
+    -- Pseudonyms without any identity are shown as they are, too: someone may have removed them
+    -- all.
     RETURN QUERY SELECT s.id, s.body, medzen.identities_in(p_tenant, s.body), medzen.rows_state(s.id::uuid, s.body) FROM medzen.search_written_events(p_tenant, p_limit, p_before, p_patient, p_actor,
       p_actions, p_outcomes, p_purposes, p_target_type, p_target_id, p_from, p_to) s;
     RETURN;
@@ -693,7 +703,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
     'by', medzen.reveal(r.tenant, r.signed_by), 'outcome', r.outcome, 'note', r.note) END))
   || CASE WHEN r.detail IS NULL THEN '{}' ELSE jsonb_build_object('detail', r.detail) END;
 
--- Says that somebody has looked at it: whoever the event says did so. Once, and with the event in one transaction.
+-- Records that the event's actor has looked at it. Once, and with the event in one transaction.
 CREATE OR REPLACE FUNCTION medzen.sign_review(
   p_tenant text, p_id text, p_outcome text, p_note text, p_own boolean, p_event_id text, p_event_body bytea
 ) RETURNS jsonb
@@ -762,8 +772,8 @@ BEGIN
 END
 $$;
 
--- Whether an event names one of the pseudonyms; what an erasure that was refused says of whom it would erase is no naming. In canonical JSON
--- the target comes after all that may.
+-- True when an event names one of the pseudonyms; a refused erasure does not name the identity that
+-- it would erase. In canonical JSON the target comes after all that may.
 CREATE FUNCTION medzen.names_identity(p_body bytea, p_pseudonyms text[]) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -773,7 +783,8 @@ AS $$
       AND f.at <> position(convert_to(',"target":{"id":"' || f.pseudonym || '","type":"identity"}', 'UTF8') IN p_body) + 17)
 $$;
 
--- Whether a hold stands on whatever an event is about that names one of the pseudonyms: its patient, or its recording.
+-- True when a hold covers the patient or the recording of an event that names one of the
+-- pseudonyms.
 CREATE FUNCTION medzen.is_identity_held(p_tenant text, p_kind text, p_value text, p_pseudonyms text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -821,7 +832,8 @@ BEGIN
     ORDER BY i.pseudonym FOR UPDATE) f;
   IF v_all IS NULL THEN
     RETURN jsonb_build_object('status', 'absent');
-  -- Each pseudonym that goes is named, so that whoever verifies the log finds why nobody is known for it.
+  -- Each erased pseudonym is named, so that a verifier of the log finds why its identity is
+  -- unknown.
   ELSIF v_event #>> '{target,id}' = ANY (v_all) IS NOT TRUE OR NOT array_remove(v_all, v_event #>> '{target,id}')
       <@ ARRAY(SELECT jsonb_array_elements_text(coalesce(v_event #> '{detail,pseudonyms}', '[]'))) THEN
     PERFORM medzen.fail('conflict', 'The event must name every pseudonym of the identity: one as its target, all in detail.pseudonyms');
@@ -842,7 +854,7 @@ END
 $$;
 
 -- ---- purge
--- A hold on a patient keeps the events that hold a pseudonym of theirs, too.
+-- A hold on a patient keeps the events that hold one of the patient's pseudonyms, too.
 
 ALTER FUNCTION medzen.is_archive_held(bigint, bigint) RENAME TO is_archive_held_by_name;
 CREATE FUNCTION medzen.is_archive_held(p_first bigint, p_end bigint) RETURNS boolean
@@ -941,7 +953,7 @@ AS $$
             WHERE e.id = p.purge_event AND medzen.is_purge_of(e.body, p.first_leaf, p.end_leaf, p.manifest_sha256)))
 $$;
 
--- Whether a sign-off's event says this outcome and note.
+-- True when a sign-off's event says this outcome and note.
 CREATE FUNCTION medzen.says_review(p_body bytea, p_outcome text, p_note text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -967,7 +979,7 @@ AS $$
       LEFT JOIN medzen.audit_event e ON e.id = p.event_id
       LEFT JOIN medzen.audit_event s ON s.id = p.sign_event
       WHERE l.event_id IS DISTINCT FROM p.event_id
-        -- What was purged can no longer be compared.
+        -- A purged event can no longer be compared.
         OR e.id IS NOT NULL AND (e.tenant, e.actor, e.patient, date_trunc('milliseconds', e.at)) IS DISTINCT FROM
           (p.tenant, medzen.index_key(p.actor), medzen.index_key(p.patient), date_trunc('milliseconds', p.at))
         OR p.signed_at IS NOT NULL AND CASE WHEN s.id IS NULL
@@ -1032,4 +1044,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', '1801f7752fc0e99cf4b246d3075dd898c3b7bea5750ba63c36ad9a1e2ee5c08a', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', '3968eccd323097b3a1c197a0e901d22c99946d31b836fae944dd810f1a655338', false);

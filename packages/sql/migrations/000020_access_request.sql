@@ -1,5 +1,6 @@
--- Requests for access to a record (45 CFR 164.524): on one recording, or on a patient and so on every recording of theirs, later ones
--- too. While one is open, nothing that it covers is deleted. It meets deletions as a legal hold does.
+-- Requests for access to a record (45 CFR 164.524): on one recording, or on a patient and so on
+-- each of the patient's recordings, later ones too. While one is open, nothing that it covers is
+-- deleted. It meets deletions as a legal hold does.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
@@ -7,7 +8,7 @@ CREATE TABLE medzen.access_request (
   tenant text COLLATE "C" NOT NULL,
   id uuid NOT NULL,
   recording_id uuid,
-  -- Of a request on all of a patient's recordings only.
+  -- For a request on all of a patient's recordings only.
   patient text COLLATE "C",
   requested_by text NOT NULL CHECK (length(requested_by) BETWEEN 1 AND 256),
   received_at timestamptz(3) NOT NULL,
@@ -261,4 +262,4 @@ SELECT medzen.permit('medzen_app', 'open_access_request', 'extend_access_request
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_access_request', '23fbe270e65a69e373224a9a6ea7b7f026aef8cbf767652f0f6fd993a52a18cb', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_access_request', 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', false);

@@ -1,4 +1,4 @@
--- A clock that tests and the demo can move. Never for a database in service: whoever may call set_test_clock moves every
+-- A clock that tests and the demo can move. Never for a database in service: a role that may call set_test_clock moves every
 -- lease, limit and replay window. Its row in the ledger gives it away.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -34,4 +34,4 @@ SELECT medzen.permit('medzen_app', 'set_test_clock');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', '33bc144fd63d4a28a63bbe6f2c834a3d08a2ba0167d07c9dd8c2a0b2c9886fb4', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('medzen_test', '2f0cf81596898740b515dddfbb49a0cb4cdaecb16288bfd5168771dc3a05ffb2', false);
