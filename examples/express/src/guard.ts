@@ -13,7 +13,7 @@ import {
   resolveActor,
 } from '@medzen/security';
 
-/** Which role may knock at which door. Whose recording it is, Medzen checks behind the door. */
+/** Permissions of each role. Medzen itself checks whose recording it is. */
 const permissions: Permissions = {
   patient: ['consent:give', 'recording:watch'],
   provider: ['consent:give', 'recording:watch', 'recording:make', 'fact:note'],
@@ -56,14 +56,14 @@ function personOrService(claims: Readonly<Record<string, unknown>>): ResolvedAct
 /** Anyone who is signed in. Whose record it is stands in the body, and is looked at behind the door. */
 export const signedIn: Rule = { authorize: () => ({ ok: true }) };
 
-/** Whether one of the person's roles has the permission. */
+/** True when one of the person's roles has the permission. */
 export function holds({ roles }: Actor, permission: string): boolean {
   return roles.some((role) => Object.hasOwn(permissions, role) && permissions[role]?.includes(permission) === true);
 }
 
 /**
- * What concerns all practices whose events are in this database: verifying the log, sealing it. It takes a role in the practice that runs the
- * installation, since every practice gives out roles to its own people.
+ * Rule for what concerns all practices whose events are in this database: verifying the log, sealing it. It takes a
+ * role in the practice that runs the installation, since every practice gives out roles to its own people.
  */
 export function ofInstallation(tenant: string, permission: string): Rule {
   return {
@@ -77,7 +77,10 @@ export function ofInstallation(tenant: string, permission: string): Rule {
 /** A guard with limits, so that policies may have them. */
 export type AppGuard = Guard<GuardDeps & { readonly limits: RateLimitStore }>;
 
-/** What all routes share: stores for denials and limits, the public URL that webhooks are signed over, the clock. */
+/**
+ * Guard with the options that all routes share: stores for denials and limits, the public URL that webhooks are signed
+ * over, the clock.
+ */
 export function appGuard(options: {
   readonly stores: Pick<Stores, 'audit' | 'limits'>;
   readonly tenant: string;

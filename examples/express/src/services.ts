@@ -24,7 +24,7 @@ import { type Background, createBackground } from './background.ts';
 import { type AppGuard, appGuard } from './guard.ts';
 import type { Visits } from './visits.ts';
 
-/** What the app is made of. `main.ts` makes it from the environment; tests and the demo by hand. */
+/** Dependencies of the app. `main.ts` makes it from the environment; tests and the demo by hand. */
 export interface AppDeps {
   /** The practice: whose log the denials of unknown callers go to. */
   readonly tenant: string;
@@ -45,13 +45,13 @@ export interface AppDeps {
   readonly visits: Visits;
   /** Keys of rate limits are hidden with it in the shared store: 32 bytes. */
   readonly limitSecret: Uint8Array;
-  /** How long the store may take over a limit or a refusal, in milliseconds; the guard's defaults when absent. */
+  /** Milliseconds that the store may take over a limit or a refusal; the guard's defaults when absent. */
   readonly patienceMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** What the routes work with. */
+/** Services of the routes. */
 export interface Services {
   readonly guard: AppGuard;
   readonly auth: IdentityAuth;
@@ -63,7 +63,7 @@ export interface Services {
   readonly sequencer: Sequencer;
   /** The practice that runs the installation. */
   readonly tenant: string;
-  /** What the log is verified with. */
+  /** Options for verifying the log. */
   readonly verification: () => Promise<VerifyLogOptions>;
   /** Puts into the log what the jobs came to. */
   readonly reports: JobReporter;
@@ -119,7 +119,7 @@ function warn(logger: Logger, { recordingId, deadline, held }: RetentionWarning)
   logger.warn('A recording is to be deleted', { recordingId, deadline, held });
 }
 
-/** Who runs the jobs of this process. */
+/** Context of the jobs of this process: a service acts. */
 function jobsOf(tenant: string): AuditContext {
   return { scope: scopeOf(tenant), actor: { id: 'jobs', type: 'service', roles: [], tenant } };
 }

@@ -56,7 +56,7 @@ export function memoryReviews(events: EventTable, clock: Clock, identities: Iden
     list: async ({ tenant }, query) => {
       const { state = 'open', rule, limit = 100, cursor } = query;
       if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-        throw new MedzenError('invalid_input', 'A page holds 1 to 1000 reviews', { pointers: ['/limit'] });
+        throw new MedzenError('invalid_input', 'limit must be 1 to 1000', { pointers: ['/limit'] });
       const after = cursor === undefined ? undefined : placeIn(cursor, tenant);
       const found = [...rows.values()]
         .filter((row) => row.tenant === tenant && (rule === undefined || row.review.rule === rule))
@@ -111,5 +111,7 @@ function isFinding({ id, leafIndex, at, actor, rule }: ReviewFinding): boolean {
 function placeIn(cursor: string, of: string): Pick<Review, 'leafIndex' | 'id'> {
   const [, tenant, leaf, id] = /^([a-z0-9_-]+):(\d{1,15}):([0-9a-f]{64})$/.exec(cursor) ?? [];
   if (tenant === of && leaf !== undefined && id !== undefined) return { leafIndex: Number(leaf), id };
-  throw new MedzenError('invalid_input', 'Not a cursor of this list', { pointers: ['/cursor'] });
+  throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this list', {
+    pointers: ['/cursor'],
+  });
 }

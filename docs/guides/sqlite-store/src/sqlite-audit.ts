@@ -120,7 +120,7 @@ function instant(date: Date | undefined, pointer: string): number | undefined {
   return ms;
 }
 
-/** What a column holds of a text: anything but a NUL. */
+/** Text as a column holds it: without NUL. */
 function shown(text: string | null | undefined): string | null {
   return text?.replaceAll('\0', '\ufffd') ?? null;
 }

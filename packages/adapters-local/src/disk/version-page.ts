@@ -21,9 +21,9 @@ function readCursor(cursor: string): { readonly key: string; readonly versionId:
     const [key, versionId] = JSON.parse(decodeURIComponent(cursor)) as unknown[]; // checked below
     if (typeof key === 'string' && typeof versionId === 'string') return { key, versionId };
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not a cursor of this store', { cause });
+    throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store', { cause });
   }
-  throw new MedzenError('invalid_input', 'Not a cursor of this store');
+  throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store');
 }
 
 /** Cuts a page out of all versions, which must be in order. */

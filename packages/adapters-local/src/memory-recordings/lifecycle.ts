@@ -173,7 +173,7 @@ function list(
 ): { recordings: Recording[]; cursor?: string } {
   const limit = query.limit ?? 50;
   if (!Number.isInteger(limit) || limit < 1 || limit > 200)
-    throw new MedzenError('invalid_input', 'A page holds 1 to 200 recordings', { pointers: ['/limit'] });
+    throw new MedzenError('invalid_input', 'limit must be 1 to 200', { pointers: ['/limit'] });
   const before = query.cursor === undefined ? undefined : readCursor(scope, query.cursor);
   const found = entriesOf(tables, scope, newestFirst).filter(
     ({ row }) =>
@@ -195,6 +195,8 @@ function list(
 function readCursor(scope: Scope, cursor: string): string {
   const [tenant, ...rest] = cursor.split(':');
   if (tenant !== scope.tenant || !/^\d{4}-.*Z\/[0-9a-f-]{36}$/.test(rest.join(':')))
-    throw new MedzenError('invalid_input', 'Not a cursor of this list', { pointers: ['/cursor'] });
+    throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this list', {
+      pointers: ['/cursor'],
+    });
   return rest.join(':');
 }

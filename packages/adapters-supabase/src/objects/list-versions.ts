@@ -66,9 +66,9 @@ function readCursor(cursor: string): Position {
     if (typeof value === 'object' && value !== null && 'next' in value && typeof value.next === 'string')
       return value as Position; // written by listVersions; Storage refuses a `next` that is none of its own
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not a cursor of this store', { cause });
+    throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store', { cause });
   }
-  throw new MedzenError('invalid_input', 'Not a cursor of this store');
+  throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store');
 }
 
 /** One page of versions; see `ObjectStore.listVersions`. A page may hold fewer than asked for, and another come all the same. */

@@ -9,10 +9,10 @@ import {
 } from '@medzen/core';
 import type { AuditLog } from '../audit-log.ts';
 
-/** What a reporter is made of. */
+/** Dependencies of a reporter. */
 export interface JobReporterDeps {
   readonly audit: Pick<AuditLog, 'record'>;
-  /** Who runs the jobs: a service, of the tenant whose log hears of them. */
+  /** The service that runs the jobs, with the tenant whose log records them. */
   readonly ctx: AuditContext;
   /** Milliseconds between two reports of one job, ≥ 1000; an hour when absent. A job that runs every second must not fill the log with itself. */
   readonly everyMs?: number;
@@ -69,7 +69,7 @@ export function createJobReporter(deps: JobReporterDeps): JobReporter {
   if (!Number.isSafeInteger(everyMs) || everyMs < 1000)
     throw new MedzenError('invalid_configuration', 'everyMs must be a whole number of milliseconds, 1000 or more');
   const tallies = new Map<string, Tally>();
-  /** Of each job, when it was last reported, and whether as failing: trouble that lasts is not reported at each run. */
+  /** Last report of each job: when, and whether as failing. Trouble that lasts is not reported at each run. */
   const reports = new Map<string, { readonly at: number; readonly failing: boolean }>();
 
   const tallyOf = (job: string): Tally => {

@@ -3,10 +3,10 @@ import type { AuditLog } from '../audit-log.ts';
 import { readTreeHead } from '../checkpoint.ts';
 import { type LogVerdict, type VerifyLogOptions, verifyLog } from '../verify-log.ts';
 
-/** Who verifies what, and where it is recorded. */
+/** Options of a verification that is recorded: the log, the verifier, and the store of the event. */
 export interface ReportedVerificationOptions extends VerifyLogOptions {
   readonly audit: Pick<AuditLog, 'record'>;
-  /** Who verifies: a person, or a job (`{ scope }` with a service as the actor). */
+  /** The verifier: a person, or a job (`{ scope }` with a service as the actor). */
   readonly ctx: AuditContext;
 }
 
@@ -46,7 +46,7 @@ export async function verifyAndReport(options: ReportedVerificationOptions): Pro
   return verdict;
 }
 
-/** What of a verdict goes into the log: figures and codes, no ids of events. */
+/** Summarizes a verdict for the log: figures and codes, no ids of events. */
 function summaryOf(verdict: LogVerdict): Readonly<Record<string, Json>> {
   const { ok, size, unsequenced, lost } = verdict;
   if (verdict.ok) return { ok, size, unsequenced, lost, purged: verdict.purged };

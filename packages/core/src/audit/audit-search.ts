@@ -38,7 +38,7 @@ const maxValues = 100;
  */
 export function readAuditSearch(scope: Scope, query: AuditQuery): AuditSearch {
   const { limit = 100, cursor, patient, actor, action, outcome, purpose, targetType, targetId, from, to } = query;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) throw wrong('limit', 'A page holds 1 to 1000 events');
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) throw wrong('limit', 'limit must be 1 to 1000');
   for (const [name, date] of Object.entries({ from, to }))
     if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime())))
       throw wrong(name, `${name} must be a date`);
@@ -76,7 +76,7 @@ function checked(name: string, text: unknown): string {
 function idOf(cursor: unknown, scope: Scope): string {
   const [tenant, id, ...rest] = typeof cursor === 'string' ? cursor.split(':') : [];
   if (tenant === scope.tenant && id !== undefined && isUuid(id) && rest.length === 0) return id;
-  throw wrong('cursor', 'Not a cursor of this search');
+  throw wrong('cursor', 'cursor must come from an earlier page of this search');
 }
 
 function wrong(name: string, message: string): MedzenError {

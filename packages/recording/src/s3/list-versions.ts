@@ -18,9 +18,9 @@ function readCursor(cursor: string): Marker {
       if (typeof version === 'string') return { KeyMarker: key, VersionIdMarker: version };
     }
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not a cursor of this store', { cause });
+    throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store', { cause });
   }
-  throw new MedzenError('invalid_input', 'Not a cursor of this store');
+  throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this store');
 }
 
 /** One page of versions and delete markers. */

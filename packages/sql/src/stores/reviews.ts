@@ -27,7 +27,7 @@ export function reviewStore(wire: Wire): ReviewStore {
     async list({ tenant }, query) {
       const limit = query.limit ?? 100;
       if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-        throw new MedzenError('invalid_input', 'A page holds 1 to 1000 reviews', { pointers: ['/limit'] });
+        throw new MedzenError('invalid_input', 'limit must be 1 to 1000', { pointers: ['/limit'] });
       const found = await callJson(
         wire,
         'list_reviews',
@@ -59,5 +59,7 @@ export function reviewStore(wire: Wire): ReviewStore {
 function placeIn(cursor: string, of: string): { readonly after: string; readonly after_id: string } {
   const [, tenant, after, id] = /^([a-z0-9_-]+):(\d{1,15}):([0-9a-f]{64})$/.exec(cursor) ?? [];
   if (tenant === of && after !== undefined && id !== undefined) return { after, after_id: id };
-  throw new MedzenError('invalid_input', 'Not a cursor of this list', { pointers: ['/cursor'] });
+  throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this list', {
+    pointers: ['/cursor'],
+  });
 }

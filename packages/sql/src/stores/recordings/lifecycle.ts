@@ -59,7 +59,7 @@ export function lifecycle(wire: Wire): Lifecycle {
     list: async (scope, query) => {
       const limit = query.limit ?? 50;
       if (!Number.isInteger(limit) || limit < 1 || limit > 200)
-        throw new MedzenError('invalid_input', 'A page holds 1 to 200 recordings', { pointers: ['/limit'] });
+        throw new MedzenError('invalid_input', 'limit must be 1 to 200', { pointers: ['/limit'] });
       const before = query.cursor === undefined ? undefined : readCursor(scope, query.cursor);
       const found = await callJson(
         wire,
@@ -121,6 +121,8 @@ export function lifecycle(wire: Wire): Lifecycle {
 function readCursor(scope: Scope, cursor: string): { readonly startedAt: string; readonly id: string } {
   const [, tenant, startedAt, id] = /^([^:]+):(\d{4}-[-\dT:.]+Z)\/(.+)$/.exec(cursor) ?? [];
   if (tenant !== scope.tenant || startedAt === undefined || id === undefined || !isUuid(id))
-    throw new MedzenError('invalid_input', 'Not a cursor of this list', { pointers: ['/cursor'] });
+    throw new MedzenError('invalid_input', 'cursor must come from an earlier page of this list', {
+      pointers: ['/cursor'],
+    });
   return { startedAt, id };
 }
