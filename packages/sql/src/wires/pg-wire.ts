@@ -74,7 +74,8 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
     const status = client.getTransactionStatus?.() ?? undefined;
     return status === undefined ? root !== undefined : status !== 'I';
   };
-  let generation = 0; // of the statements' names: a plan that no longer fits is never asked for again
+  // Wires of the pool's transactions share it with the pool's, whose connections know the same names.
+  const statements = (root === undefined ? undefined : generations.get(root)) ?? { generation: 0 };
 
   const callOn =
     (connection: OnConnection): Wire['call'] =>
@@ -84,19 +85,19 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
         text,
         values: values.map(toDriver),
         types: { getTypeParser: columnParser },
-        ...(prepare ? { name: `${generation}.${key}`.slice(0, 63) } : {}),
+        ...(prepare ? { name: `${statements.generation}.${key}`.slice(0, 63) } : {}),
       });
       const ask = (signal: AbortSignal): Promise<{ rows: unknown[] }> =>
         connection(signal, (one) => one.query(query()));
       try {
         const { rows } = await within(call, async (signal) => {
-          const named = generation;
+          const named = statements.generation;
           try {
             return await ask(signal);
           } catch (error) {
             // A migration has changed what the function gives: the plan is made anew. Not in a transaction, which has failed by now.
             if (!prepare || !stalePlan(error)) throw error;
-            if (generation === named) generation++;
+            if (statements.generation === named) statements.generation++;
             if (inTransaction()) throw error;
             return await ask(signal);
           }
@@ -116,7 +117,9 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
       inTransaction: false,
     };
     const reserve = rootPool === undefined && rootConnections === 0 ? 'shared' : 'own';
-    return { call: callOn(onPool(client)), root: rooted, inTransaction: false, reserve };
+    const pooled: Wire = { call: callOn(onPool(client)), root: rooted, inTransaction: false, reserve };
+    for (const one of [pooled, rooted]) generations.set(one, statements);
+    return pooled;
   }
 
   const call = callOn(onClient(client));
@@ -146,6 +149,9 @@ export function pgWire(client: PgClient, options: PgWireOptions = {}): Wire {
   };
   return wire;
 }
+
+/** Generations of statement names by root: a plan that no longer fits is never asked for again under its name. */
+const generations = new WeakMap<Wire, { generation: number }>();
 
 /** True when a prepared statement no longer matches its target, or no longer exists. */
 function stalePlan(error: unknown): boolean {
