@@ -89,13 +89,23 @@ function page(
     '',
     '<!-- Written by scripts/law-tables.ts from packages/recording/data; do not edit. -->',
     '',
-    ...table.about.map((text) => `- ${text}`),
+    ...table.about.map(item),
     '',
     line(head),
     line(head.map(() => '---')),
     ...cells.map(line),
     '',
   ].join('\n');
+}
+
+/** Writes a list item, broken at 120 columns. */
+function item(text: string): string {
+  const lines = ['-'];
+  for (const word of text.split(' ')) {
+    const last = lines.pop() ?? '';
+    lines.push(...(`${last} ${word}`.length > 120 ? [last, `  ${word}`] : [`${last} ${word}`]));
+  }
+  return lines.join('\n');
 }
 
 function years(n: number): string {
