@@ -218,7 +218,7 @@ export const invariants: readonly Invariant[] = [
       'When faults cease and workers have run, each recording has its media at home, or a truthful failure, or a tombstone, whatever stands before it in a queue.',
     *atRest(world, recording) {
       const { id, row, room } = recording;
-      if (room.live || !world.deployment.providers.has(row.provider)) return;
+      if (room.live || !isConfigured(world, recording)) return;
       if (!settledStates.has(row.state)) yield `${id} is still ${row.state}`;
       // A person has asked for another try meanwhile.
       if (row.state === 'failed' && holdsMedia(room) && room.capturedFor.has(id))
@@ -237,7 +237,7 @@ export const invariants: readonly Invariant[] = [
       const locked = objects.versionsUnder(row.objectPrefix).some(({ version }) => version.lockedUntil > 0);
       // What happened may have to be told first, and its notice to pass.
       if (scheduler.now() < world.happenedAt + 40 * day) return;
-      if (locked || !deployment.providers.has(row.provider)) return;
+      if (locked || !isConfigured(world, recording)) return;
       const claims = truth.facts.get(row.patient)?.some(({ type }) => type === 'claim_closed') === true;
       // The days of a claim lengthen the period, which the oracle does not count.
       const since = scheduler.now() - (claims ? 400 : 3) * day;
@@ -250,6 +250,7 @@ export const invariants: readonly Invariant[] = [
     tried: async (world, recording) => {
       const { id, row } = recording;
       if (!isHome(world, recording) || row.state === 'uploading' || row.state === 'failed') return [];
+      if (!isConfigured(world, recording)) return [];
       const context = person(world, row.patient, 'patient');
       const view = world.run('the patient', (recordings) => recordings.playbackUrl(id, context));
       await world.scheduler.until(view);
@@ -304,6 +305,12 @@ function isOnlyCopy(world: World, recording: TrueRecording, room: TrueRecording[
   return !isHome(world, recording) && recording.row.state !== 'deleted';
 }
 
+/** Whether the provider and the object store of a recording are among those that processes are set up with. */
+function isConfigured({ deployment }: World, { row }: TrueRecording): boolean {
+  const bucket = row.storage?.bucket;
+  return deployment.providers.has(row.provider) && (bucket === undefined || deployment.buckets.includes(bucket));
+}
+
 function hasContent(world: World, recording: TrueRecording): boolean {
   return (
     (holdsMedia(recording.room) && recording.room.capturedFor.has(recording.id)) ||
@@ -348,7 +355,7 @@ function* unlessAllowed(
   fiber: Seen['effect']['fiber'],
   what: string,
 ): Iterable<string> {
-  if (recording.allowed.get(fiber) === true) return;
+  if (recording.lawful || recording.allowed.get(fiber) === true) return;
   const why = whyKept(world.truth, recording, world.rulesOf(fiber).truth, world.scheduler.now());
   if (why.length > 0) yield `${recording.id}: ${what}, and ${why.join(', and ')}`;
 }

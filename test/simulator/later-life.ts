@@ -1,5 +1,6 @@
 import type { Recording, RetentionFact } from '@medzen/core';
 import { count } from './faults.ts';
+import { noteRequest } from './ledger.ts';
 import { insist, officer, pick } from './people.ts';
 import { ruleSets } from './rules.ts';
 import type { TrueRecording } from './truth.ts';
@@ -116,6 +117,34 @@ async function changeRules(world: World): Promise<void> {
   world.deployment.rules = pick(world, ruleSets);
 }
 
+/** New media goes elsewhere from now on; sometimes the earlier bucket is forgotten in the configuration for a while. */
+async function changeBucket(world: World): Promise<void> {
+  const { deployment } = world;
+  const name = `bucket-${world.objects.buckets.size + 1}`;
+  const before = deployment.buckets;
+  deployment.buckets = [name, ...before];
+  if (world.plan() > 0.4) return;
+  deployment.buckets = [name];
+  later(world, () => {
+    deployment.buckets = [...new Set([...deployment.buckets, ...before])];
+  });
+}
+
+async function requestAccess(world: World, { id, row }: TrueRecording): Promise<void> {
+  const target = world.plan() < 0.6 ? { recordingId: id } : { patient: row.patient };
+  const opened = await insist(world, 'access request', 3, (recordings) =>
+    recordings.accessRequests.open({ target }, officer(world)),
+  );
+  if (opened === undefined) return;
+  if (!world.truth.requests.has(opened.id)) noteRequest(world.truth, opened);
+  later(world, () =>
+    insist(world, 'access given', 9, async (recordings) => {
+      await recordings.accessRequests.close(opened.id, { outcome: 'provided' }, officer(world));
+      return true;
+    }),
+  );
+}
+
 async function dropProvider(world: World, { row }: TrueRecording): Promise<void> {
   world.deployment.providers.delete(row.provider);
   later(world, () => world.deployment.providers.add(row.provider));
@@ -137,6 +166,8 @@ const happenings: readonly Happening[] = [
   ['view', watch],
   ['retry', retry],
   ['rules changed', changeRules],
+  ['bucket changed', changeBucket],
+  ['access requested', requestAccess],
   ['provider dropped', dropProvider],
   ['address lost', forgetAddress],
   ['taken back', takeBack],

@@ -1,4 +1,4 @@
-import type { Claim, ConsentRecord, LegalHold, RetentionFact } from '@medzen/core';
+import type { AccessRequest, Claim, ConsentRecord, LegalHold, RetentionFact } from '@medzen/core';
 import { whyKept } from './oracle.ts';
 import type { Fiber } from './scheduler.ts';
 import type { TrueRecording } from './truth.ts';
@@ -23,6 +23,7 @@ export function note(seen: Seen): void {
         allowed: new Map(),
         removed: { versions: 0, bytes: 0 },
         forgotten: false,
+        lawful: false,
         stopEvents: 0,
         deleteEvents: 0,
         lostAtProvider: false,
@@ -38,6 +39,23 @@ export function note(seen: Seen): void {
     case 'placeHold':
       if (status === 'placed') noteHold(world, second as LegalHold); // the second argument of `placeHold`
       break;
+    case 'openAccessRequest': {
+      const request = second as AccessRequest; // the second argument of `openAccessRequest`
+      if (status === 'opened' && !truth.requests.has(request.id)) noteRequest(truth, request);
+      break;
+    }
+    case 'closeAccessRequest': {
+      const request = typeof second === 'string' ? truth.requests.get(second) : undefined;
+      if (request !== undefined && status === 'closed') request.open = false;
+      break;
+    }
+    case 'noteRemoval': {
+      const recording = truth.recordings.get(id ?? '');
+      if (recording === undefined || status !== 'noted' || recording.lawful) break;
+      judgeFor(world, recording, effect.fiber);
+      recording.lawful = recording.allowed.get(effect.fiber) === true;
+      break;
+    }
     case 'releaseHold': {
       const hold = typeof second === 'string' ? truth.holds.get(second) : undefined;
       if (hold !== undefined && status === 'released') hold.released = true;
@@ -67,6 +85,7 @@ export function note(seen: Seen): void {
       judgeFor(world, recording, effect.fiber);
       recording.removed = { versions: 0, bytes: 0 };
       recording.forgotten = false;
+      recording.lawful = false;
     }
     recording.row = after;
   }
@@ -81,6 +100,11 @@ export function note(seen: Seen): void {
     if (event.action === 'recording.stop') recording.stopEvents += 1;
     if (event.action === 'recording.delete') recording.deleteEvents += 1;
   }
+}
+
+/** Writes down a request, as soon as somebody was told that it is open. */
+export function noteRequest({ requests }: World['truth'], { id, target }: Pick<AccessRequest, 'id' | 'target'>): void {
+  requests.set(id, { id, open: true, ...target });
 }
 
 function noteClaim(world: World, recording: TrueRecording | undefined, fiber: Fiber): void {

@@ -136,7 +136,10 @@ export function createObjectWorld(now: () => number): ObjectWorld {
           if (head === undefined) throw new MedzenError('internal', 'A version without bytes');
           return head;
         },
-        head: async (key: string, versionId?: string) => find(bucket, key, versionId)?.head,
+        head: async (key: string, versionId?: string) => {
+          const version = find(bucket, key, versionId);
+          return version?.head === undefined ? undefined : { ...version.head, ...lockOf(version, now()) };
+        },
         get: async (key: string, options: { readonly versionId?: string } = {}) => {
           const version = find(bucket, key, options.versionId);
           if (version?.head === undefined || version.bytes === undefined) return undefined;
@@ -170,7 +173,7 @@ export function createObjectWorld(now: () => number): ObjectWorld {
             if (fault === 'SlowDown' || fault === 'InternalError')
               errors.push({ key, versionId, reason: 'transient', code: fault });
             else if (version !== undefined && (fault === 'AccessDenied' || version.lockedUntil > now()))
-              errors.push({ key, versionId, reason: 'locked', code: 'AccessDenied', ...until(version) });
+              errors.push({ key, versionId, reason: 'locked', code: 'AccessDenied' });
             else {
               if (version !== undefined) {
                 drop(bucket.versions, version);
@@ -196,8 +199,9 @@ export function createObjectWorld(now: () => number): ObjectWorld {
   };
 }
 
-function until({ lockedUntil }: SimVersion): { readonly lockedUntil?: string } {
-  return Number.isFinite(lockedUntil) && lockedUntil > 0 ? { lockedUntil: new Date(lockedUntil).toISOString() } : {};
+function lockOf({ lockedUntil }: SimVersion, now: number): Pick<ObjectHead, 'lock'> {
+  if (lockedUntil <= now) return {};
+  return { lock: Number.isFinite(lockedUntil) ? { retainUntil: new Date(lockedUntil) } : { legalHold: true } };
 }
 
 function drop<T>(list: T[], item: T): void {

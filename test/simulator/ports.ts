@@ -1,3 +1,4 @@
+import { defaultDeadlineMs } from '@medzen/core';
 import { away, type CallFault, chooseFault, count, type FaultCounts, type Port, type Weather } from './faults.ts';
 import type { Fiber, Scheduler } from './scheduler.ts';
 
@@ -86,10 +87,10 @@ async function pass(
       await perform().catch(() => undefined); // whatever came of it, nobody hears of it
       return crash(passage, fiber);
     case 'hang_before':
-      return never(args);
+      return isStore(port) ? late(scheduler, port) : never(args);
     case 'hang_after':
       await perform().catch(() => undefined); // the same
-      return never(args);
+      return isStore(port) ? late(scheduler, port) : never(args);
     case 'slow':
       if (numbers() < 0.5) {
         await scheduler.sleep(1000 + numbers() * 600_000);
@@ -112,6 +113,12 @@ function isStore(port: Port): boolean {
 function crash({ scheduler }: Passage, fiber: Fiber): Promise<never> {
   scheduler.kill(fiber);
   return new Promise(() => undefined);
+}
+
+/** The wires of a database give up by themselves. */
+async function late(scheduler: Scheduler, port: Port): Promise<never> {
+  await scheduler.sleep(defaultDeadlineMs);
+  throw away(port);
 }
 
 /** A call that honors its signal ends with it; any other waits for ever. */

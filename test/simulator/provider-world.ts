@@ -1,4 +1,6 @@
+import type { ProviderMedia } from '@medzen/core';
 import type { ProviderEvent } from '@medzen/recording';
+import { sampleMp4 } from '@medzen/testing/twilio-server';
 import type { Scheduler } from './scheduler.ts';
 
 /** What was captured in a room without a break. */
@@ -17,7 +19,7 @@ export interface Composition {
 }
 
 /** How the media of a room comes out when it is fetched. */
-export type MediaFault = 'none' | 'empty' | 'page' | 'short';
+export type MediaFault = 'none' | 'empty' | 'page' | 'cut' | 'short';
 
 /** A room of the provider, as it really is. */
 export interface ProviderRoom {
@@ -34,8 +36,10 @@ export interface ProviderRoom {
   lost: boolean;
   /** What is wrong with the media as it is handed out; healed by `heal`. */
   mediaFault: MediaFault;
-  /** Milliseconds before each part of the media comes, though nothing is wrong: it is large. */
-  readonly partMs: number;
+  /** Whether the provider says how many bytes its media has. */
+  readonly sized: boolean;
+  /** It takes longer than a lease to send, though nothing is wrong. */
+  readonly large: boolean;
   /** Times `discard` was carried out. */
   discards: number;
   /** Times capture was begun. */
@@ -69,15 +73,11 @@ export interface ProviderHabits {
   /** How often making the media fails, 0–1. */
   readonly failing: () => number;
   readonly mediaFault: () => MediaFault;
-  readonly partMs: () => number;
+  readonly large: () => boolean;
   readonly send: (event: ProviderEvent) => void;
 }
 
-const signature = Uint8Array.of(0x1a, 0x45, 0xdf, 0xa3);
 const page = new TextEncoder().encode('<!DOCTYPE html><html><body>Service Unavailable</body></html>');
-
-/** Bytes a second of what a room captures. */
-const bytesPerSecond = 1;
 
 /** Whether something is being captured at this moment. */
 export function capturing(room: ProviderRoom): boolean {
@@ -90,7 +90,7 @@ export function holdsMedia(room: ProviderRoom): boolean {
 }
 
 /** What is handed out, given what is wrong with it. */
-export function handedOut(room: ProviderRoom, { bytes }: Composition): Uint8Array {
+export function handedOut(room: ProviderRoom, { bytes, durationSeconds }: Composition): Uint8Array {
   switch (room.mediaFault) {
     case 'none':
       return bytes;
@@ -98,9 +98,26 @@ export function handedOut(room: ProviderRoom, { bytes }: Composition): Uint8Arra
       return new Uint8Array(0);
     case 'page':
       return page;
+    case 'cut':
+      return bytes.slice(0, bytes.length / 2);
     case 'short':
-      return bytes.slice(0, 8);
+      return durationSeconds > 60 ? sampleMp4(1, 300) : bytes;
   }
+}
+
+/** Media that plays for so long, and is like no other. */
+function mediaBytes(seconds: number, numbers: () => number): Uint8Array {
+  return sampleMp4(seconds, 300 + Math.floor(numbers() * 700));
+}
+
+/** What the provider says of a composition. */
+export function mediaOfComposition({ sized }: ProviderRoom, { ref, bytes }: Composition): ProviderMedia {
+  return { ref, contentType: 'video/mp4', ...(sized ? { size: bytes.length } : {}) };
+}
+
+/** Seconds that were captured in a room until now. */
+export function capturedSeconds(room: ProviderRoom, now: number): number {
+  return Math.round(room.segments.reduce((sum, { from, to = now }) => sum + (to - from), 0) / 1000);
 }
 
 export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
@@ -117,19 +134,11 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     const at = new Date(scheduler.now() + habits.skew()).toISOString();
     send({ provider: room.provider, providerRef: room.ref, type, key: `${room.ref}:${serial}`, at, ...more });
   };
-  const seconds = (room: ProviderRoom): number =>
-    Math.max(1, Math.round(room.segments.reduce((sum, { from, to = scheduler.now() }) => sum + (to - from), 0) / 1000));
   const closeSegment = (room: ProviderRoom): void => {
     const open = room.segments.find(({ to }) => to === undefined);
     if (open === undefined) return;
     open.to = scheduler.now();
     tell(room, 'capture_completed');
-  };
-  const mediaOf = (durationSeconds: number): Uint8Array => {
-    const bytes = new Uint8Array(signature.length + 60 + durationSeconds * bytesPerSecond);
-    bytes.set(signature);
-    for (let i = 4; i < Math.min(bytes.length, 20); i++) bytes[i] = Math.floor(numbers() * 256);
-    return bytes;
   };
   const compose = (room: ProviderRoom): void => {
     serial += 1;
@@ -152,15 +161,16 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
       return;
     }
     composition.status = 'ready';
-    composition.durationSeconds = seconds(room);
-    composition.bytes = mediaOf(composition.durationSeconds);
-    const media = { ref: composition.ref, contentType: 'video/webm', size: handedOut(room, composition).length };
+    composition.durationSeconds = Math.max(1, capturedSeconds(room, scheduler.now()));
+    composition.bytes = mediaBytes(composition.durationSeconds, numbers);
+    const media = mediaOfComposition(room, composition);
     tell(room, 'media_available', { media, durationSeconds: composition.durationSeconds });
   };
   return {
     rooms,
     open: (provider) => {
       serial += 1;
+      const mediaFault = habits.mediaFault();
       const room: ProviderRoom = {
         provider,
         ref: `RM${String(serial).padStart(32, '0')}`,
@@ -170,8 +180,9 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
         segments: [],
         compositions: [],
         lost: false,
-        mediaFault: habits.mediaFault(),
-        partMs: habits.partMs(),
+        mediaFault,
+        sized: mediaFault === 'none',
+        large: habits.large(),
         discards: 0,
         captures: 0,
         capturedFor: new Set(),

@@ -2,9 +2,11 @@ import { MedzenError, type ProviderMedia, type Recording } from '@medzen/core';
 import type { Provider, ProviderMediaStream } from '@medzen/recording';
 import {
   type Composition,
+  capturedSeconds,
   capturing,
   handedOut,
   holdsMedia,
+  mediaOfComposition,
   type ProviderRoom,
   type ProviderWorld,
 } from './provider-world.ts';
@@ -82,7 +84,7 @@ function look(room: ProviderRoom | undefined, instant: (ms: number) => string): 
   if (capturing(room)) return { status: 'running', ...times };
   const ready = room.compositions.find(({ status }) => status === 'ready');
   if (ready !== undefined) {
-    const media = { ref: ready.ref, contentType: 'video/webm', size: handedOut(room, ready).length };
+    const media = mediaOfComposition(room, ready);
     return { status: 'media', media, durationSeconds: ready.durationSeconds, ...times };
   }
   if (room.lost) return { status: 'expired', ...times };
@@ -100,19 +102,23 @@ function openMedia(room: ProviderRoom | undefined, recording: Recording, habits:
     throw new MedzenError('not_available', 'The provider no longer has this media');
   return {
     body: streamOf(room, composition, habits),
-    contentType: 'video/webm',
-    size: handedOut(room, composition).length,
+    contentType: 'video/mp4',
+    durationSeconds: composition.durationSeconds,
+    capturedSeconds: capturedSeconds(room, habits.scheduler.now()),
+    ...(room.sized ? { size: composition.bytes.length } : {}),
   };
 }
 
 function streamOf(room: ProviderRoom, composition: Composition, habits: StreamHabits): ReadableStream<Uint8Array> {
   const bytes = handedOut(room, composition);
-  const chunk = Math.max(1, Math.ceil(bytes.length / 3));
+  // Half an hour of something every minute, where it is large.
+  const [parts, pause] = room.large ? [40, 45_000] : [3, 0];
+  const chunk = Math.max(1, Math.ceil(bytes.length / parts));
   let sent = 0;
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        const wait = habits.chunkMs() + room.partMs;
+        const wait = habits.chunkMs() + pause;
         if (wait > 0) await habits.scheduler.sleep(wait);
         if (sent < bytes.length) controller.enqueue(bytes.slice(sent, sent + chunk));
         sent += chunk;

@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly recordings?: number;
   readonly broken?: Broken;
   readonly trace?: (line: string) => void;
+  /** Ends when the visits are over and everything has come home. */
+  readonly visitsOnly?: boolean;
   /** Memory when absent. */
   readonly stores?: (clock: Clock) => Promise<WorldStores>;
 }
@@ -54,7 +56,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   await knowPatients(world);
   await visits(world, recordings);
   await rest(world);
-  await years(world);
+  if (options.visitsOnly !== true) await years(world);
   return reportOf(world, seed);
 }
 

@@ -25,6 +25,8 @@ export interface TrueRecording {
   worker?: Fiber;
   /** Who had it when the present worker claimed it, and was still at work. */
   takenFrom?: Fiber;
+  /** The first removal of the deletion that stands was noted at a moment at which it was allowed. */
+  lawful: boolean;
   /** Removed from its prefix since the deletion that stands was begun. */
   removed: { versions: number; bytes: number };
   /** The provider was asked to remove its copy since the deletion was begun, and did. */

@@ -24,9 +24,7 @@ export interface Violation {
 
 /** How the processes that start from now on are set up. */
 interface Deployment {
-  /** Where new media goes. */
-  bucket: string;
-  /** Every bucket that is configured, the one for new media among them. */
+  /** Every bucket that is configured; new media goes to the first. */
   buckets: string[];
   providers: Set<string>;
   rules: RuleSet;
@@ -151,14 +149,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       (plan() - 0.5) * ([0, 0, 0, 600_000, 86_400_000, 6 * year][Math.floor(plan() * 6)] ?? 0),
     ),
   };
-  const mediaFaults: readonly MediaFault[] = ['empty', 'page', 'short'];
+  const mediaFaults: readonly MediaFault[] = ['empty', 'page', 'cut', 'short'];
   const provider = createProviderWorld({
     scheduler,
     numbers: things,
     skew: () => habits.providerSkewMs,
     failing: () => habits.failingMedia,
-    mediaFault: () => (things() < habits.badMedia ? (mediaFaults[Math.floor(things() * 3)] ?? 'none') : 'none'),
-    partMs: () => (things() < 0.06 ? 480_000 : 0),
+    mediaFault: () => (things() < habits.badMedia ? (mediaFaults[Math.floor(things() * 4)] ?? 'none') : 'none'),
+    large: () => things() < 0.06,
     send: (event) => world.send(event),
   });
   const objects = createObjectWorld(() => scheduler.now());
@@ -242,7 +240,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         consents: through('consents', base.stores.consents),
         audit: through('audit', base.stores.audit),
       },
-      objects: through('objects', objects.store(deployment.bucket, { partial, onRemove })),
+      objects: deployment.buckets.map((name) =>
+        throughPassage(passage, fiber, 'objects', objects.store(name, { partial, onRemove })),
+      ),
       providers: Object.fromEntries(known.map(([name, target]) => [name, through('provider', target)])),
       retention: deployment.rules.retention,
       retentionClass,
@@ -274,7 +274,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     base,
     habits,
     deployment: {
-      bucket: 'bucket-1',
       buckets: ['bucket-1'],
       providers: new Set(['asked', 'unasked']),
       rules: firstRules(),
