@@ -45,6 +45,9 @@ interface Timer {
   readonly fire: () => void;
 }
 
+/** A world of some dozen recordings takes 10 000: what takes so many goes round in circles. */
+const mostSteps = 200_000;
+
 const soon = setImmediate;
 
 /** Everything that can run without the outside world has run when this resolves. */
@@ -91,6 +94,7 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
     const next = timers[0];
     if (parked.length === 0 && next === undefined) return false;
     steps += 1;
+    if (steps > mostSteps) throw new RangeError(`A world took more than ${mostSteps} steps`);
     const due = next !== undefined && next.at <= now;
     const hurried = next !== undefined && !due && parked.length > 0 && numbers() < haste(next.at - now);
     if (parked.length === 0 || hurried || (due && numbers() * (parked.length + 1) < 1)) fireNext();

@@ -16,8 +16,6 @@ export interface SimulationOptions {
   readonly recordings?: number;
   readonly broken?: Broken;
   readonly trace?: (line: string) => void;
-  /** Ends when the visits are over and everything has come home. */
-  readonly visitsOnly?: boolean;
   /** Memory when absent. */
   readonly stores?: (clock: Clock) => Promise<WorldStores>;
 }
@@ -52,12 +50,21 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       checkEffect(seen);
     },
   });
+  try {
+    await live(world, recordings);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    world.violate('verbs-end', error.message);
+  }
+  return reportOf(world, seed);
+}
+
+async function live(world: World, recordings: number): Promise<void> {
   deliverCallbacks(world);
   await knowPatients(world);
   await visits(world, recordings);
   await rest(world);
-  if (options.visitsOnly !== true) await years(world);
-  return reportOf(world, seed);
+  await years(world);
 }
 
 async function knowPatients(world: World): Promise<void> {
