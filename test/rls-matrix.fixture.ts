@@ -29,6 +29,10 @@ export async function fillTables(owner: pg.Client): Promise<void> {
         'prefix', 'US-GA', 'psychologist', 'UTC', '1', 0, '2020-01-01', '2020-01-02', '2020-03-01', '{}');
       INSERT INTO medzen.retention_fact VALUES ('${tenant}', '${id}', '${patient}', 1, 'birth', '1980-01-01', 'UTC');
       INSERT INTO medzen.retention_warning VALUES ('${tenant}', '${id}', '2020-03-01', '${id}');
+      INSERT INTO medzen.access_request (tenant, id, recording_id, requested_by, received_at, due_at, opened_by)
+      VALUES ('${tenant}', '${id}', '${id}', '${patient}', '2020-01-01', '2020-01-31', 'x');
+      INSERT INTO medzen.postponed VALUES ('${tenant}', '${id}', 'warning', 1, 'unreachable', '2020-01-02');
+      INSERT INTO medzen.removed_version VALUES ('${tenant}', '${id}', 'version', 1);
       INSERT INTO medzen.webhook_seen (tenant, recording_id, dedupe_key) VALUES ('${tenant}', '${id}', '${call}');
       INSERT INTO medzen.legal_hold (tenant, id, recording_id, matter, reason, placed_by, placed_at)
       VALUES ('${tenant}', '${call}', '${id}', 'matter', 'reason', 'x', '2020-01-01');

@@ -100,7 +100,8 @@ async function recorded(): Promise<Recording> {
   const media = new TextEncoder().encode('the media of a recording');
   const head = await objects.put(`${row.objectPrefix}media`, media, { contentType: 'video/webm' });
   const { key, versionId, size, contentType } = head;
-  const started = await recordings.start(scope, row, [], samples.event({ action: 'recording.start' }));
+  const placed = { ...row, storage: objects.location };
+  const started = await recordings.start(scope, placed, [], samples.event({ action: 'recording.start' }));
   if (started.status !== 'started') throw new Error(started.status);
   let { recording } = started;
   for (const to of ['processing', 'uploading', 'available'] as const) {
