@@ -296,12 +296,13 @@ describe('role × table × operation', () => {
     );
     const text = `# Who may do what to which table
 
-Written by test/rls-matrix.test.ts (\`vitest run test/rls-matrix.test.ts -u\`) from what a real server answered; do not edit.
+Written by test/rls-matrix.test.ts (\`vitest run test/rls-matrix.test.ts -u\`) from what a real server answered; do not
+edit.
 
-The rows are about three calls: \`a\` and \`b\` of one tenant, \`c\` of another. Patient p1 and provider d1 take part in \`a\`, and under the same
-subjects in \`c\`. – is refused by right, *none* runs and shows no row, \`*\` is what belongs to no call. \`audit_event_month\` is each month's partition.
-People read through functions of \`medzen_api\`, services through those of \`medzen\`: that is another list (\`medzen.permission\`).
-
+The rows are about three calls: \`a\` and \`b\` of one tenant, \`c\` of another. Patient p1 and provider d1 take part in \`a\`,
+and under the same subjects in \`c\`. – is refused by right, *none* runs and shows no row, \`*\` is what belongs to no call.
+\`audit_event_month\` is each month's partition. People read through functions of \`medzen_api\`, services through those of
+\`medzen\`: that is another list (\`medzen.permission\`).
 ## Reading, as installed
 
 INSERT, UPDATE, DELETE and TRUNCATE are refused to all of them, on every table.
