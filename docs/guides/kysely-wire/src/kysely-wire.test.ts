@@ -40,7 +40,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-const capabilities = ['host-transaction', 'concurrency'];
+const capabilities = ['host-transaction', 'concurrency', 'deadline'];
 
 describe('kyselyWire', () => {
   const options = {
@@ -54,6 +54,7 @@ describe('kyselyWire', () => {
       return {
         dispose,
         wire,
+        impatient: () => kyselyWire(kysely, { functions, deadlineMs: 100 }),
         sqlstateOf: (code: keyof typeof sqlstates) => sqlstates[code],
         transaction: async () => {
           const { tx, commit, rollback } = await begin();
@@ -64,9 +65,9 @@ describe('kyselyWire', () => {
   };
   const { skipped } = registerCases(wireCases, options);
   const unseen = registerBroken(wireCases, brokenWires, options);
-  test('leaves out only what a wire of one connection must do', () => {
-    expect(skipped.map(({ id }) => id)).toEqual(['wire.transaction.busy']);
-    expect(unseen).toEqual([]);
+  test('leaves out only what a wire of one connection must do, and what Kysely cannot: cancel, and a pool beside its own', () => {
+    expect(skipped.map(({ id }) => id)).toEqual(['wire.transaction.busy', 'wire.deadline.cancel', 'wire.root.reserve']);
+    expect(unseen).toEqual(['wire.late_goes_on', 'wire.waits_for_pool']);
   });
 });
 
