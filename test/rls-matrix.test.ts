@@ -303,6 +303,7 @@ The rows are about three calls: \`a\` and \`b\` of one tenant, \`c\` of another.
 and under the same subjects in \`c\`. – is refused by right, *none* runs and shows no row, \`*\` is what belongs to no call.
 \`audit_event_month\` is each month's partition. People read through functions of \`medzen_api\`, services through those of
 \`medzen\`: that is another list (\`medzen.permission\`).
+
 ## Reading, as installed
 
 INSERT, UPDATE, DELETE and TRUNCATE are refused to all of them, on every table.
