@@ -3270,6 +3270,17 @@ EXCEPTION
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen.is_same_person(p_tenant text, p_queued text, p_said text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT medzen.index_key(p_queued) IS NOT DISTINCT FROM p_said
+    OR medzen.reveal(p_tenant, p_queued) IS NOT DISTINCT FROM medzen.reveal(p_tenant, p_said)
+    OR coalesce(p_queued ~ '^erasable:v1:[A-Za-z0-9_-]{43}$' AND medzen.is_erased(p_tenant, p_queued), false)
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.is_system_admin()
  RETURNS boolean
  LANGUAGE sql
@@ -6129,12 +6140,12 @@ AS $function$
       LEFT JOIN medzen.audit_event s ON s.id = p.sign_event
       WHERE l.event_id IS DISTINCT FROM p.event_id
         -- A purged event can no longer be compared.
-        OR e.id IS NOT NULL AND (e.tenant, e.actor, e.patient, date_trunc('milliseconds', e.at)) IS DISTINCT FROM
-          (p.tenant, medzen.index_key(p.actor), medzen.index_key(p.patient), date_trunc('milliseconds', p.at))
+        OR e.id IS NOT NULL AND NOT (e.tenant = p.tenant AND date_trunc('milliseconds', e.at) = date_trunc('milliseconds', p.at)
+          AND medzen.is_same_person(p.tenant, p.actor, e.actor) AND medzen.is_same_person(p.tenant, p.patient, e.patient))
         OR p.signed_at IS NOT NULL AND CASE WHEN s.id IS NULL
           THEN NOT EXISTS (SELECT FROM medzen.audit_leaf g WHERE g.event_id = p.sign_event)
           ELSE NOT (s.tenant = p.tenant AND s.action = 'audit.review' AND s.outcome = 'success' AND s.target_type = 'review' AND s.target_id = p.id
-            AND medzen.index_key(p.signed_by) = s.actor AND medzen.says_review(s.body, p.outcome, p.note)) END)
+            AND medzen.is_same_person(p.tenant, p.signed_by, s.actor) AND medzen.says_review(s.body, p.outcome, p.note)) END)
 $function$;
 
 CREATE OR REPLACE FUNCTION medzen.stray_rows(p_after uuid, p_limit integer, OUT last text, OUT found jsonb)

@@ -6,6 +6,7 @@ ALTER FUNCTION medzen.is_archive_held_by_name(bigint, bigint) RENAME TO is_archi
 DROP FUNCTION medzen.read_strays;
 DROP FUNCTION medzen.stray_checkpoints;
 DROP FUNCTION medzen.stray_reviews;
+DROP FUNCTION medzen.is_same_person;
 DROP FUNCTION medzen.says_review;
 DROP FUNCTION medzen.stray_archives;
 DROP FUNCTION medzen.stray_identities;

@@ -22,7 +22,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000016_archive', checksum: '098b247c830cdd0084605d36d188e3b86759ca35fac5d5696970ba1983d534bc', breaking: false },
   { id: '000017_audit_reads', checksum: '4d845ae5153525a64621c84f78e41f91145a10e6c09c9e948e91115bfe36abfe', breaking: false },
   { id: '000018_rows_of_patients', checksum: 'a9501457f64fe6b2adea941685b4abff2379eb03cdb482c62ecc7910782829de', breaking: false },
-  { id: '000019_erasable_identity', checksum: '3968eccd323097b3a1c197a0e901d22c99946d31b836fae944dd810f1a655338', breaking: false },
+  { id: '000019_erasable_identity', checksum: '20a3095563f599fa3e98dfa5e712a7387d72692e90045fd673f16f15d0882147', breaking: false },
   { id: '000020_access_request', checksum: 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', breaking: false },
 ];
 

@@ -5,6 +5,7 @@ import type { SqlClient } from '../sql-client.ts';
 import { fromSqlError } from '../sqlstate.ts';
 import { readCatalog } from './catalog.ts';
 import { examineDefinitions } from './definitions.ts';
+import { examineEvidence } from './evidence.ts';
 import { type Examination, type Examiner, may, reader } from './examination.ts';
 import { examineExposure } from './exposure.ts';
 import type { DoctorReport, Finding, Severity } from './finding.ts';
@@ -18,7 +19,7 @@ import { examineTestClock } from './test-clock.ts';
 
 const always: readonly Examiner[] = [examineTestClock, examineRoles, examineProtections, examineExposure];
 /** Those that compare with what this version's migrations give, or call what they made. */
-const whenCurrent: readonly Examiner[] = [examineGrants, examineDefinitions, examineLog, examineJobs];
+const whenCurrent: readonly Examiner[] = [examineGrants, examineDefinitions, examineLog, examineEvidence, examineJobs];
 
 const gravity: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
 
