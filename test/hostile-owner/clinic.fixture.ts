@@ -153,7 +153,8 @@ export async function hostileClinic(): Promise<Clinic> {
     await cosign(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1), witness, clock),
   );
   await publishLog({ store: stores.log, target, entries: true });
-  // One more waits for its leaf.
+  // One more waits for its leaf; and time stands still, lest the log be late at some cell.
+  await owner.query('SELECT medzen.set_test_clock($1, true)', [clock.now().toISOString()]);
   await stores.audit.append(scope, [
     samples.event({ patient: 'vip', actor: person('snooper'), action: 'chart.print' }),
   ]);

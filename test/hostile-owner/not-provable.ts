@@ -19,6 +19,32 @@ export const notProvable: Readonly<Record<string, string>> = {
   'audit_cosignature: size':
     'A cosignature under another checkpoint does not hold there, as whoever gives the witness’s key sees; and it is missing from its own, as if deleted.',
   'audit_cosignature: added_at': 'When the row was written: the signature holds its own time.',
+  'archive_manifest: newest_at':
+    'Of a range that was purged: what was purged is judged by what is sealed. Of one that was not, the guards look at each event again.',
+  'archive_manifest: greatest_id': 'Spares a look for purged ids; the leaves themselves say which were purged.',
+  'archive_manifest: begun_at': 'No event says it, and nothing follows from it.',
+  'archive_manifest: archived_at': 'No event says it; the archive itself holds what was archived.',
+  'archive_manifest: purged_at': 'The event of the purge says when.',
+  'archive_manifest: purged_by': 'Opens the guards in the transaction of the purge, and means nothing after.',
+  'erasable_identity: made_at': 'Nobody reads it.',
+  'erasable_kind: since': 'Nobody reads it: the event of the switch says when.',
+  'erasable_kind: swap kind': 'The kinds are the same as before.',
+  'review: insert':
+    'A finding is what a rule made of a sealed event; the rule’s verdict itself is not sealed. It is about an event that says the same.',
+  'review: delete':
+    'The queue is derived: a scan under another name finds it again. Its sign-off stays in the log, as an event.',
+  'review: rule': 'A finding is what a rule made of a sealed event; the rule’s verdict itself is not sealed.',
+  'review: detail': 'A finding is what a rule made of a sealed event; the rule’s verdict itself is not sealed.',
+  'review: queued_at': 'No event says it.',
+  'review: update signed_at': 'The event of the sign-off says when.',
+  'tail_cursor: insert': 'Nobody follows by that name.',
+  'tail_cursor: delete': 'The follower begins again, and ships everything twice.',
+  'tail_cursor: name': 'The follower begins again, and ships everything twice.',
+  'tail_cursor: leaf_index':
+    'Set forward, a follower misses events. Each batch says from which leaf to which it goes: whoever receives them sees the gap.',
+  'tail_cursor: moved_at': 'Nobody reads it.',
+  'audit_event: rewrite an event that waits for its leaf':
+    'Until it has a leaf, an event is immutable to the application and not yet tamper-evident. The sequencer’s interval bounds that time.',
   'audit_event, audit_pending: remove an event that waits for its leaf':
     'Until it has a leaf, an event is immutable to the application and not yet tamper-evident. The sequencer’s interval bounds that time.',
 };

@@ -24,7 +24,10 @@ export interface VerifyLogOptions extends LogOrigin {
    * can cut the log back to it unseen; with one, neither that nor a rewritten past goes unnoticed.
    */
   readonly checkpoint?: string;
-  /** No purge is believed that is dated later than it shows; not compared when absent. */
+  /**
+   * No purge is believed that is dated more than a day later than it shows. Not compared when absent: then a forged purge at the very end of the log may be
+   * dated ahead until something is sealed behind it. Give `systemClock` where time is real.
+   */
   readonly clock?: Clock;
   /** Ends the verification with its reason, while the store does not answer too. */
   readonly signal?: AbortSignal;

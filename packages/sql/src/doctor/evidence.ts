@@ -99,5 +99,22 @@ export const examineEvidence: Examiner = async (examination) => {
     if (Number(head?.gaps) > 0)
       found('leaf', 'medzen.audit_leaf', 'Some of the last 1000 leaves of the log are missing');
   } else skip('the head of the log');
+
+  if (
+    (await may(examination, 'table', 'medzen.erasable_kind')) &&
+    (await may(examination, 'table', 'medzen.audit_event'))
+  ) {
+    const [switched] = await read(`
+      SELECT (SELECT coalesce(jsonb_agg(k.kind ORDER BY k.kind), '[]') FROM medzen.erasable_kind k) <> coalesce((
+        SELECT (SELECT coalesce(jsonb_agg(x.value ORDER BY x.value), '[]') FROM jsonb_array_elements_text(
+          convert_from(e.body, 'UTF8')::jsonb #> '{detail,kinds}') x)
+        FROM medzen.audit_event e WHERE e.action = 'config.change' AND e.target_type = 'erasable_identity' ORDER BY e.id DESC LIMIT 1), '[]') AS otherwise`);
+    if (switched?.otherwise === true)
+      found(
+        'kinds',
+        'medzen.erasable_kind',
+        'Other kinds of identities are erasable than the log says: nobody called keep_erasable()',
+      );
+  } else skip('which kinds of identities the log calls erasable');
   return findings;
 };
