@@ -315,7 +315,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
   END IF;
   IF v_added < v_count THEN
-    -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
+    -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
     JOIN medzen.audit_event e ON e.id = i.id::uuid AND e.body = convert_to(i.line, 'UTF8');
@@ -630,4 +630,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '2e7f2182dd7217fc1de41bfb60dd129a0e16fde4e2c3a8d458c599d0c6bfb659', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '039c3c2dfd2afe617d84421e12e704437b02c131ac4814340ce7eacd38140bec', false);

@@ -91,7 +91,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
   END IF;
   IF v_added < v_count THEN
-    -- A retry, or somebody took the id. A transaction that had it in hand has ended by now: the insert waited for it.
+    -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by now: the insert waited for it.
     SELECT count(*) INTO v_good
     FROM ROWS FROM (unnest(p_ids), string_to_table(p_bodies, E'\n')) AS i (id, line)
     JOIN medzen.audit_event e ON e.id = i.id::uuid AND e.body = convert_to(i.line, 'UTF8');

@@ -5,7 +5,7 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: 'e29c64da3b610e071b61925a1a97650348ae875652a1e3e85fbd850190be0076', breaking: false },
-  { id: '000002_audit', checksum: '2e7f2182dd7217fc1de41bfb60dd129a0e16fde4e2c3a8d458c599d0c6bfb659', breaking: false },
+  { id: '000002_audit', checksum: '039c3c2dfd2afe617d84421e12e704437b02c131ac4814340ce7eacd38140bec', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
   { id: '000005_recording', checksum: 'aeb76acfd66c11fb8a831906c1763e33c87d7dcf68c3539379cca513638ea2dc', breaking: false },
