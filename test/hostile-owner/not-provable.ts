@@ -12,12 +12,12 @@ export const notProvable: Readonly<Record<string, string>> = {
   'audit_head: noted_by': 'Tells whether the note of where to search holds; without it the search begins at the start.',
   'audit_tile: insert': 'Outside the tree: nobody reads it.',
   'audit_checkpoint: delete':
-    'A superseded checkpoint: that of the head proves all before it, and whoever kept this one still compares.',
+    'A superseded checkpoint: that of the head proves all before it, and a reader who kept this one still compares.',
   'audit_checkpoint: written_at': 'When the row was written: no signature covers it, and nobody reads it.',
   'audit_cosignature: delete':
     'A cosignature adds a witness to what the log signed. Who relies on one asks for it: `medzen-verify --witnesses`.',
   'audit_cosignature: size':
-    'A cosignature under another checkpoint does not hold there, as whoever gives the witness’s key sees; and it is missing from its own, as if deleted.',
+    'A cosignature under another checkpoint does not hold there, as a verifier with the witness’s key sees; and it is missing from its own, as if deleted.',
   'audit_cosignature: added_at': 'When the row was written: the signature holds its own time.',
   'archive_manifest: newest_at':
     'Of a range that was purged: what was purged is judged by what is sealed. Of one that was not, the guards look at each event again.',
@@ -41,7 +41,7 @@ export const notProvable: Readonly<Record<string, string>> = {
   'tail_cursor: delete': 'The follower begins again, and ships everything twice.',
   'tail_cursor: name': 'The follower begins again, and ships everything twice.',
   'tail_cursor: leaf_index':
-    'Set forward, a follower misses events. Each batch says from which leaf to which it goes: whoever receives them sees the gap.',
+    'Set forward, a follower misses events. Each batch says from which leaf to which it goes: its receiver sees the gap.',
   'tail_cursor: moved_at': 'Nobody reads it.',
   'audit_event: rewrite an event that waits for its leaf':
     'Until it has a leaf, an event is immutable to the application and not yet tamper-evident. The sequencer’s interval bounds that time.',

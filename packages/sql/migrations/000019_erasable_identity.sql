@@ -1,5 +1,5 @@
--- Identities that can be erased: where the log names a person it holds a pseudonym, and what that stands for is kept here, apart. Whoever
--- writes an event, the library or a trigger, writes it through append_events, which does it: so all agree on what is switched on.
+-- Identities that can be erased: where the log names a person it holds a pseudonym, and what that stands for is kept here, apart. The library
+-- and triggers write every event through append_events, which does it: so all agree on what is switched on.
 --
 -- A pseudonym is an HMAC under 32 random bytes made for this one value. Once value and salt are gone, no guess can be confirmed, while
 -- every leaf, proof and copy of the log stays what it was.
@@ -966,8 +966,8 @@ EXCEPTION
 END
 $$;
 
--- Whether what the queue says of a person can be what an event says: the one may hold a pseudonym where the other is in clear. Of somebody who was
--- erased nobody can tell.
+-- True when a person in the queue can be the person of an event: the one may hold a pseudonym where the other is in clear. For
+-- an erased identity this cannot be checked.
 CREATE FUNCTION medzen.is_same_person(p_tenant text, p_queued text, p_said text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1054,4 +1054,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', '20a3095563f599fa3e98dfa5e712a7387d72692e90045fd673f16f15d0882147', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'fe3bec8459a0ce042d1b502af130d69ffa7bd651489e5ab1b1996be3a7a5c238', false);

@@ -22,7 +22,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000016_archive', checksum: '098b247c830cdd0084605d36d188e3b86759ca35fac5d5696970ba1983d534bc', breaking: false },
   { id: '000017_audit_reads', checksum: '4d845ae5153525a64621c84f78e41f91145a10e6c09c9e948e91115bfe36abfe', breaking: false },
   { id: '000018_rows_of_patients', checksum: 'a9501457f64fe6b2adea941685b4abff2379eb03cdb482c62ecc7910782829de', breaking: false },
-  { id: '000019_erasable_identity', checksum: '20a3095563f599fa3e98dfa5e712a7387d72692e90045fd673f16f15d0882147', breaking: false },
+  { id: '000019_erasable_identity', checksum: 'fe3bec8459a0ce042d1b502af130d69ffa7bd651489e5ab1b1996be3a7a5c238', breaking: false },
   { id: '000020_access_request', checksum: 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', breaking: false },
 ];
 

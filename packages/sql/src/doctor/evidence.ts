@@ -18,8 +18,8 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /**
- * What stands beside the log is what the log says, as far as a bounded look can tell: some thousand rows of each kind, and the newest leaves. Only
- * `verifyLog` (@medzen/audit) looks at all, and proves it.
+ * Checks that the tables beside the log match the log, as far as a bounded look can tell: some thousand rows of each
+ * kind, and the newest leaves. Only `verifyLog` (@medzen/audit) looks at all, and proves it.
  */
 export const examineEvidence: Examiner = async (examination) => {
   const { read, under, skip } = examination;
