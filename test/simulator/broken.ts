@@ -1,4 +1,4 @@
-import { type Claim, MedzenError, openEvent, type Recording, sealEvent } from '@medzen/core';
+import { MedzenError, type ObjectStore, openEvent, sealEvent } from '@medzen/core';
 import type { Provider, RecordingsDeps } from '@medzen/recording';
 import type { Fiber } from './scheduler.ts';
 import type { World } from './world.ts';
@@ -77,35 +77,6 @@ export const brokenVariants: readonly Broken[] = [
       }),
   },
   {
-    name: 'withdrawal-ignores-starting',
-    behavior: 'What is still starting is not stopped by a withdrawal.',
-    foundBy: ['withdrawal-ends-capture', 'known-capture'],
-    deps: (deps) => {
-      const begun = (claims: unknown): unknown =>
-        (claims as readonly Claim[]).filter(({ recording }) => String(recording.state) !== 'starting'); // what the port answers with
-      return withProviders(
-        withRecordings(deps, {
-          claimStops:
-            (claim) =>
-            async (...args) =>
-              begun(await claim(...args)),
-          claimReconciliations:
-            (claim) =>
-            async (...args) =>
-              begun(await claim(...args)),
-        }),
-        {
-          stop:
-            (stop) =>
-            async (...args) => {
-              const [recording] = args as Recording[]; // the first argument of `stop`
-              if (recording?.state !== 'starting') await stop(...args);
-            },
-        },
-      );
-    },
-  },
-  {
     name: 'clock-is-believed',
     behavior: "The application's clock is believed, whatever the store and the provider say.",
     foundBy: ['no-early-deletion', 'no-early-removal'],
@@ -174,18 +145,22 @@ export const brokenVariants: readonly Broken[] = [
     foundBy: ['tombstone-proved', 'answered-for'],
     deps: (deps) => ({
       ...deps,
-      objects: mapObjects(deps.objects, (store) =>
-        override(store, {
+      objects: mapObjects(deps.objects, (store) => {
+        let asked = false;
+        return override(store, {
           deleteVersions:
             (remove) =>
             async (...args) => {
-              const [versions] = args;
               await remove(...args);
-              return { deleted: versions, errors: [] };
+              asked = true;
+              return { deleted: args[0], errors: [] };
             },
-          listVersions: () => async () => ({ versions: [] }),
-        }),
-      ),
+          listVersions:
+            (list) =>
+            async (...args) =>
+              asked ? { versions: [] } : list(...args),
+        });
+      }),
     }),
   },
   {
@@ -198,6 +173,10 @@ export const brokenVariants: readonly Broken[] = [
 
 type Objects = RecordingsDeps['objects'];
 
-function mapObjects(objects: Objects, map: (store: Objects) => Objects): Objects {
-  return map(objects);
+function mapObjects(objects: Objects, map: (store: ObjectStore) => ObjectStore): Objects {
+  return isList(objects) ? objects.map(map) : map(objects);
+}
+
+function isList(objects: Objects): objects is readonly ObjectStore[] {
+  return Array.isArray(objects);
 }
