@@ -113,6 +113,7 @@ async function writeData(db: FreshDatabase, has: ReadonlySet<string>): Promise<W
   if (has.has('000008_legal_hold'))
     expect(await recordings.placeHold(scope, samples.hold({ recordingId: row.id }), event())).toEqual({
       status: 'placed',
+      tooLate: [],
     });
   return { events, ...(has.has('000005_recording') ? { recording: row.id } : {}) };
 }

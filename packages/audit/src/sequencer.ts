@@ -30,9 +30,9 @@ export interface SequencerDeps {
    * Remembers outside the database what was signed: without it, a database restored from a copy would have a second tree of the same size signed by the
    * same key, and nobody could tell which one holds. Give a {@link CheckpointMemory}: `fileCheckpoints(folder)` of `@medzen/audit/node`, or one of your
    * own. Or say `'witnesses'`: nothing is signed before one of the `witnesses` has answered. Or, for tests and demos, `'unguarded'`: what the database
-   * shows is believed as long as it is signed.
+   * shows is believed as long as it is signed. Absent: as `'unguarded'`, and the logger is warned once that a restore would go unnoticed.
    */
-  readonly memory: CheckpointMemory | 'witnesses' | 'unguarded';
+  readonly memory?: CheckpointMemory | 'witnesses' | 'unguarded';
   /** Verifier keys that signed before this one: of the same origin after a rotation, when the stored checkpoint is still theirs. */
   readonly previousKeys?: readonly string[];
   /**
@@ -117,7 +117,7 @@ export interface Sequencer {
 /**
  * Makes a sequencer. Until an event is sequenced it is immutable to the application, but not yet tamper-evident.
  *
- * @throws MedzenError `invalid_configuration` for a bad batch size or bound, and without a memory
+ * @throws MedzenError `invalid_configuration` for a bad batch size, bound or memory
  * @example
  * ```ts
  * import { createSequencer, createSigner } from '@medzen/audit';
@@ -137,6 +137,13 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
     throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
   if (!(lagBoundMs >= 1)) throw new MedzenError('invalid_configuration', 'The bound of the lag is 1 ms or more');
   checkMemory(deps);
+  if (deps.memory === undefined)
+    logger.warn(
+      'sequencer: memory is missing, so a restored database could be signed twice; give fileCheckpoints(folder)',
+      {
+        origin: signer.origin,
+      },
+    );
   const memory = typeof deps.memory === 'string' ? undefined : deps.memory;
   const hasher = createTreeHasher();
   const guard = createLogGuard({ ...deps, memory, hasher });
@@ -235,11 +242,11 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
 
 const maxPauseMs = 60_000;
 
-/** Also for plain JavaScript, and for what was written before there was a memory. */
+/** Checks it for plain JavaScript, too. */
 function checkMemory({ memory, witnesses = [] }: SequencerDeps): void {
   const given: unknown = memory;
   const isStore = typeof given === 'object' && given !== null && 'read' in given && 'replace' in given;
-  if (!isStore && given !== 'witnesses' && given !== 'unguarded')
+  if (!isStore && given !== undefined && given !== 'witnesses' && given !== 'unguarded')
     throw new MedzenError(
       'invalid_configuration',
       "memory must be a CheckpointMemory such as fileCheckpoints(folder), 'witnesses', or 'unguarded' for tests",

@@ -1,4 +1,4 @@
-import { canonicalize, type LogStore, MedzenError, openEvent, sealEvent } from '@medzen/core';
+import { canonicalize, type LogStore, MedzenError, openEvent, sealEvent, silentLogger } from '@medzen/core';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint, readTreeHead, signCheckpoint } from '../checkpoint.ts';
 import { createEvidence, verifyEvidence } from '../evidence.ts';
@@ -45,11 +45,17 @@ describe('a log that was restored from an older copy', () => {
     expect(readTreeHead(before)).toMatchObject({ size: 3 });
   });
 
-  it('nor by one that is told nothing: a sequencer is not made without a memory', () => {
+  it('warns when a sequencer is made without a memory, and refuses what is not one', () => {
     const { log } = restorable();
-    const deps = { store: log, signer: a } as unknown as Parameters<typeof createSequencer>[0]; // as plain JavaScript has it
-    expect(() => createSequencer(deps)).toThrow(/memory must be/);
-    expect(() => createSequencer({ ...deps, memory: 'witnesses' })).toThrow(/witnesses/);
+    const warned: string[] = [];
+    const logger = { ...silentLogger, warn: (message: string) => warned.push(message) };
+    createSequencer({ store: log, signer: a, memory: 'unguarded', logger });
+    expect(warned).toEqual([]);
+    createSequencer({ store: log, signer: a, logger });
+    expect(warned).toEqual([expect.stringContaining('memory is missing')]);
+    const wrong = { store: log, signer: a, memory: {} } as unknown as Parameters<typeof createSequencer>[0]; // as plain JavaScript may
+    expect(() => createSequencer(wrong)).toThrow(/memory must be/);
+    expect(() => createSequencer({ store: log, signer: a, memory: 'witnesses' })).toThrow(/witnesses/);
   });
 
   it('remembers a batch that was committed when the process died before it could', async () => {
