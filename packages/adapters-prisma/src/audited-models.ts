@@ -17,13 +17,13 @@ import { gatherReads, hideAdded, type PatientReads } from './patient-reads.ts';
 import { recordReads } from './record-reads.ts';
 import { isSelection, nothingHidden, widenSelection } from './widen-selection.ts';
 
-/** What `auditedModels` is told. */
+/** Options of `auditedModels`. */
 export interface AuditedModelsOptions extends SealDeps {
   /** By the model's name in the Prisma schema. */
   readonly models: Readonly<Record<string, AuditedModel>>;
   /** Where the events go: `prismaStores(prisma).audit` of the client itself, never of one inside a transaction. */
   readonly audit: AuditStore;
-  /** Who asks, and why; of the request at hand, from an `AsyncLocalStorage` most likely. Without an answer nothing is read. */
+  /** Returns the caller's context, usually from an `AsyncLocalStorage`. Without one, no PHI is read. */
   readonly context: () => CallContext | undefined | Promise<CallContext | undefined>;
 }
 

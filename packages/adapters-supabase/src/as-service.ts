@@ -11,7 +11,7 @@ import { sqlStores } from '@medzen/sql';
 import type { SupabaseClientLike } from './supabase-client.ts';
 import { supabaseWire } from './supabase-wire.ts';
 
-/** Which service acts, and for whom. */
+/** Options of `asService`. */
 export interface AsServiceOptions extends SealDeps {
   /** Made with a key of `service_role`, which must stay on the server. */
   readonly client: SupabaseClientLike;

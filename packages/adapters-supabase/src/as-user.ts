@@ -5,9 +5,9 @@ import { refuseUnbound } from './refuse-unbound.ts';
 import type { SupabaseAnswer, SupabaseClientLike } from './supabase-client.ts';
 import { fromPostgrest } from './supabase-error.ts';
 
-/** How a person's client is made. */
+/** Options of `asUser`. */
 export interface AsUserOptions<C extends SupabaseClientLike> {
-  /** Of the project: `https://<project>.supabase.co`. */
+  /** Project URL: `https://<project>.supabase.co`. */
   readonly url: string;
   /** The anon or publishable key. A service's key is refused: it would stand in for a person whose token is missing. */
   readonly key: string;

@@ -26,8 +26,8 @@ export interface SupabaseObjectsOptions {
    */
   readonly store?: string;
   /**
-   * Whether each put reads all bytes back and compares their SHA-256. Default true: Storage keeps no SHA-256 of its own. It is
-   * egress; false compares size and type only, and the digest is that of the bytes as they were sent.
+   * Reads back each put and compares SHA-256. Default true, because Storage keeps no SHA-256. False saves egress and
+   * compares size and type only.
    */
   readonly readBack?: boolean;
   /** Reads through links. Default: the global one. */

@@ -2,13 +2,13 @@ import { type AuditActor, type AuditEvent, type AuditQuery, type Clock, type Sco
 import type { EventPage } from './event-page.ts';
 import { pagesUntil } from './verify/until-aborted.ts';
 
-/** What a report reads: the pages of an audit log. */
+/** Source of an access report: pages of the audit log. */
 export interface EventPages {
   /** As `AuditLog.pages`. */
   pages(scope: Scope, query: AuditQuery): AsyncIterable<EventPage>;
 }
 
-/** Which accesses a report covers. */
+/** Filters of an access report. */
 export interface AccessReportOptions {
   /** Inclusive; the beginning of the log when absent. */
   readonly from?: Date;

@@ -7,7 +7,7 @@ import { type CalendarDate, checkDay, dayIn } from './local-day.ts';
 import { suspendedAt } from './suspended-recipients.ts';
 import { pagesUntil } from './verify/until-aborted.ts';
 
-/** What {@link accountingOfDisclosures} is asked. */
+/** Request for {@link accountingOfDisclosures}. */
 export interface AccountingRequest {
   /** The day of the request, `YYYY-MM-DD`: what the six years reach back from. */
   readonly requestedOn: CalendarDate;
@@ -32,7 +32,7 @@ export interface AccountingRequest {
 
 /** One disclosure, or a series of them. */
 export interface AccountedDisclosure {
-  /** Of the disclosure; of a series, the first in the period. */
+  /** Date of the disclosure; for a series, of the first one in the period. */
   readonly date: CalendarDate;
   readonly recipient: { readonly name: string; readonly address?: string };
   readonly description: string;
@@ -42,14 +42,14 @@ export interface AccountedDisclosure {
   readonly series?: { readonly count: number; readonly last: CalendarDate };
 }
 
-/** What the person is given. */
+/** The accounting to give to the individual. */
 export interface DisclosureAccounting {
   readonly patient: string;
   readonly requestedOn: CalendarDate;
   /** The period covered, both days inclusive. */
   readonly from: CalendarDate;
   readonly to: CalendarDate;
-  /** Whether an end of the period that was asked for lay outside of what can be accounted for, and was moved. */
+  /** True for an end of the period that lay outside the accountable range and was moved. */
   readonly clamped: { readonly from: boolean; readonly to: boolean };
   /** RFC 3339. */
   readonly generatedAt: string;
@@ -57,7 +57,10 @@ export interface DisclosureAccounting {
   readonly disclosures: readonly AccountedDisclosure[];
 }
 
-/** What the report does not tell, for the covered entity alone. Never hand it out: that there is a suspension is itself suspended. */
+/**
+ * Notes for the covered entity. Never give them to the individual: the existence of a suspension is itself
+ * confidential.
+ */
 export interface AccountingRemarks {
   /** Left out under 164.528(a)(2). */
   readonly suspended: number;

@@ -1,7 +1,7 @@
 import { toBase64 } from '@medzen/core';
 import { readHashLines } from './hash-lines.ts';
 
-/** What a log asks a witness: to cosign a checkpoint that grew out of one of the old size. */
+/** A C2SP add-checkpoint request to a witness. */
 export interface AddCheckpoint {
   /** Leaves of the last checkpoint that the witness cosigned; 0 when there is none, or to be told. */
   readonly oldSize: number;

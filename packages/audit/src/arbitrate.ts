@@ -22,7 +22,7 @@ interface Difference {
   readonly trusted: 'stored' | 'computed' | 'neither';
 }
 
-/** What came of it. */
+/** Result of an arbitration. */
 export interface Arbitration {
   /** The rows with each difference decided, 256 × 32 bytes each; undefined when a hash is lost. */
   readonly rows: readonly Uint8Array[] | undefined;

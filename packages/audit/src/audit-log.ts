@@ -26,9 +26,9 @@ import type { EventPage } from './event-page.ts';
 import { openPage } from './open-page.ts';
 import type { Spool } from './spool.ts';
 
-/** What an audit log is made of. */
+/** Dependencies of an audit log. */
 export interface AuditLogDeps {
-  /** Where events go: `sqlStores(wire).audit`, `memoryStores().audit`, or a host's own. */
+  /** Store for events: `sqlStores(wire).audit`, `memoryStores().audit`, or your own. */
   readonly store: AuditStore;
   /**
    * Where events wait while the store is down. With it, what is `independent` (reads, denials, failures) is accepted once it is durable there; what
@@ -53,7 +53,7 @@ export interface AuditLogDeps {
   readonly random?: Random;
 }
 
-/** How a record relates to the host's transaction. */
+/** Transaction options of a record. */
 export interface RecordOptions {
   /**
    * `joined` (default for changes that succeeded): commits, and vanishes, with the host's transaction, when the store's wire is in one.
@@ -79,7 +79,7 @@ export interface RecordedMany {
   readonly ids: readonly string[];
 }
 
-/** What `audited` is told: the outcome is not known before `fn` ran. */
+/** Facts for `audited`, without the outcome, which is known only after `fn` ran. */
 export type AuditedFacts = Omit<AuditFacts, 'outcome' | 'kind'> & { readonly kind: 'read' | 'execute' };
 
 /**

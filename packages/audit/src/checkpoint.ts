@@ -8,7 +8,7 @@ import type { Signer } from './signer.ts';
 import { hashBytes } from './tree-hasher.ts';
 import { isOfKey, parseVerifierKey, readVerifierKey, type VerifierKey } from './verifier-key.ts';
 
-/** What a checkpoint says: how large a log was, and its root then. */
+/** Size and root hash of a log. */
 export interface TreeHead {
   /** The log's name. */
   readonly origin: string;
@@ -39,7 +39,7 @@ export interface OpenCheckpoint extends TreeHead {
   readonly signatures: readonly CheckpointSignature[];
 }
 
-/** Why a text is no checkpoint to rely upon. */
+/** Reason a checkpoint was rejected. */
 export interface CheckpointFailure {
   readonly ok: false;
   /**
@@ -193,7 +193,7 @@ function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
   return keys;
 }
 
-/** What a checkpoint says, without a look at who signed it; undefined when it is none. */
+/** Parses a checkpoint without verifying signatures; undefined when malformed. */
 export function readTreeHead(text: unknown): TreeHead | undefined {
   const note = parseNote(text);
   return note === undefined ? undefined : parseHead(note.body);

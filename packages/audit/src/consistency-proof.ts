@@ -31,7 +31,7 @@ export function consistencyProof(input: {
   );
 }
 
-/** What {@link verifyConsistency} is given. */
+/** Input of {@link verifyConsistency}. */
 export interface ConsistencyClaim {
   /** Leaves of the earlier tree, 1 to `size2`. 0 is refused: it would prove nothing. */
   readonly size1: number;

@@ -4,7 +4,7 @@ import { cosignaturePayload, cosignedMessage } from './cosignature.ts';
 import { formatSignature, isKeyName } from './signed-note.ts';
 import { formatVerifierKey, parseVerifierKey } from './verifier-key.ts';
 
-/** What signs as a witness. {@link createCosigner} makes one from a seed; a key in a KMS or an HSM is given as an object of this shape. */
+/** Signs as a witness. {@link createCosigner} makes one from a seed; wrap a KMS or HSM key in this shape. */
 export interface Cosigner {
   /** The witness's name: a URL without its scheme is recommended. */
   readonly name: string;

@@ -1,6 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 
-/** Whether a signature holds: RFC 8032, not the laxer rule of consensus systems. Never throws. */
+/** Verifies an Ed25519 signature by RFC 8032, not by the laxer consensus rules. Never throws. */
 export function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64) return false;
   try {

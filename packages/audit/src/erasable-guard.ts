@@ -1,6 +1,6 @@
 import { defaultErasableKinds, type ErasableKind, type IdentityStore, isMedzenError, MedzenError } from '@medzen/core';
 
-/** That a host relies on erasable identities. */
+/** Declares that the host relies on erasable identities. */
 export interface ErasableOptions {
   /** `stores.identities`. */
   readonly identities: Pick<IdentityStore, 'kinds'>;

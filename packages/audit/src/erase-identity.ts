@@ -26,7 +26,7 @@ export interface EraseIdentityDeps {
   readonly random?: Random;
 }
 
-/** Whom to erase, and why. */
+/** The identity to erase and the reason. */
 export interface EraseIdentityRequest extends IdentityErasure {
   /** Given by a person, ≤ 2048 characters, without the value: it stays in the log. */
   readonly reason: string;

@@ -15,7 +15,7 @@ import { leafHash } from './tree-hash.ts';
 import { createTreeHasher } from './tree-hasher.ts';
 import { parseVerifierKey } from './verifier-key.ts';
 
-/** How evidence is made. */
+/** Options of creating evidence. */
 export interface EvidenceOptions {
   /**
    * The checkpoint to prove against: one that covers the event, such as the last that enough witnesses cosigned. The head's when absent.
@@ -79,7 +79,7 @@ async function storedBody(log: LogStore, index: number): Promise<Uint8Array | un
   return leaf?.index === index ? leaf.body : undefined;
 }
 
-/** What a piece of evidence proves. */
+/** Result of verifying evidence. */
 export type EvidenceVerdict =
   | {
       readonly ok: true;
@@ -113,7 +113,7 @@ export type EvidenceVerdict =
         | CheckpointFailure['reason'];
     };
 
-/** How evidence is judged. */
+/** Requirements for accepting evidence. */
 export interface EvidencePolicy extends LogOrigin {
   /** The event's bytes: where the file does not hold them, or to be sure that it is evidence of this event and no other. */
   readonly body?: Uint8Array;

@@ -21,7 +21,7 @@ import { createTileReader } from './tile-reader.ts';
 import { createTreeHasher } from './tree-hasher.ts';
 import type { WitnessClient } from './witness-client.ts';
 
-/** What a sequencer is made of. */
+/** Dependencies of a sequencer. */
 export interface SequencerDeps {
   readonly store: LogStore;
   /** Holds the key, outside the database; its origin names the log. */
@@ -57,7 +57,7 @@ export interface SequencerDeps {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** What one tick came to. */
+/** Result of one tick. */
 export type TickResult =
   /** A batch is in the tree, and its checkpoint is stored. */
   | {

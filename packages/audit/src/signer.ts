@@ -3,10 +3,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { isKeyName } from './signed-note.ts';
 import { formatVerifierKey } from './verifier-key.ts';
 
-/**
- * What signs a log's checkpoints. {@link createSigner} makes one from a seed; a host that keeps its key in a KMS or an HSM
- * gives an object of this shape.
- */
+/** Signs a log's checkpoints. {@link createSigner} makes one from a seed; wrap a KMS or HSM key in this shape. */
 export interface Signer {
   /** The log's name: the first line of its checkpoints, and the name of the key. */
   readonly origin: string;

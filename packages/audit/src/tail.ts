@@ -4,7 +4,7 @@ import { revealLeaves } from './reveal-leaves.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { untilAborted } from './verify/until-aborted.ts';
 
-/** Where a tail reads, and where it notes how far it has come. */
+/** Log to read and cursor store for the position. */
 export interface TailDeps {
   readonly log: Pick<LogStore, 'readLeaves'>;
   readonly cursors: CursorStore;

@@ -9,8 +9,8 @@ export interface WitnessState {
 }
 
 /**
- * Where a witness remembers. All that a witness promises rests on this: one whose memory is lost, or restored from an old copy, may cosign a
- * second history, so it must be retired with its key, not restarted.
+ * Stores a witness's last checkpoint per log. If it is lost or restored from an old copy, retire the witness: it could
+ * cosign a forked history.
  */
 export interface WitnessStore {
   /** The state of a log by its origin; undefined when the witness never cosigned it. @throws MedzenError `store_unavailable` */

@@ -13,8 +13,8 @@ export interface Actor {
 }
 
 /**
- * What every operation on PHI is told about its caller. The guard of `@medzen/security` builds it; a host with its own
- * middleware builds it by hand.
+ * The caller of an operation on PHI: actor, scope, purpose and source. The guard of `@medzen/security` builds it; hosts
+ * with their own middleware build it by hand.
  */
 export interface CallContext {
   readonly scope: Scope;

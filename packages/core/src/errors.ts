@@ -33,11 +33,11 @@ export type ErrorCode =
   | 'migration_drift'
   | 'internal';
 
-/** What may be attached to a {@link MedzenError}. */
+/** Options of a {@link MedzenError}. */
 export interface MedzenErrorOptions {
   /** The error from below. Kept for logs of the host; never shown to a client. */
   readonly cause?: unknown;
-  /** Whether the same call may succeed later without a change. Default: the code's own (see `toProblem`). */
+  /** True when the same call may succeed later without a change. Default: depends on the code (see `toProblem`). */
   readonly retryable?: boolean;
   /** Seconds after which a retry makes sense, ≥ 0. Becomes `Retry-After`. */
   readonly retryAfterSeconds?: number;
@@ -73,7 +73,7 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set([
 export class MedzenError extends Error {
   /** Stable, for programs. */
   readonly code: ErrorCode;
-  /** Whether the same call may succeed later without a change. */
+  /** True when the same call may succeed later without a change. */
   readonly retryable: boolean;
   /** Seconds after which a retry makes sense. */
   readonly retryAfterSeconds: number | undefined;
@@ -81,7 +81,7 @@ export class MedzenError extends Error {
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   /** JSON Pointers of the fields that were wrong. */
   readonly pointers: readonly string[] | undefined;
-  /** Whether an audit event of this refusal is durable already, so that a guard that answers with it need not write another. */
+  /** True when this refusal is already recorded durably in the audit log, so that a guard does not record it again. */
   readonly audited: boolean;
 
   /**

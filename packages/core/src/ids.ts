@@ -3,7 +3,7 @@ import { MedzenError } from './errors.ts';
 import { toHex } from './hex.ts';
 import { type Random, systemRandom } from './random.ts';
 
-/** Where identifiers come from. Injected, so that tests can repeat themselves. */
+/** Source of identifiers. Inject it to make tests repeatable. */
 export interface Ids {
   /** A new UUIDv7, lower case. */
   uuid(): string;
@@ -41,7 +41,7 @@ export function createIds(clock: Clock = systemClock, random: Random = systemRan
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Whether a text is a UUID in canonical lower-case form, of any version. */
+/** Checks that a string is a UUID of any version in canonical lowercase form. */
 export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }

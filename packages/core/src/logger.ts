@@ -8,7 +8,7 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** What may stand beside a message. */
+/** Structured fields of a log message. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /** Says nothing. */

@@ -1,6 +1,6 @@
 import { MedzenError } from './errors.ts';
 
-/** Whose data a call may touch. A single-tenant host says `'default'`. */
+/** The tenant a call may touch. Single-tenant hosts use `'default'`. */
 export interface Scope {
   /** 1–64 of `a-z`, `0-9`, `_` and `-`, starting with a letter or digit; it also stands in object keys. */
   readonly tenant: string;

@@ -1,7 +1,7 @@
 import { type AuditContext, type AuditFacts, MedzenError, type Stores } from '@medzen/core';
 import { type Sealer, seal } from './room.ts';
 
-/** What writing an event on its own needs. */
+/** Dependencies of writing an audit event. */
 export type Witness = Sealer & { readonly stores: Pick<Stores, 'audit'> };
 
 /**

@@ -3,18 +3,18 @@ import { refuse, type Witness } from './audited.ts';
 import type { RecordingRoles } from './roles.ts';
 import { about } from './room.ts';
 
-/** What a check of access needs. */
+/** Dependencies of an access check. */
 export type Gate = Witness & {
   readonly stores: Pick<Stores, 'audit' | 'recordings'>;
   readonly roles: RecordingRoles;
 };
 
-/** Whether the caller has one of the roles. */
+/** Checks whether the caller has one of the roles. */
 export function hasRole(ctx: CallContext, roles: readonly string[]): boolean {
   return ctx.actor.roles.some((role) => roles.includes(role));
 }
 
-/** Whether the caller is one of those who were in the session. */
+/** Checks whether the caller took part in the session. */
 export function takesPart(recording: Pick<Recording, 'participants'>, ctx: CallContext): boolean {
   return recording.participants.some(({ id }) => id === ctx.actor.id);
 }

@@ -16,7 +16,7 @@ import { objectStores } from './storage/object-stores.ts';
 export type { LinkStore } from './links.ts';
 export type { LinkOptions, RecordingLink } from './recordings.ts';
 
-/** What `createPlayback` is built from. */
+/** Dependencies of `createPlayback`. */
 export interface PlaybackDeps {
   readonly stores: Pick<Stores, 'recordings' | 'audit'>;
   /** The store of the recordings, or all of them when they lie in several. */

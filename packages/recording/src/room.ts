@@ -44,7 +44,7 @@ export interface Room {
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** What sealing needs of a room. */
+/** Dependencies of sealing an event. */
 export type Sealer = Pick<Room, 'clock' | 'ids' | 'random'>;
 
 /** Seals one event with the room's clock, ids and randomness. */
@@ -57,7 +57,7 @@ export function about(recording: Pick<Recording, 'id' | 'patient'>): Pick<AuditF
   return { patient: recording.patient, target: { type: 'recording', id: recording.id } };
 }
 
-/** How long the media plays, as the provider said: for the detail of events, where hosts' access logs read it. */
+/** Returns the media duration reported by the provider, for the detail of audit events. */
 export function duration({ durationSeconds }: Pick<Recording, 'durationSeconds'>): {
   readonly durationSeconds?: number;
 } {
@@ -77,7 +77,7 @@ export function providerOf(room: Pick<Room, 'providers'>, recording: Recording):
   return provider;
 }
 
-/** Who acts when no person does: a provider's callback, a worker. */
+/** Makes the context of a service actor: a provider callback or a worker. */
 export function actingAs(scope: Scope, id: string, type: 'service' | 'system'): CallContext {
   return { scope, actor: { id, type, roles: [], tenant: scope.tenant }, source: {} };
 }

@@ -17,7 +17,7 @@ import { headOfTold, readHead } from './s3/read-head.ts';
 import { askingFor, stopping } from './s3/store-error.ts';
 import { abortUploads } from './s3/uploads.ts';
 
-/** Where objects are kept, and how. */
+/** Options of the S3 object store. */
 export interface S3ObjectsOptions {
   /** Versioning must be on. */
   readonly bucket: string;
@@ -29,8 +29,8 @@ export interface S3ObjectsOptions {
   /** Stands in `location`. Default: the region of `config`, when it is a text. */
   readonly region?: string;
   /**
-   * What every object must be encrypted with; read back after each put, and refused when it is not so. `'none'` neither
-   * asks nor checks: for test stores that cannot encrypt.
+   * Required encryption of every object, verified after each put. `'none'` skips it: for test stores that cannot
+   * encrypt.
    */
   readonly encryption: ObjectEncryption | 'none';
   /** A client of the host's. */

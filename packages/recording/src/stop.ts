@@ -88,7 +88,7 @@ export async function halt(
   return { recording: await compose(room, ctx, result.recording, signal), stopped: result.status === 'changed' };
 }
 
-/** Why a recording is stopped of which consent was taken back: the record says who did. */
+/** Builds the reason of a stop after withdrawn consent. */
 export function withdrawal({ stopRequest }: Recording): Readonly<Record<string, string>> {
   return { cause: 'consent_withdrawn', ...(stopRequest === undefined ? {} : { consent: stopRequest.consent }) };
 }

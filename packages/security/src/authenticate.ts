@@ -5,7 +5,7 @@ import { readBody } from './body/read-body.ts';
 import type { GuardTools } from './guard-tools.ts';
 import type { Claims } from './identity/auth.ts';
 
-/** What authentication adds to a handler's context. */
+/** Context fields that authentication adds. */
 export interface Identified {
   readonly claims?: Claims;
   readonly issuer?: string;

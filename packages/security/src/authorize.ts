@@ -1,10 +1,10 @@
 import type { Actor } from '@medzen/core';
 import { MedzenError } from '@medzen/core';
 
-/** Which role may do what: role → permissions. `'*'` grants everything. */
+/** Permissions by role: role → permissions. `'*'` grants everything. */
 export type Permissions = Readonly<Record<string, readonly string[]>>;
 
-/** What a rule of access is asked with: parameters are still unread by any schema of the body. */
+/** Input of an access rule. Path parameters are not validated yet. */
 export interface AuthorizationRequest {
   readonly actor: Actor;
   /** The decoded parameters of the route. */

@@ -27,13 +27,13 @@ export interface Denial {
   readonly route: string;
   readonly status: number;
   readonly code: string;
-  /** Why, in the guard's own words. */
+  /** Reason of the denial, one of the guard's own codes. */
   readonly reason: string;
-  /** Who is counted as one: an actor, or a network. */
+  /** Key that denials are counted by: an actor or a network. */
   readonly subject: string;
 }
 
-/** Where refusals are written. */
+/** Records denials in the audit log. */
 export interface DenialLog {
   /** Resolves when the event is written, counted, or given up for the deadline. Never rejects. */
   record(denial: Denial): Promise<void>;
@@ -43,7 +43,7 @@ export interface DenialLog {
   flush(): Promise<void>;
 }
 
-/** What the log works with. */
+/** Dependencies of the denial log. */
 export interface DenialDeps {
   readonly audit: AuditStore;
   readonly clock: Clock;

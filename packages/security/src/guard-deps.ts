@@ -2,7 +2,7 @@ import type { Actor, AuditStore, Clock, Ids, Logger, Random, RateLimitStore } fr
 import type { Permissions } from './authorize.ts';
 import type { TrustedProxies } from './network/trusted-proxies.ts';
 
-/** Which request an error belongs to. */
+/** The request an error belongs to. */
 export interface ErrorOrigin {
   /** Also in the client's problem document. */
   readonly requestId: string;
@@ -10,15 +10,15 @@ export interface ErrorOrigin {
   readonly route: string;
 }
 
-/** What a guard works with. */
+/** Dependencies of a guard. */
 export interface GuardDeps {
-  /** Where denials are written. */
+  /** Store for denial events. */
   readonly audit: AuditStore;
   /** Without it a policy with `limits` does not type-check. */
   readonly limits?: RateLimitStore;
   /** Role → permissions, for `can`. */
   readonly permissions?: Permissions;
-  /** Which forwarding headers are believed. Absent = none. */
+  /** Trusted forwarding headers. Default: none. */
   readonly trustedProxies?: TrustedProxies;
   /**
    * Scheme, host and port under which clients call (`https://api.clinic.example`). Webhook signatures cover the
@@ -33,18 +33,18 @@ export interface GuardDeps {
   readonly limitSecret?: Uint8Array;
   /** Bits of an IPv6 address that count as one client. 56 or 64 (default). */
   readonly ipv6Prefix?: 56 | 64;
-  /** How long the limit store may take. Default 500. */
+  /** Deadline of the limit store, ms. Default 500. */
   readonly limitDeadlineMs?: number;
-  /** How long a denial waits for its audit event before it is answered without. Default 2000. */
+  /** Deadline for a denial's audit event, ms; after it the denial is answered without one. Default 2000. */
   readonly auditDeadlineMs?: number;
   /** Denials of one kind within this many milliseconds after the first are counted, not written one by one. Default 60 000. */
   readonly denialWindowMs?: number;
-  /** How long a body may take to arrive. Default 30 000. */
+  /** Deadline for receiving a body, ms. Default 30,000. */
   readonly bodyDeadlineMs?: number;
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly random?: Random;
-  /** What an operator should know: codes, routes and request ids. */
+  /** Logger for operators. Receives codes, routes and request ids only. */
   readonly logger?: Pick<Logger, 'warn' | 'error'>;
   /** Every error that the client was not told of, as it was thrown, and nobody else gets. It may hold anything: the host decides. */
   readonly onError?: (error: unknown, about: ErrorOrigin) => void;

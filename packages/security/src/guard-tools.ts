@@ -19,7 +19,7 @@ import type { AuthDeps } from './identity/auth.ts';
 import { type RateLimiter, rateLimit } from './limits/rate-limit.ts';
 import { createReadClient, type ReadClient } from './network/client.ts';
 
-/** What routes of one guard share, with every default filled in. */
+/** Dependencies shared by the routes of one guard, defaults filled in. */
 export interface GuardTools {
   readonly clock: Clock;
   readonly ids: Ids;

@@ -9,7 +9,7 @@ import type { Auth } from './identity/auth.ts';
 import type { GuardedHandler, Handler, Policy } from './policy.ts';
 import type { Route } from './route.ts';
 
-/** What a policy may not use because its guard lacks the store for it. */
+/** Policy fields that are unavailable because the guard lacks their store. */
 export type Lacking<D extends GuardDeps> = D extends { readonly limits: RateLimitStore }
   ? unknown
   : { readonly limits?: never };

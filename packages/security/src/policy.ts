@@ -24,17 +24,17 @@ export interface Policy<
 > {
   /** Method and path template. A path or method that does not fit is answered 404 or 405. */
   readonly route: R;
-  /** Who may call. There is no default: a route open to anyone says so with `publicRoute('why')`. */
+  /** Authentication scheme. Required: a public route must say `publicRoute('why')`. */
   readonly auth: A;
-  /** Which browsers' origins may call. Absent = none. Requests without an `Origin` are not browsers' cross-origin calls. */
+  /** Allowed browser origins. Default: none. Requests without `Origin` are not affected. */
   readonly cors?: OriginList;
   /** All must hold. */
   readonly allow?: Rule | readonly Rule[];
   /** Those by `ip` are checked before authentication, the others after authorisation; at most 16 each. Names are distinct. */
   readonly limits?: readonly Limit[];
-  /** Of the path, from its decoded texts. */
+  /** Schema of the path parameters (decoded strings). */
   readonly params?: P;
-  /** Of the query: a text each, or an array of texts where a name is repeated. */
+  /** Schema of the query: strings, or arrays of strings for repeated names. */
   readonly query?: Q;
   /** Absent: the guard leaves the body alone, and a handler that reads it does so at its own risk. */
   readonly body?: B;
@@ -44,7 +44,9 @@ export interface Policy<
   readonly headers?: SecurityHeaders;
 }
 
-/** What the guard calls when everything held. What it throws becomes a problem document; an unknown error a bare 500. */
+/**
+ * Handles a request that passed the guard. A thrown MedzenError becomes a problem document; any other error a bare 500.
+ */
 export type Handler<R extends Route, A extends Auth, P, Q, B> = (
   request: Request,
   ctx: RequestContext<R, A, P, Q, B>,
@@ -58,7 +60,7 @@ export type Handler<R extends Route, A extends Auth, P, Q, B> = (
  */
 export type FetchHandler = (request: Request, info?: ConnectionInfo) => Promise<Response>;
 
-/** What `secure` answers: a handler that knows its route, so that several can be put together. */
+/** A guarded handler that knows its route, so that several can be combined. */
 export interface GuardedHandler extends FetchHandler {
   readonly pattern: RoutePattern;
 }

@@ -1,13 +1,13 @@
 import { MedzenError, type PurposeOfUse } from '@medzen/core';
 
-/** Where a request states its purpose of use. */
+/** Source of a request's purpose of use. */
 export interface PurposeHeader {
   readonly allow: readonly PurposeOfUse[];
   readonly header: string;
   readonly reasonHeader: string;
 }
 
-/** Which purposes a client may state, and where. */
+/** Allowed purposes and their header. */
 export interface PurposeHeaderOptions {
   readonly allow: readonly PurposeOfUse[];
   /** Default `x-purpose-of-use`. */

@@ -25,7 +25,7 @@ export interface RoutePattern {
   readonly method: Method;
   /** The path of the template. */
   readonly path: string;
-  /** Whether the route answers this method: its own, and HEAD for GET. */
+  /** Checks whether the route answers this method: its own, and HEAD for GET. */
   accepts(method: string): boolean;
   /**
    * @param pathname - as in `URL.pathname`, still percent-encoded

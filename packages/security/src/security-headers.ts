@@ -6,7 +6,7 @@ export interface SecurityHeaders {
   apply(headers: Headers): void;
 }
 
-/** Which set, and what differs. */
+/** Header preset and overrides. */
 export interface SecurityHeadersOptions {
   /** `api` (default): nothing may be embedded, framed or run. `page`: own scripts and styles, camera and microphone. */
   readonly preset?: 'api' | 'page';

@@ -5,7 +5,7 @@ import { fromSqlError, sqlstateOf } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
 import { callDeadline } from './wires/call-deadline.ts';
 
-/** What the wire asks of `@neondatabase/serverless` over HTTP: what `neon(url)` returns, since its version 1. */
+/** Structural type of `neon(url)` from `@neondatabase/serverless` 1.x. */
 export interface NeonClient {
   query(
     text: string,

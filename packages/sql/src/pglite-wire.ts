@@ -5,7 +5,7 @@ import { fromSqlError } from './sqlstate.ts';
 import { textStatements } from './text-statement.ts';
 import { callDeadline } from './wires/call-deadline.ts';
 
-/** What the wire asks of PGlite: the database, or the transaction that it hands to a callback. */
+/** Structural type of PGlite or its transaction. */
 export interface PgliteClient {
   query(
     text: string,

@@ -31,7 +31,7 @@ export interface SignedLinks {
 
 /** How links are made. */
 export interface SignedLinksOptions {
-  /** Who knows it can make links. 32 random bytes, or text that is as hard to guess. */
+  /** Signing secret: 32 random bytes or an equally strong string. Anyone who has it can make links. */
   readonly secret: string | Uint8Array;
   readonly clock: Clock;
   /** Where the handler is mounted. */

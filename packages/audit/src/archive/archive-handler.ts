@@ -2,7 +2,7 @@ import { type Logger, MedzenError, stderrLogger } from '@medzen/core';
 import { keyedHandler } from '../keyed-handler.ts';
 import type { Archiver } from './archiver.ts';
 
-/** How the handler works. */
+/** Options of the archive handler. */
 export interface ArchiveHandlerOptions {
   readonly archiver: Pick<Archiver, 'archive'>;
   /** What a scheduler must send as `Authorization: Bearer …`: a random secret of 32 characters or more, known to it alone. */

@@ -9,7 +9,7 @@ export interface ArchiveFile {
   readonly sha256: string;
 }
 
-/** What a range of the archive consists of: a JSON file beside it, canonical (RFC 8785). */
+/** Manifest of an archived range: a canonical JSON file (RFC 8785) beside it. */
 export interface ArchiveManifest extends LeafSpan {
   readonly format: 'medzen-audit-archive/1';
   /** Ids of the first and of the last event. */
@@ -22,7 +22,7 @@ export interface ArchiveManifest extends LeafSpan {
   readonly checkpoint: string;
 }
 
-/** Where the files of a range lie, below the archive's prefix. The tiles lie where C2SP tlog-tiles has them. */
+/** Paths of a range's files below the archive prefix. Tiles use the C2SP tlog-tiles layout. */
 export function archivePaths({ first, end }: LeafSpan): { readonly manifest: string; readonly events: string } {
   const name = `archive/${digits(first)}-${digits(end)}`;
   return { manifest: `${name}.json`, events: `${name}.ndjson` };

@@ -27,13 +27,13 @@ import { archivePaths, formatManifest } from './archive-manifest.ts';
 import { type ArchiveContents, archiveLines } from './archive-source.ts';
 import { verifyArchive } from './verify-archive.ts';
 
-/** What an archiver is made of. */
+/** Dependencies of an archiver. */
 export interface ArchiverDeps {
   /** `archive` writes what it did here; `purge` needs them over a connection of the owner of the tables. */
   readonly store: Pick<Stores, 'log' | 'archive'>;
   /** As well guarded as the database, and best under Object Lock: the events themselves go there. */
   readonly objects: ObjectStore;
-  /** Of the archive, with its slash: `audit/`. One archive a log. */
+  /** Key prefix of the archive with its slash, such as `audit/`. Use one prefix per log. */
   readonly prefix: string;
   /** The log's own, and earlier ones after a rotation: what is not signed by one of them does not count as archived. */
   readonly verifierKeys: readonly string[];
@@ -45,24 +45,24 @@ export interface ArchiverDeps {
   readonly logger?: Logger;
 }
 
-/** What came of one call to `archive`. */
+/** Result of `archive`. */
 export type ArchiveResult =
   /** The range is in the object store, was read back and verified. */
   | { readonly status: 'archived'; readonly first: number; readonly end: number }
   /** Everything of closed months is archived. */
   | { readonly status: 'idle' };
 
-/** How a purge is done, and by whom. */
+/** Options of a purge. */
 export interface PurgeOptions {
   /** Calendar years in UTC that each event is kept, 6–100; 6 when absent. @see 45 CFR 164.316(b)(2)(i) */
   readonly years?: number;
-  /** Of the event that records each purge. */
+  /** Tenant of the event that records each purge. */
   readonly scope: Scope;
   readonly actor: AuditActor;
   readonly signal?: AbortSignal;
 }
 
-/** What a purge came to. */
+/** Result of a purge. */
 export interface PurgeResult {
   /** Ranges whose events are gone now. */
   readonly purged: readonly LeafSpan[];

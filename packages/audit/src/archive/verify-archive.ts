@@ -14,7 +14,7 @@ import { endedBy } from '../verify/until-aborted.ts';
 import { type ArchiveManifest, archivePaths, parseManifest } from './archive-manifest.ts';
 import { readLines } from './read-lines.ts';
 
-/** Which range is verified, and with what. */
+/** Range to verify, its location and the keys. */
 export interface VerifyArchiveOptions extends LeafSpan {
   readonly objects: ObjectStore;
   /** Of the archive, with its slash. */
@@ -24,7 +24,7 @@ export interface VerifyArchiveOptions extends LeafSpan {
   readonly signal?: AbortSignal;
 }
 
-/** What came of it. */
+/** Result of verifying an archive. */
 export type ArchiveVerdict =
   | {
       readonly ok: true;

@@ -12,7 +12,7 @@ export type PurposeOfUse =
   | 'PUBHLTH'
   | (string & {});
 
-/** What hosts log today. The vocabulary is open: any dotted lower-case name is accepted. */
+/** Actions that hosts log today. The vocabulary is open: any dotted lowercase name is accepted. */
 export type AuditAction =
   | 'recording.start'
   | 'recording.start_confirm'
@@ -79,7 +79,7 @@ export type AuditAction =
   | 'identity.erase'
   | (string & {});
 
-/** Who did it. */
+/** The person, service or system that acted. */
 export interface AuditActor {
   /** The identity provider's subject, or a service's name. 1–256 characters. */
   readonly id: string;
@@ -100,7 +100,7 @@ export interface AuditSource {
   readonly traceId?: string;
 }
 
-/** What makes an event count for the accounting of disclosures. */
+/** The details that make an event count in an accounting of disclosures. */
 export interface AuditDisclosure {
   readonly recipient: { readonly name: string; readonly address?: string };
   readonly description: string;
@@ -124,7 +124,7 @@ export interface AuditEvent {
   readonly kind: 'create' | 'read' | 'update' | 'delete' | 'execute';
   readonly outcome: 'success' | 'denied' | 'failed';
   readonly actor: AuditActor;
-  /** Whose PHI it is: the host's id of the patient. */
+  /** The host's id of the patient whose PHI was touched. */
   readonly patient?: string;
   /** What was touched. Without an id when it was several at once: rows of a table by one statement. */
   readonly target?: { readonly type: string; readonly id?: string };

@@ -2,7 +2,7 @@ import type { CallContext } from '../context.ts';
 import type { Scope } from '../scope.ts';
 import type { AuditEventDraft } from './audit-event.ts';
 
-/** What happened, without who and from where, which the call's context knows. What is given here goes before the context. */
+/** The facts of an event. Actor and source come from the call's context; values given here override it. */
 export type AuditFacts = Omit<AuditEventDraft, 'tenant' | 'actor' | 'source'> &
   Partial<Pick<AuditEventDraft, 'actor' | 'source'>>;
 

@@ -28,7 +28,7 @@ export interface ErasableIdentity {
   readonly value: string;
 }
 
-/** What every pseudonym starts with. */
+/** Prefix of every pseudonym. */
 export const pseudonymPrefix = 'erasable:v1:';
 
 /** A text that is a pseudonym. */

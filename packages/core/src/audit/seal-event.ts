@@ -6,7 +6,7 @@ import { createIds, type Ids } from '../ids.ts';
 import { type Random, systemRandom } from '../random.ts';
 import type { AuditEvent, AuditEventDraft, SealedEvent } from './audit-event.ts';
 
-/** Where a sealed event takes its time, id and nonce from. */
+/** Clock, ids and random source of a sealed event. */
 export interface SealDeps {
   readonly clock?: Clock;
   readonly ids?: Ids;

@@ -9,7 +9,7 @@ export interface LeafSpan {
   readonly end: number;
 }
 
-/** What the store knows of one range of the archive. Ranges follow one another without a gap, from leaf 0 on. */
+/** One archived range of the log. Ranges are contiguous and start at leaf 0. */
 export interface ArchiveRow extends LeafSpan {
   /**
    * `begun`: being written, by any number of archivers. `archived`: it was read back from the object store and verified. `purged`: its events are no
@@ -18,21 +18,21 @@ export interface ArchiveRow extends LeafSpan {
   readonly status: 'begun' | 'archived' | 'purged';
   /** The latest instant of its events, RFC 3339: what they say themselves, or when they were written if that is later. */
   readonly newestAt: string;
-  /** Of the manifest's bytes, 32 bytes; absent while it is begun. */
+  /** SHA-256 of the manifest, 32 bytes; absent until the range is finished. */
   readonly manifestSha256?: Uint8Array;
   /** The `audit.purge` event that went into the log with the purge. */
   readonly purgeEventId?: string;
 }
 
-/** What a purge is told. */
+/** Input of a purge. */
 export interface PurgeOrder extends LeafSpan {
-  /** Of the manifest that the caller has just verified in the object store. */
+  /** SHA-256 of the manifest that the caller has just verified in the object store. */
   readonly manifestSha256: Uint8Array;
   /** Calendar years (UTC) that each event is kept, 6–100. @see 45 CFR 164.316(b)(2)(i) */
   readonly years: number;
 }
 
-/** What came of it. Only `purged` changed anything. */
+/** Result of a purge. Only `purged` changed anything. */
 export type PurgeAnswer =
   | { readonly status: 'purged' }
   /** It was purged before; the event of this call was not written. */

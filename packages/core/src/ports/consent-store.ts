@@ -9,7 +9,7 @@ export interface ConsentAcknowledgements {
   readonly retention: boolean;
 }
 
-/** What one participant of one session said, once. Later records supersede earlier ones; none is changed. */
+/** One statement of one participant about one session. Later records supersede earlier ones; none is changed. */
 export interface ConsentRecord {
   /** UUID. A retry with the same id and content is the same record. */
   readonly id: string;
@@ -24,7 +24,7 @@ export interface ConsentRecord {
   /** BCP 47. */
   readonly language: string;
   readonly method: 'click' | 'written' | 'verbal' | 'signature';
-  /** Where the participant said to be: `US-GA` (ISO 3166-2). Absent = unknown. */
+  /** The participant's stated location, ISO 3166-2 such as `US-GA`. Absent: unknown. */
   readonly location?: string;
   readonly ip?: string;
   readonly userAgent?: string;
@@ -32,7 +32,7 @@ export interface ConsentRecord {
   readonly at: string;
 }
 
-/** Where consents are kept. Append-only. */
+/** Stores consents. Append-only. */
 export interface ConsentStore {
   /**
    * Adds a record and its event in one transaction. A withdrawal gives, in that transaction too, every recording of the session in which

@@ -2,7 +2,7 @@ import type { SealedEvent } from '../audit/audit-event.ts';
 import type { Json } from '../canonical-json.ts';
 import type { Scope } from '../scope.ts';
 
-/** What a rule found in the log. */
+/** A finding of a review rule. */
 export interface ReviewFinding {
   /** 64 lower-case hexadecimal digits, made from what was found: whoever finds it again gives it the same. */
   readonly id: string;
@@ -20,7 +20,7 @@ export interface ReviewFinding {
   readonly detail?: { readonly [key: string]: Json };
 }
 
-/** What somebody who looked came to. */
+/** A reviewer's conclusion. */
 export type ReviewOutcome = 'appropriate' | 'violation' | 'inconclusive';
 
 /** A finding in the queue. */
@@ -37,7 +37,7 @@ export interface Review extends ReviewFinding {
   };
 }
 
-/** Which reviews to list. */
+/** Filters of a review list. */
 export interface ReviewQuery {
   /** `open` when absent. */
   readonly state?: 'open' | 'signed' | 'all';
@@ -61,11 +61,11 @@ export interface ReviewSignOff {
   readonly outcome: ReviewOutcome;
   /** ≤ 2048 characters. */
   readonly note?: string;
-  /** Whether one may sign off what was found about oneself; false when absent. */
+  /** Allows signing off a finding about oneself. Default false. */
   readonly own?: boolean;
 }
 
-/** What a sign-off came to. */
+/** Result of a sign-off. */
 export type SignOffResult =
   | { readonly status: 'signed'; readonly review: Review }
   /** The same event had signed it: a retry. */

@@ -13,13 +13,13 @@ export interface Stores {
   readonly audit: AuditStore;
   /** The sequencer's side of the audit log. */
   readonly log: LogStore;
-  /** What of the log is in an object store, and the purge. */
+  /** Archive state of the log, and the purge. */
   readonly archive: ArchiveStore;
-  /** How far those who follow the log have come. */
+  /** Positions of the log's consumers. */
   readonly cursors: CursorStore;
-  /** What somebody has to look at. */
+  /** Findings to review. */
   readonly reviews: ReviewStore;
-  /** Who is meant where the log holds pseudonyms. */
+  /** Clear values of the log's pseudonyms. */
   readonly identities: IdentityStore;
   readonly consents: ConsentStore;
   readonly recordings: RecordingStore;

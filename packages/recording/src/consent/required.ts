@@ -2,7 +2,7 @@ import { MedzenError, type RecordingParticipant } from '@medzen/core';
 import type { ConsentRule } from './rule.ts';
 import { recordingConsentRules } from './rules.generated.ts';
 
-/** Whose consent a recording needs, and by which law. */
+/** The participants whose consent is required, and the rules that require it. */
 export interface RequiredConsents {
   /** The strictest rule among the participants' places. */
   readonly rule: 'all_party' | 'one_party';
@@ -14,7 +14,7 @@ export interface RequiredConsents {
   readonly explanation: string;
 }
 
-/** How to read the law. */
+/** Options of the consent rules. */
 export interface RequiredConsentsOptions {
   /** `everyone` (default) asks each participant whatever the law allows; `law` asks the patient alone where every place is one-party. */
   readonly from?: 'everyone' | 'law';

@@ -31,7 +31,7 @@ export function mediaLocation(location: string | undefined, hosts: readonly stri
   return url;
 }
 
-/** Whether an address is on this machine. */
+/** Checks whether an address is loopback. */
 export function isLoopback({ protocol, hostname }: URL): boolean {
   return (protocol === 'http:' || protocol === 'https:') && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
 }

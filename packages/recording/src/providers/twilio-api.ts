@@ -1,7 +1,7 @@
 import { MedzenError, type Random, toBase64 } from '@medzen/core';
 import { backoffMs } from '../backoff.ts';
 
-/** How to reach Twilio. */
+/** Connection options for Twilio. */
 export interface TwilioApiOptions {
   readonly baseUrl: string;
   readonly user: string;

@@ -4,7 +4,7 @@ import type { ProviderEvent, VerifiedWebhook } from '../provider.ts';
 /** An id of Twilio's, safe to stand in a path. Twilio's are two letters and 32 hexadecimal digits; nothing here relies on that. */
 const sidPattern: RegExp = /^[A-Za-z0-9]{2,64}$/;
 
-/** Whether a text may be an id of Twilio's. */
+/** Checks whether a string has the form of a Twilio SID. */
 export function isSid(value: unknown): value is string {
   return typeof value === 'string' && sidPattern.test(value);
 }

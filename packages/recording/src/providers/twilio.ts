@@ -7,7 +7,7 @@ import { type TwilioApi, twilioApi } from './twilio-api.ts';
 import { isSid, readTwilioCallback } from './twilio-events.ts';
 import { lookAtRoom, secondsCaptured } from './twilio-look.ts';
 
-/** What the Twilio Video provider needs. */
+/** Options of the Twilio Video provider. */
 export interface TwilioOptions {
   readonly accountSid: string;
   /** The auth token; during a rotation the current one first, then the other. Callbacks signed with any of them verify. */

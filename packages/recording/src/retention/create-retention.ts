@@ -7,7 +7,7 @@ import type { RetentionPolicy } from './policy.ts';
 import type { Retention } from './retention.ts';
 import { agesOfMajority, type RetentionRule } from './rule.ts';
 
-/** What `createRetention` is built from. */
+/** Configuration of `createRetention`. */
 export interface RetentionConfig {
   readonly rules: readonly RetentionRule[];
   /** At most one per jurisdiction and class. */

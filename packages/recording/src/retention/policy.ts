@@ -1,6 +1,6 @@
 import type { RetentionRule } from './rule.ts';
 
-/** What an operator decided for one kind of provider in one place. */
+/** An operator's policy for one provider class in one jurisdiction. */
 export interface RetentionPolicy {
   /** Stable; stands in explanations. */
   readonly name: string;

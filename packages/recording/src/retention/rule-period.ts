@@ -3,7 +3,7 @@ import { addYears, compareDates, type LocalDate } from '@medzen/core/calendar';
 import { agesOfMajority, type MinorRule, type RetentionRule } from './rule.ts';
 import { type CareDays, careUntil, deathDay, earlier, later, latest, missingFact, triggerDay } from './trigger-day.ts';
 
-/** What one rule comes to for one patient. */
+/** Result of one rule for one patient. */
 export type RulePeriod =
   /** The anniversary: still kept on that day. */
   | {

@@ -28,12 +28,12 @@ export type RetentionTrigger =
   /** Anything else has no fact that could start it: the rule is then unknown. */
   | (string & {});
 
-/** What a rule says of patients who are minors. */
+/** A rule's provision for minors. */
 export interface MinorRule {
   readonly rule: 'years_after_majority' | 'until_birthday' | 'years_from_trigger';
   /** Years, 0–100. */
   readonly n: number;
-  /** How it stands to the period of adults. */
+  /** Combination with the adult period. */
   readonly combine: 'later_of' | 'earlier_of' | 'replaces';
   /** With `until_birthday`: the birthday that counts instead for one who was 17 or older when the period began. */
   readonly nIfSeventeen?: number;

@@ -5,7 +5,7 @@ import type { RetentionTrigger } from './rule.ts';
 
 /** The days of one patient's care, as far as they are known. Local calendar dates. */
 export interface CareDays {
-  /** Of the recording itself: a record was made, and its patient was treated. */
+  /** Day of the recording itself. */
   readonly own: LocalDate;
   /** All contacts, the recording included, in no order. */
   readonly contacts: readonly LocalDate[];

@@ -1,7 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { ObjectEncryption, Random } from '@medzen/core';
 
-/** What every operation of the store is done with. */
+/** Bucket settings shared by all operations. */
 export interface S3Bucket {
   readonly client: S3Client;
   readonly bucket: string;

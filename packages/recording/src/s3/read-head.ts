@@ -17,7 +17,7 @@ import {
 import { digestName, putName, type S3Bucket } from './bucket.ts';
 import { askingFor, stopping } from './store-error.ts';
 
-/** What HEAD and GET both tell of a version. */
+/** Metadata that HEAD and GET both return. */
 export interface ToldHead {
   readonly VersionId?: string | undefined;
   readonly ContentType?: string | undefined;

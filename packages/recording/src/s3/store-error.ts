@@ -1,6 +1,6 @@
 import { isMedzenError, MedzenError } from '@medzen/core';
 
-/** What can be known of an error of the SDK. */
+/** Fields read from an SDK error. */
 export interface StoreFailure {
   /** S3's code, or the name of a network error. */
   readonly code: string;
@@ -32,7 +32,7 @@ const transientCodes: ReadonlySet<string> = new Set([
   'TooManyRequestsException',
 ]);
 
-/** Whether the same call may succeed later without a change: no answer at all, 5xx, 429, and S3's own words for it. */
+/** Checks whether a retry may succeed: no response, 5xx, 429, or S3's own retryable codes. */
 export function isTransient({ code, status }: StoreFailure): boolean {
   if (transientCodes.has(code)) return true;
   return status === undefined || status >= 500 || status === 429 || status === 408;

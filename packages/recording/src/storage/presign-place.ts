@@ -1,6 +1,6 @@
 import { MedzenError } from '@medzen/core';
 
-/** Where a bucket answers: everything of a URL before the key. */
+/** URL of a bucket up to the key. */
 export interface BucketPlace {
   /** `https://bucket.s3.eu-west-1.amazonaws.com` */
   readonly origin: string;

@@ -6,11 +6,11 @@ import { type BucketPlace, checkRegion, encodeKey, percentEncode, placeOf } from
 export interface PresignCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Of temporary credentials. It becomes part of the URL. */
+  /** Session token of temporary credentials. It becomes part of the URL. */
   readonly sessionToken?: string;
 }
 
-/** Who signs, for where. */
+/** Options of a presigner. */
 export interface PresignerOptions {
   /** `eu-west-1`, or what the S3-compatible store expects. */
   readonly region: string;

@@ -24,7 +24,7 @@ export interface SweepRun {
   readonly tally: SweepTally;
 }
 
-/** Whether to stop before the next row. */
+/** Checks whether to stop before the next row. */
 export function aborted({ signal }: SweepRun): boolean {
   return signal?.aborted === true;
 }

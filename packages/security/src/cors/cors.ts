@@ -1,6 +1,6 @@
 import type { OriginList } from './origin-list.ts';
 
-/** What CORS makes of a request. */
+/** CORS verdict on a request. */
 export type CorsVerdict =
   /** Not a browser's cross-origin request, or from an origin on the list. */
   | { readonly kind: 'pass' }
@@ -9,7 +9,7 @@ export type CorsVerdict =
   /** From an origin that is not on the list. Only methods that change something are refused; the rest cannot be read. */
   | { readonly kind: 'refuse' };
 
-/** What the check is made for. */
+/** Options of a CORS check. */
 export interface CorsOptions {
   /** Methods that the path answers, upper case. */
   readonly methods: readonly string[];

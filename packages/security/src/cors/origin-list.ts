@@ -6,7 +6,7 @@ export interface OriginOptions {
   readonly allowHeaders?: readonly string[];
   /** Response header fields a page may read. Default `x-request-id`, `retry-after`, `ratelimit`, `ratelimit-policy`. */
   readonly exposeHeaders?: readonly string[];
-  /** How long a browser may keep a preflight's answer. 0–7200 s, default 600. */
+  /** Seconds a browser may cache a preflight response, 0–7200. Default 600. */
   readonly maxAgeSeconds?: number;
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ExpressRequest } from './express-request.ts';
 
-/** Whether the message announces a body. */
+/** Checks whether the message announces a body. */
 export function hasBody(incoming: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers;
   return coding !== undefined || (length !== undefined && length !== '0');

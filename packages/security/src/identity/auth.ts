@@ -4,7 +4,7 @@ import type { WebhookRequest, WebhookVerdict } from '@medzen/core/webhooks';
 /** Claims of a verified token, as the issuer wrote them. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Why credentials were not accepted. For the audit event and the host's log; a client is told nothing but 401. */
+/** Reason credentials were rejected. Goes to the audit event and the host's log; the client gets a bare 401. */
 export type AuthFailure =
   | 'missing'
   | 'malformed'
@@ -20,12 +20,12 @@ export type AuthFailure =
   | 'signature'
   | 'refused';
 
-/** What an authenticator came to. */
+/** Result of an authenticator. */
 export type AuthVerdict =
   | { readonly ok: true; readonly actor: Actor; readonly claims: Claims; readonly issuer: string }
   | { readonly ok: false; readonly reason: AuthFailure };
 
-/** What the guard lends to an authenticator. */
+/** Dependencies the guard passes to an authenticator. */
 export interface AuthDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;

@@ -3,7 +3,7 @@ import { readBytes } from '../body/read-bytes.ts';
 import type { JsonWebKeySet } from './json-web-key-set.ts';
 import { type KeySet, readKeySet } from './key-set.ts';
 
-/** What a key source is asked with. */
+/** Dependencies of a key source. */
 export interface KeyDeps {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
@@ -23,7 +23,7 @@ export interface KeySource {
   keys(deps: KeyDeps, refresh: boolean): Promise<KeySet>;
 }
 
-/** How long keys are used and how often they are asked for, in milliseconds. */
+/** Key cache times in milliseconds. */
 export interface KeyTimes {
   readonly maxAge: number;
   readonly cooldown: number;

@@ -1,7 +1,7 @@
 import { type Actor, scopeOf } from '@medzen/core';
 import type { Claims } from './auth.ts';
 
-/** Who the claims speak of, as the host sees it. */
+/** The actor a token's claims describe. */
 export interface ResolvedActor {
   /** 1–256 characters. */
   readonly id: string;

@@ -4,7 +4,7 @@ import type { CompactToken } from './compact-token.ts';
 import type { KeyDeps, KeySource } from './jwks.ts';
 import type { KeySet } from './key-set.ts';
 
-/** What is demanded of every token of one issuer. */
+/** Requirements on every token of one issuer. */
 export interface TokenDemands {
   readonly issuer: string;
   readonly audiences: readonly string[];
@@ -14,7 +14,7 @@ export interface TokenDemands {
   readonly typ: string | undefined;
 }
 
-/** What may be pinned at all. */
+/** Algorithms that may be pinned. */
 export const publicKeyAlgorithms: ReadonlySet<string> = new Set([
   'RS256',
   'RS384',

@@ -1,10 +1,10 @@
 import { MedzenError } from '@medzen/core';
 import { type Duration, durationMs } from '../duration.ts';
 
-/** What a limit counts by. `user` and `tenant` need an identity. */
+/** Subject a limit counts by. `user` and `tenant` need authentication. */
 export type LimitSubject = 'ip' | 'user' | 'tenant' | 'route';
 
-/** How a limit is set. */
+/** Options of a limit. */
 export interface LimitOptions {
   /** Requests per period, 1–1 000 000 000. */
   readonly rate: number;

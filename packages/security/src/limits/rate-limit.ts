@@ -16,13 +16,13 @@ import type { Limit, LimitSubject } from './limit.ts';
 import { createLocalLimits } from './local-limits.ts';
 import { type HeaderFields, rateLimitFields } from './rate-limit-headers.ts';
 
-/** What a limiter works with. */
+/** Dependencies of a rate limiter. */
 export interface RateLimitDeps {
   readonly store: RateLimitStore;
   readonly clock?: Clock;
   /** Keys are HMACed with it before they reach the store. ≥ 32 bytes. */
   readonly secret?: Uint8Array;
-  /** How long the store may take, ms. Default 500. */
+  /** Deadline of the store, ms. Default 500. */
   readonly deadlineMs?: number;
   /** Keys counted in memory while the store is down. Default 10 000. */
   readonly localKeys?: number;
@@ -35,7 +35,7 @@ export interface RateLimitCheck {
   readonly route: string;
   /** Distinct names, at most 16. */
   readonly limits: readonly Limit[];
-  /** Who is counted, for each kind of limit that is asked. */
+  /** Subject to count for each kind of limit. */
   readonly subjects: Readonly<Partial<Record<LimitSubject, string>>>;
 }
 

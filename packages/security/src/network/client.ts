@@ -2,7 +2,7 @@ import { MedzenError } from '@medzen/core';
 import { type IpAddress, type IpRange, parseForwardedIp, parseIp, parseRange } from './ip-address.ts';
 import type { ConnectionInfo, TrustedProxies } from './trusted-proxies.ts';
 
-/** Who called, and under which URL, as far as it can be believed. */
+/** The client's IP and URL, as far as they can be trusted. */
 export interface Client {
   /** Undefined when nothing trustworthy tells. */
   readonly ip: IpAddress | undefined;

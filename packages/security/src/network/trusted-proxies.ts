@@ -12,10 +12,7 @@ export type TrustedProxies =
   | { readonly ranges: readonly string[] }
   | { readonly header: string };
 
-/**
- * What the server knows about a connection, as far as it tells: `toExpress` gives `remoteAddress`; Deno's second argument
- * fits as it is.
- */
+/** Connection data from the server. `toExpress` gives `remoteAddress`; Deno's second argument fits as is. */
 export interface ConnectionInfo {
   /** The peer of the socket. */
   readonly remoteAddress?: string;

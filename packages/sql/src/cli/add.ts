@@ -11,7 +11,7 @@ import { prismaModels } from './prisma-models.ts';
 import { targetNamed } from './target.ts';
 import { stampsAfter } from './timestamps.ts';
 
-/** What `add` was asked for. */
+/** Options of `add`. */
 export interface AddOptions {
   readonly target: string;
   readonly dir: string | undefined;

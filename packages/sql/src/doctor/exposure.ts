@@ -1,7 +1,7 @@
 import type { Examiner } from './examination.ts';
 import type { Finding } from './finding.ts';
 
-/** What PostgREST serves reaches no table of ours past its policies. */
+/** Checks that nothing PostgREST exposes bypasses row-level security. */
 export const examineExposure: Examiner = async ({ read, roles, schema, under }) => {
   if (!roles.has('authenticator')) return [];
   const rows = await read(`

@@ -1,7 +1,7 @@
 import { type Examiner, may } from './examination.ts';
 import type { Finding } from './finding.ts';
 
-/** What has to be called from time to time is on a scheduler's list, where the scheduler is one that can be seen from here. */
+/** Checks that the recurring jobs are scheduled, where the scheduler is visible. */
 export const examineJobs: Examiner = async (examination) => {
   const { owner, read, under, skip } = examination;
   const [cron] = await read(`
