@@ -15,7 +15,10 @@ export function useTimersOf(scheduler: Scheduler, fire: boolean): void {
   };
   const interval = (callback: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): object => {
     const handle = { ref: () => handle, unref: () => handle, hasRef: () => false, [Symbol.toPrimitive]: () => 0 };
+    // A process that was killed leaves its intervals behind; no work that is alive lasts longer than a day.
+    const end = scheduler.now() + 86_400_000;
     const again = (): void => {
+      if (scheduler.now() > end) return;
       handles.set(handle, scheduler.after(ms, again));
       callback(...args);
     };
