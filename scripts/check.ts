@@ -1,8 +1,10 @@
 import { buildApiReference } from './api-reference.ts';
 import { checkExamples } from './doc-examples.ts';
+import { checkEnglish } from './english/check-english.ts';
 import { checkOutsidePaths } from './outside-paths.ts';
 import { importFromTarballs, lintTarball, packAll, runSqlFromTarball, runVerifyFromTarball } from './package-shape.ts';
 import { packages } from './packages.ts';
+import { checkRatchet } from './ratchet/ratchet.ts';
 import { command, runStages, type Stage } from './stage.ts';
 
 const run =
@@ -24,6 +26,8 @@ const stages: readonly Stage[] = [
   { name: 'schema dump is up to date', run: run('node', 'scripts/schema-dump.ts', '--check') },
   { name: 'Prisma models are up to date', run: run('node', 'scripts/prisma-models.ts', '--check') },
   { name: 'law tables are up to date', run: run('node', 'scripts/law-tables.ts', '--check') },
+  { name: 'plain US English', run: async () => checkEnglish() },
+  { name: 'options that no test sets, and crowded folders, only shrink', run: async () => checkRatchet() },
   {
     name: 'examples in docs type-check',
     run: async () => {

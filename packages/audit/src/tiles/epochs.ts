@@ -5,7 +5,7 @@ import { checkpointPath } from '../tile-path.ts';
 import type { TileSource, TileTarget } from '../tile-storage.ts';
 
 /** Says where the log goes on, in the folder of an origin that a rebase has ended. A hint: what it leads to is verified by itself. */
-export const successorPath = 'successor';
+const successorPath = 'successor';
 
 /** Folder of an origin's files: the top for the first origin, a folder of its own for each later one. */
 export function folderOf(origin: string, isFirst: boolean): string {
@@ -25,7 +25,7 @@ export function epochOf(head: TreeHead): string {
 }
 
 /** A folder of a source. */
-export function sourceWithin(source: TileSource, folder: string): TileSource {
+function sourceWithin(source: TileSource, folder: string): TileSource {
   return folder === '' ? source : { read: (path) => source.read(folder + path) };
 }
 

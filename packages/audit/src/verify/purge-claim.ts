@@ -18,27 +18,7 @@ export interface PurgeClaim {
 }
 
 /** Leaves that one range of the archive may hold: `ArchiveStore.begin` gives no more. */
-export const mostPurgedLeaves = 1_000_000;
-
-/** Canonical JSON puts the action first: a look at the first bytes spares parsing all others. */
-const prefixes = ['audit.purge', 'identity.erase'].map((action) => new TextEncoder().encode(`{"action":"${action}",`));
-
-/**
- * Tells the events that explain why others, or identities, are gone. They outlive every purge.
- *
- * @param body - bytes of whatever origin
- */
-export function explainsAbsence(body: Uint8Array): boolean {
-  return prefixes.some((prefix) => prefix.every((byte, at) => body[at] === byte));
-}
-
-/** The detail of the event that records a purge. @param span - the leaves, and how they were kept */
-export function purgeDetail(
-  span: Pick<PurgeClaim, 'first' | 'end' | 'years' | 'manifestSha256'>,
-): Readonly<Record<string, number | string>> {
-  const { first, end, years, manifestSha256 } = span;
-  return { first, end, years, manifestSha256 };
-}
+const mostPurgedLeaves = 1_000_000;
 
 /**
  * Reads what an event claims to have purged. Its place in the log counts: what was sealed after it, it cannot have removed.

@@ -17,7 +17,7 @@ export interface PurgeProofOptions {
 }
 
 /** Verdict about absent events. */
-export interface AbsenceVerdict {
+interface AbsenceVerdict {
   /** Leaves whose events were purged, with proof. */
   readonly purged: number;
   /** Findings in the order of the leaves, by the slot in which each was reserved. */

@@ -16,7 +16,7 @@ export interface TreeWalkOptions {
 }
 
 /** Facts about a leaf beside its hash. */
-export interface LeafMark {
+interface LeafMark {
   /** The event's id, as its row has it; empty when nothing says one. */
   readonly eventId: string;
   /** Told once the leaf's tile is settled: `altered` when the bytes are not what was sealed. */

@@ -31,7 +31,7 @@ export function refOf({ key, versionId }: Pick<ObjectVersion, 'key' | 'versionId
 }
 
 /** @throws MedzenError `invalid_input` for a prefix that could reach further than one recording */
-export function checkPrefix(prefix: string): void {
+function checkPrefix(prefix: string): void {
   if (!/^[^/]+\/\d{4}\/\d{2}\/[^/]+\/$/.test(prefix))
     throw new MedzenError('invalid_input', 'objectPrefix must be of the form tenant/yyyy/mm/id/');
 }

@@ -1,7 +1,7 @@
 import { type CompactJWSHeaderParameters, createLocalJWKSet, type FlattenedJWSInput, type JWK } from 'jose';
 
 /** Finds the key of a token's header, as jose asks for it. */
-export type KeyLookup = ReturnType<typeof createLocalJWKSet>;
+type KeyLookup = ReturnType<typeof createLocalJWKSet>;
 
 /** Public keys for signatures, by their ids. */
 export interface KeySet {
