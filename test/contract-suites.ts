@@ -79,7 +79,12 @@ export const objectSuite: ContractSuite = { name: 'objects', cases: objectStoreC
 export const carriers: readonly Carrier[] = [
   // One thread, no host transactions and nothing that could be down: what else a case may ask for, only a database has.
   { name: 'memory', carries: 'stores', lacks: ['concurrency', 'host-transaction', 'outage'] },
-  { name: 'PGlite', carries: 'stores', lacks: ['concurrency', 'outage'], wireLacks: ['concurrency'] },
+  {
+    name: 'PGlite',
+    carries: 'stores',
+    lacks: ['concurrency', 'outage'],
+    wireLacks: ['concurrency', 'deadline', 'cancel', 'reserve'],
+  },
   { name: 'pg', carries: 'stores', lacks: [], wireLacks: [] },
   { name: 'postgres.js', carries: 'stores', lacks: [], wireLacks: ['one-connection'] },
   // Each call is a request and a transaction of its own.
@@ -87,15 +92,15 @@ export const carriers: readonly Carrier[] = [
     name: 'Neon stand-in',
     carries: 'stores',
     lacks: ['host-transaction'],
-    wireLacks: ['host-transaction', 'one-connection'],
+    wireLacks: ['host-transaction', 'one-connection', 'cancel', 'reserve'],
   },
-  { name: 'Prisma', carries: 'stores', lacks: [], wireLacks: ['one-connection'] },
+  { name: 'Prisma', carries: 'stores', lacks: [], wireLacks: ['one-connection', 'cancel'] },
   {
     // Its service_role does not own the tables.
     name: 'Supabase stand-in',
     carries: 'stores',
     lacks: ['host-transaction', 'owner'],
-    wireLacks: ['host-transaction', 'concurrency', 'one-connection'],
+    wireLacks: ['host-transaction', 'concurrency', 'one-connection', 'cancel', 'reserve'],
   },
   { name: 'memory objects', carries: 'objects', lacks: ['unfinished-uploads'] },
   { name: 'disk', carries: 'objects', lacks: ['object-lock', 'lock-heads'] },

@@ -57,6 +57,7 @@ const settings =
 
 /** Tables that hold no evidence, and why. */
 export const noEvidence: Readonly<Record<string, string>> = {
+  access_request: state,
   consent: state,
   consent_session: state,
   legal_hold: state,
@@ -65,6 +66,8 @@ export const noEvidence: Readonly<Record<string, string>> = {
   retention_fact: state,
   retention_subject: state,
   retention_warning: state,
+  removed_version: 'State of a deletion that is under way. Its counts end in the tombstone, whose event is proved.',
+  postponed: 'State of a queue: when it tries a recording again.',
   rate_limit: forgotten,
   webhook_seen: forgotten,
   job: settings,

@@ -69,9 +69,10 @@ test('media lives and ends in Storage: copied whole, played, kept for seven year
   const stores = supabaseStores(service);
   const discarded: string[] = [];
   const warned: string[] = [];
+  const objects = supabaseObjects(service, { bucket: 'recordings' });
   const recordings = createRecordings({
     stores,
-    objects: supabaseObjects(service, { bucket: 'recordings' }),
+    objects,
     providers: { local: provider(discarded) },
     retention: createRetention({ rules: retentionRules, policies: [georgiaPsychologist] }),
     notifier: { retentionWarning: async ({ recordingId }) => void warned.push(recordingId) },
@@ -90,7 +91,7 @@ test('media lives and ends in Storage: copied whole, played, kept for seven year
   };
   await pass(0);
 
-  const row = samples.newRecording({ provider: 'local' });
+  const row = samples.newRecording({ provider: 'local', storage: objects.location });
   const event = () => samples.event({ action: 'recording.status' });
   const started = await stores.recordings.start(scope, row, [], event());
   if (started.status !== 'started') throw new Error(started.status);
