@@ -45,6 +45,8 @@ function erasing(
   pseudonym: string,
   reason = 'Asked by the person',
   outcome: 'success' | 'denied' = 'success',
+  // Writers that meet a value at the same time give it one each.
+  all: readonly string[] = [],
 ): SealedEvent {
   return samples.event({
     action: 'identity.erase',
@@ -54,13 +56,15 @@ function erasing(
     target: { type: 'identity', id: pseudonym },
     patient: 'somebody-else',
     reason,
+    ...(all.length > 1 && { detail: { pseudonyms: [...all] } }),
   });
 }
 
 async function erase(tools: Tools, identity = patient, despiteRetention = true): Promise<IdentityErasureResult> {
   const { identities } = tools.stores;
-  const [pseudonym = 'erasable:v1:none'] = await identities.pseudonyms(tools.scope, identity);
-  return identities.erase(tools.scope, { ...identity, despiteRetention }, erasing(tools.mine, pseudonym));
+  const all = await identities.pseudonyms(tools.scope, identity);
+  const event = erasing(tools.mine, all[0] ?? 'erasable:v1:none', undefined, undefined, all);
+  return identities.erase(tools.scope, { ...identity, despiteRetention }, event);
 }
 
 async function found(tools: Tools, query: { readonly patient: string }): Promise<readonly string[]> {
