@@ -44,7 +44,8 @@ const doctor: SoakActor = async (worker) => {
     if (found === undefined) ledger.violations.add(`${id} is gone`);
     const change = { expectedRevision: found?.revision ?? 0, to, at: new Date().toISOString() };
     const note = samples.event();
-    ledger.answered('change', await stores.recordings.change(scope, id, change, note), note, 'changed');
+    const move = () => stores.recordings.change(scope, id, change, note);
+    ledger.answered('change', await ledger.moving(id, move), note, 'changed');
   }
   const view = samples.event();
   ledger.answered('access', await stores.recordings.noteAccess(scope, id, 'view', view), view, 'noted');
