@@ -51,6 +51,8 @@ export interface PostgrestStandIn {
 export async function startPostgrest(options: PostgrestOptions): Promise<PostgrestStandIn> {
   const pool = new pg.Pool({ connectionString: options.databaseUrl, max: 20, connectionTimeoutMillis: 10_000 });
   pool.on('error', () => undefined); // an idle connection that was cut
+  // One that is lent out and cut between two statements: the next statement says so.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   const server = createServer((request, response) => {
     void answer(request, options, pool).then(({ status, headers, body }) => {
       response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(body);

@@ -37,6 +37,7 @@ export async function pgContexts(): Promise<SqlContexts> {
     async create() {
       const pool = new pg.Pool({ connectionString: url.href, max: 12 });
       pool.on('error', () => undefined); // an idle connection that was cut
+      pool.on('connect', (client) => void client.on('error', () => undefined)); // one that is lent out
       const root = pgWire(pool);
       return {
         ...(await sharedContext(owner)),
