@@ -28,7 +28,7 @@ export async function severableProxy(target: {
   const server = createServer((inner) => {
     if (severed) return void inner.resetAndDestroy(); // as one that refuses: to close it politely would be an answer
     track(inner);
-    if (frozen) return void thaw.add(() => inner.destroy()); // it was made to nobody: whoever waits on it tries again
+    if (frozen) return void thaw.add(() => inner.resetAndDestroy()); // it was made to nobody: whoever waits on it tries again
     const outer = track(connect(target.port, target.host));
     inner.pipe(outer).pipe(inner);
     inner.once('close', () => outer.destroy());

@@ -21,8 +21,11 @@ export interface PostgresJsClient {
 
 /** A statement under way. */
 export interface PostgresJsQuery extends Promise<PostgresJsRows> {
-  /** Asks the server, on another connection, to end it. */
-  cancel(): unknown;
+  /**
+   * What `cancel()` calls: asks the server, on another connection, to end it. The wire calls it itself, because `cancel()` drops its
+   * promise, and a cancel that meets a server that is gone would end the process. Without it the statement goes on until it ends.
+   */
+  readonly canceller?: ((query: never) => Promise<unknown>) | null;
   /** Set once it was sent. */
   readonly state?: unknown;
 }
@@ -139,7 +142,7 @@ const busy: Wire = {
  */
 function stop(query: PostgresJsQuery, values: unknown[]): void {
   if (query.state === undefined || query.state === null) values.fill(undefined);
-  else Promise.resolve(query.cancel()).catch(() => undefined); // the cancel found no server: the call was answered before it
+  else query.canceller?.(query as never).catch(() => undefined); // the cancel found no server: the call was answered before it
 }
 
 function withoutReserve({ rootPool: _, root: __, ...others }: PostgresJsWireOptions): PostgresJsWireOptions {
