@@ -1,6 +1,7 @@
 import { MedzenError, type Wire } from '@medzen/core';
 import { compareLedger, demandLedger, type LedgerReport, type LedgerRow } from './ledger.ts';
 import { knownMigrations } from './manifest.generated.ts';
+import { callDeadline } from './wires/call-deadline.ts';
 import { retryConflicts } from './wires/retry-conflicts.ts';
 
 /**
@@ -41,17 +42,17 @@ export function checkedWire(wire: Wire): Wire {
   const checkedCall = (target: () => Wire): Wire['call'] => {
     // The root has a check of its own: it must not wait for one that waits for a connection of a pool full of transactions.
     let checking: Promise<unknown> | undefined;
-    return async (name, args, options) => {
-      if (!wire.inTransaction && !well) {
-        checking ??= checkSql(target());
-        try {
-          await checking;
-          well = true;
-        } catch (error) {
-          checking = undefined; // the next call looks again: somebody may have migrated, or the database be back
-          throw error;
-        }
+    const check = async (): Promise<void> => {
+      try {
+        await checkSql(target());
+        well = true;
+      } finally {
+        checking = undefined; // after a failure the next call looks again: somebody may have migrated, or the database be back
       }
+    };
+    return async (name, args, options) => {
+      // Callers share a check, which has the wire's deadline; one whose signal is aborted leaves it to the others.
+      if (!wire.inTransaction && !well) await patiently(options, () => (checking ??= check()));
       const to = target();
       return retryConflicts(
         () => !to.inTransaction,
@@ -75,3 +76,6 @@ export function checkedWire(wire: Wire): Wire {
     },
   };
 }
+
+/** Waits for what has a deadline of its own. */
+const patiently = callDeadline(2 ** 31 - 1);

@@ -137,6 +137,10 @@ describe('an answer without keys', () => {
     ['only keys for encryption', [{ kty: 'RSA', use: 'enc', n: 'AQAB', e: 'AQAB' }]],
     ['only symmetric keys', [{ kty: 'oct', k: 'AA' }]],
     ['no objects', [null, 7, 'key']],
+    ['a key without its numbers', [{ kty: 'RSA', kid: 'a' }]],
+    ['a key with numbers of another form', [{ kty: 'RSA', kid: 'a', n: '', e: 65_537 }]],
+    ['a curve without its point', [{ kty: 'EC', kid: 'a', crv: 'P-256', x: 'AQAB' }]],
+    ['a key that only encrypts', [{ kty: 'RSA', kid: 'a', key_ops: ['encrypt'], n: 'AQAB', e: 'AQAB' }]],
   ])('is a failed fetch: %s replaces no good keys, and is told to the log', async (_, answer) => {
     const present = verifier();
     keys = [{ ...pair(first).jwk, kid: 'a' }];

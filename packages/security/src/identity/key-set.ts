@@ -22,7 +22,12 @@ export interface KeySet {
 /** Keys tried for one token. More of one id, or without, are no issuer's. */
 export const maxCandidates = 16;
 
-const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
+/** Members without which a key of a type is no key (RFC 7518 §6, RFC 8037 §2). */
+const material: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['RSA', ['n', 'e']],
+  ['EC', ['crv', 'x', 'y']],
+  ['OKP', ['crv', 'x']],
+]);
 
 /**
  * Reads a JWK Set. Only public keys for signatures: a symmetric or encryption key in the set is not looked at.
@@ -62,12 +67,10 @@ export function readKeySet(set: object): KeySet | undefined {
 }
 
 function fits(key: unknown): key is JWK {
-  return (
-    typeof key === 'object' &&
-    key !== null &&
-    'kty' in key &&
-    keyTypes.has(key.kty) &&
-    !('d' in key) &&
-    (!('use' in key) || key.use === 'sig')
-  );
+  if (typeof key !== 'object' || key === null) return false;
+  const { kty, use, key_ops: operations, d, ...members } = key as Readonly<Record<string, unknown>>; // each is checked next
+  const needed = material.get(kty);
+  if (needed === undefined || d !== undefined || (use !== undefined && use !== 'sig')) return false;
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
+  return needed.every((name) => typeof members[name] === 'string' && /^[\w-]+$/.test(members[name]));
 }
