@@ -18,14 +18,15 @@ import { providerOf, type Room } from './room.ts';
 import { storageOf, storeOf } from './storage/object-stores.ts';
 import type { Lease } from './transfer/keep-lease.ts';
 import { headBytes, mayBegin } from './transfer/media-kind.ts';
-import { type Implausible, mediaReader, tooShort } from './transfer/plausible.ts';
+import { mediaReader, type Wholeness } from './transfer/media-reader.ts';
+import { type Implausible, tooShort } from './transfer/plausible.ts';
 
 /** Changes to the row of copied media. */
-export type CopiedMedia = Required<Pick<RecordingChange, 'object' | 'storage'>> & Pick<RecordingChange, 'lock'>;
+type CopiedMedia = Required<Pick<RecordingChange, 'object' | 'storage'>> & Pick<RecordingChange, 'lock'>;
 
 /** Result of a copy. */
 export type Copied =
-  | { readonly status: 'copied'; readonly stored: CopiedMedia }
+  | { readonly status: 'copied'; readonly stored: CopiedMedia; readonly wholeness: Wholeness }
   /** It arrived whole, and cannot be what was captured. Nothing of it stays in the object store; the provider keeps its own. */
   | { readonly status: 'implausible'; readonly why: Implausible; readonly detail: Readonly<Record<string, number>> };
 
@@ -103,8 +104,12 @@ async function store(
     throw new MedzenError('checksum_mismatch', 'The stored media is not what the provider sent', { retryable: true });
   }
   const facts = reader.end();
-  const why = facts.whole ? tooShort(recording, facts, media, room.plausibility) : 'truncated';
-  if (why === undefined || accepted) return { status: 'copied', stored: described(room, recording, head, sent) };
+  const why = facts.wholeness === 'truncated' ? 'truncated' : tooShort(recording, facts, media, room.plausibility);
+  if (why === undefined || accepted) {
+    // As many bytes as the provider said it has: that tells what a format without an end of its own cannot.
+    const wholeness = facts.wholeness === 'unknown' && stated !== undefined ? 'whole' : facts.wholeness;
+    return { status: 'copied', stored: described(room, recording, head, sent), wholeness };
+  }
   await dropVersion(room, recording, object);
   return { status: 'implausible', why, detail: lengths(recording, facts.seconds, media) };
 }

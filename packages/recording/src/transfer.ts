@@ -12,7 +12,7 @@ import { codeOf } from './backoff.ts';
 import { implausible } from './capture/retry-transfer.ts';
 import { notInFuture, tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
-import { type Copied, type CopiedMedia, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
+import { type Copied, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
 import { copyRemains, discardProviderCopy } from './deletion/discard.ts';
 import type { TransferOptions, TransferReport } from './recordings.ts';
 import { decide } from './retention/decide.ts';
@@ -78,7 +78,7 @@ async function carry(room: Room, scope: Scope, claim: Claim, leaseMs: number, si
   try {
     const copied = await copyMedia(room, claim.recording, lease);
     if (copied.status === 'implausible') return await refuseMedia(room, ctx, claim, copied);
-    const recording = await complete(room, ctx, claim, copied.stored);
+    const recording = await complete(room, ctx, claim, copied);
     lease.end();
     await keepOnly(room, recording, copied.stored.object, lease.signal);
     const { gone: discarded } = await discardProviderCopy(room, ctx, recording, 3, signal);
@@ -117,8 +117,13 @@ async function refuseMedia(
   return { status: 'failed', error, code: implausible };
 }
 
-async function complete(room: Room, ctx: CallContext, claim: Claim, copied: CopiedMedia): Promise<Recording> {
-  const { object } = copied;
+async function complete(
+  room: Room,
+  ctx: CallContext,
+  claim: Claim,
+  { stored, wholeness }: Extract<Copied, { status: 'copied' }>,
+): Promise<Recording> {
+  const { object } = stored;
   await noteTreatment(room, ctx, claim.recording);
   const result = await revise(room, ctx.scope, claim.recording, (row) => {
     const at = timestamp(room);
@@ -126,7 +131,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, copied: Copi
       change: {
         to: 'available',
         at,
-        ...copied,
+        ...stored,
         token: claim.token,
         // Until the provider's copy is gone; the sweep looks for this code.
         failure: { code: copyRemains, at, attempts: 0 },
@@ -140,6 +145,7 @@ async function complete(room: Room, ctx: CallContext, claim: Claim, copied: Copi
           bytes: object.size,
           sha256: object.sha256,
           contentType: object.contentType,
+          wholeness,
           ...duration(row),
           ...(object.encryption === undefined ? {} : { encryption: object.encryption }),
         },

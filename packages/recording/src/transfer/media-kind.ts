@@ -1,3 +1,5 @@
+import { latin } from './unit-walk.ts';
+
 /** Bytes of the head that are looked at. */
 export const headBytes = 512;
 
@@ -62,8 +64,4 @@ export function mayBegin(contentType: string, head: Uint8Array): boolean {
 /** Markup or JSON; no container begins with either. */
 function isText(head: Uint8Array): boolean {
   return /^(\u00ef\u00bb\u00bf)?\s*[<{[]/.test(latin(head, 0, head.length)) && !head.includes(0);
-}
-
-function latin(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
 }

@@ -1,32 +1,31 @@
-/** Length as the structure of an MP4 file states it. */
-export interface Mp4Length {
-  /** Seconds; undefined where it does not say, as in fragmented files. */
-  readonly seconds: number | undefined;
-  /** Every box is whole, and there is one that says what the media is. */
-  readonly whole: boolean;
-}
+import type { MediaReader, Wholeness } from './media-reader.ts';
+import { joined } from './unit-walk.ts';
 
 /** Enough of `moov` to find `mvhd`, which comes first in it. */
 const keptBytes = 65_536;
 
 /**
  * Reads the length of an MP4 (or QuickTime) file as its bytes pass by, in flat memory: walks the boxes of the top level, wherever the one
- * with the header stands.
+ * with the header stands. A file that is written in fragments does not say how many there are, unless `mfra` ends it;
+ * neither does a last box that reaches to the end of the file: a cut there cannot be told.
  *
  * @see ISO/IEC 14496-12, 4.2 and 8.2.2
  */
-export function mp4Length(): { readonly feed: (chunk: Uint8Array) => void; readonly end: () => Mp4Length } {
+export function mp4Length(): MediaReader {
   let header = new Uint8Array(0);
   /** Bytes left of the current box; Infinity: up to the end of the file. */
   let left = 0;
   let moov: Uint8Array | undefined;
   let inMoov = false;
   let described = false;
+  let fragmented = false;
+  let hasMedia = false;
+  let last = '';
   let broken = false;
   const enter = (chunk: Uint8Array): Uint8Array => {
     const wanted = header.length >= 8 && new DataView(header.buffer, header.byteOffset).getUint32(0) === 1 ? 16 : 8;
     const taken = chunk.subarray(0, wanted - header.length);
-    header = concat(header, taken);
+    header = joined(header, taken);
     if (header.length < wanted) return chunk.subarray(taken.length);
     const view = new DataView(header.buffer, header.byteOffset, header.length);
     const short = view.getUint32(0);
@@ -35,11 +34,20 @@ export function mp4Length(): { readonly feed: (chunk: Uint8Array) => void; reado
     const type = String.fromCharCode(...header.subarray(4, 8));
     broken = size < header.length;
     left = size - header.length;
+    last = type;
     inMoov = type === 'moov';
-    described ||= inMoov || type === 'moof';
+    fragmented ||= type === 'moof';
+    hasMedia ||= type === 'mdat';
+    described ||= inMoov || fragmented;
     if (inMoov) moov = new Uint8Array(0);
     header = new Uint8Array(0);
     return chunk.subarray(taken.length);
+  };
+  const wholeness = (): Wholeness => {
+    if (broken || !described || !hasMedia || header.length > 0) return 'truncated';
+    if (left === Number.POSITIVE_INFINITY) return 'unknown';
+    if (left > 0) return 'truncated';
+    return fragmented && last !== 'mfra' ? 'unknown' : 'whole';
   };
   return {
     feed: (given) => {
@@ -49,16 +57,13 @@ export function mp4Length(): { readonly feed: (chunk: Uint8Array) => void; reado
         else {
           const passed = chunk.subarray(0, Math.min(left, chunk.length));
           if (inMoov && moov !== undefined && moov.length < keptBytes)
-            moov = concat(moov, passed.subarray(0, keptBytes - moov.length));
+            moov = joined(moov, passed.subarray(0, keptBytes - moov.length));
           left -= passed.length;
           chunk = chunk.subarray(passed.length);
         }
       }
     },
-    end: () => ({
-      seconds: moov === undefined ? undefined : movieSeconds(moov),
-      whole: !broken && described && header.length === 0 && (left === 0 || left === Number.POSITIVE_INFINITY),
-    }),
+    end: () => ({ seconds: moov === undefined ? undefined : movieSeconds(moov), wholeness: wholeness() }),
   };
 }
 
@@ -78,11 +83,4 @@ function movieSeconds(moov: Uint8Array): number | undefined {
     at += size;
   }
   return undefined;
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -1,12 +1,9 @@
 import { sampleMp4, sampleWebm } from '@medzen/testing/twilio-server';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, openClinic } from '../../test/clinic.ts';
 import type { Provider } from '../provider.ts';
 import { mayBegin } from './media-kind.ts';
-import { mp4Length } from './mp4-length.ts';
 import { tooShort } from './plausible.ts';
-import { webmLength } from './webm-length.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {
@@ -73,6 +70,25 @@ describe('media that cannot be what was captured', () => {
     expect(await clinic.recordings.transfer(id, clinic.scope)).toMatchObject({ state: 'available' });
   });
 
+  it('may be a WebM cut in half of which nobody states the size, if it states its own', async () => {
+    const { id } = await uploadingWithoutSize();
+    const half = sampleWebm(1800, 65_536, 'declared').subarray(0, 32_768);
+    const odd = clinic.another({ providers: { twilio: serving(half, 'video/webm') } });
+    expect((await odd.transferDue(clinic.scope)).failed).toEqual([{ id, code: 'media_implausible' }]);
+    expect((await clinic.events()).at(-1)).toMatchObject({ detail: { why: 'truncated' } });
+  });
+
+  it.each([
+    ['whole', sampleWebm(1800, 65_536, 'declared')],
+    ['unknown', sampleWebm(1800)],
+  ] as const)('is not media whose end nobody states; the event says that it is %s', async (wholeness, bytes) => {
+    const { id } = await uploadingWithoutSize();
+    const live = clinic.another({ providers: { twilio: serving(bytes, 'video/webm') } });
+    expect((await live.transferDue(clinic.scope)).available).toEqual([id]);
+    const done = (await clinic.events()).find(({ action }) => action === 'recording.upload_completed');
+    expect(done).toMatchObject({ detail: { wholeness } });
+  });
+
   it('is taken when a person accepts it, who says why, and not for longer than that media', async () => {
     const { id, providerRef } = await uploadingWithoutSize();
     const short = clinic.another({ providers: { twilio: serving(sampleMp4(5)) } });
@@ -124,7 +140,7 @@ describe('media that cannot be what was captured', () => {
 
 describe('tooShort', () => {
   const session = { startedAt: '2026-11-21T15:00:00.000Z', endedAt: '2026-11-21T16:00:00.000Z' };
-  const facts = (seconds?: number) => ({ seconds, whole: true });
+  const facts = (seconds?: number) => ({ seconds });
 
   it('compares with what was captured, or else with the session, and holds nothing against what is not known', () => {
     expect(tooShort(session, facts(3300), { capturedSeconds: 3600 }, {})).toBeUndefined();
@@ -137,48 +153,6 @@ describe('tooShort', () => {
     expect(tooShort(session, facts(), { durationSeconds: 10, capturedSeconds: 3600 }, {})).toBe('too_short');
     expect(tooShort({ ...session, durationSeconds: 3600 }, facts(100), { capturedSeconds: 100 }, {})).toBe('too_short');
     expect(tooShort({ startedAt: session.startedAt }, facts(1), {}, {})).toBeUndefined();
-  });
-});
-
-describe('the length of media', () => {
-  it('is read from MP4 and WebM, however the bytes are cut', () => {
-    const files = [
-      ['mp4', sampleMp4(61.5, 3000), mp4Length],
-      ['webm', sampleWebm(61.5, 3000), webmLength],
-    ] as const;
-    for (const [name, bytes, read] of files)
-      fc.assert(
-        fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 8 }), (cuts) => {
-          const reader = read();
-          const ends = [...new Set(cuts)].toSorted((a, b) => a - b);
-          [0, ...ends].forEach((from, at) => void reader.feed(bytes.subarray(from, ends[at] ?? bytes.length)));
-          expect([name, reader.end()]).toEqual([name, { seconds: 61.5, whole: true }]);
-        }),
-      );
-  });
-
-  it('is read wherever the header stands, and never makes up one', () => {
-    const [ftyp, moov, mdat] = [whole.subarray(0, 28), whole.subarray(28, 144), whole.subarray(144)];
-    const length = (...parts: Uint8Array[]) => {
-      const reader = mp4Length();
-      for (const part of parts) reader.feed(part);
-      return reader.end();
-    };
-    expect(length(ftyp, mdat, moov)).toEqual({ seconds: 1800, whole: true });
-    expect(length(ftyp, mdat)).toEqual({ seconds: undefined, whole: false });
-    expect(length(ftyp, moov, mdat.subarray(1))).toMatchObject({ whole: false });
-    expect(length(new Uint8Array(0))).toEqual({ seconds: undefined, whole: false });
-  });
-
-  it('never throws, whatever the bytes', () => {
-    fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }), (chunks) => {
-        for (const read of [mp4Length(), webmLength()]) {
-          for (const chunk of chunks) read.feed(chunk);
-          expect([undefined, 'number']).toContain(read.end().seconds === undefined ? undefined : 'number');
-        }
-      }),
-    );
   });
 });
 

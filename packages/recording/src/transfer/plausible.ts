@@ -1,7 +1,5 @@
 import type { Recording } from '@medzen/core';
-import { containerOf } from './media-kind.ts';
-import { mp4Length } from './mp4-length.ts';
-import { webmLength } from './webm-length.ts';
+import type { MediaFacts } from './media-reader.ts';
 
 /** Shortest media that is accepted as the captured media. */
 export interface PlausibilityOptions {
@@ -17,29 +15,6 @@ export interface PlausibilityOptions {
 /** Reason why media cannot be the captured media. */
 export type Implausible = 'empty' | 'not_media' | 'truncated' | 'too_short';
 
-/** Facts about media after all its bytes have passed. */
-export interface MediaFacts {
-  /** Seconds that it plays, by its own header. */
-  readonly seconds: number | undefined;
-  /** False when its structure shows that something is missing at its end. */
-  readonly whole: boolean;
-}
-
-/** Reads media as it passes by. */
-export function mediaReader(contentType: string): {
-  readonly feed: (chunk: Uint8Array) => void;
-  readonly end: () => MediaFacts;
-} {
-  switch (containerOf(contentType)) {
-    case 'mp4':
-      return mp4Length();
-    case 'matroska':
-      return webmLength();
-    default:
-      return { feed: () => {}, end: () => ({ seconds: undefined, whole: true }) };
-  }
-}
-
 /** Seconds that whole numbers and the ends of tracks differ by. */
 const slackSeconds = 5;
 /** The beginning and end of a session are no media: seconds. */
@@ -54,7 +29,7 @@ const sessionSlackSeconds = 60;
  */
 export function tooShort(
   recording: Pick<Recording, 'startedAt' | 'endedAt' | 'durationSeconds'>,
-  facts: MediaFacts,
+  facts: Pick<MediaFacts, 'seconds'>,
   said: { readonly durationSeconds?: number | undefined; readonly capturedSeconds?: number | undefined },
   { minCapturedShare = 0.9, minSessionShare = 0.5 }: PlausibilityOptions,
 ): 'too_short' | undefined {

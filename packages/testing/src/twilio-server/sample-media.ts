@@ -29,12 +29,13 @@ export function sampleMp4(seconds: number, size = 65_536): Uint8Array {
 }
 
 /**
- * A WebM file: EBML header, segment of unknown size with `Info`, and a cluster that is padding.
+ * A WebM file: EBML header, segment with `Info`, and a cluster with one block of padding.
  *
  * @param seconds - that it says it plays
  * @param size - bytes in all, at least 200
+ * @param sizes - `unknown`: of segment and cluster, as what is written live; `declared`: the segment states its size
  */
-export function sampleWebm(seconds: number, size = 65_536): Uint8Array {
+export function sampleWebm(seconds: number, size = 65_536, sizes: 'unknown' | 'declared' = 'unknown'): Uint8Array {
   const duration = new Uint8Array(8);
   new DataView(duration.buffer).setFloat64(0, seconds * 1000);
   const header = element([0x1a, 0x45, 0xdf, 0xa3], element([0x42, 0x82], text('webm')));
@@ -43,10 +44,29 @@ export function sampleWebm(seconds: number, size = 65_536): Uint8Array {
     element([0x2a, 0xd7, 0xb1], Uint8Array.of(0x0f, 0x42, 0x40)),
     element([0x44, 0x89], duration),
   );
-  const segment = Uint8Array.of(0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
-  const cluster = Uint8Array.of(0x1f, 0x43, 0xb6, 0x75, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
-  const before = join([header, segment, info, cluster]);
-  return join([before, pattern(size - before.length)]);
+  const live = Uint8Array.of(0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+  const timestamp = element([0xe7], Uint8Array.of(0));
+  const [segmentId, clusterId, blockId] = [
+    Uint8Array.of(0x18, 0x53, 0x80, 0x67),
+    Uint8Array.of(0x1f, 0x43, 0xb6, 0x75),
+    Uint8Array.of(0xa3),
+  ];
+  const before = header.length + segmentId.length + live.length;
+  const inSegment = size - before;
+  const inBlock =
+    inSegment - info.length - clusterId.length - live.length - timestamp.length - blockId.length - live.length;
+  return join([
+    header,
+    segmentId,
+    sizes === 'declared' ? long(inSegment) : live,
+    info,
+    clusterId,
+    live,
+    timestamp,
+    blockId,
+    long(inBlock),
+    pattern(inBlock),
+  ]);
 }
 
 /** Seconds that an MP4 file says it plays; undefined when it does not say. */
@@ -66,6 +86,11 @@ function box(type: string, ...parts: readonly Uint8Array[]): Uint8Array {
 function element(id: readonly number[], ...parts: readonly Uint8Array[]): Uint8Array {
   const body = join(parts);
   return join([Uint8Array.from(id), Uint8Array.of(0x40 | (body.length >> 8), body.length & 0xff), body]);
+}
+
+/** A size in eight bytes. */
+function long(value: number): Uint8Array {
+  return join([Uint8Array.of(0x01, 0, 0, 0), u32(value)]);
 }
 
 function pattern(length: number): Uint8Array {
