@@ -554,7 +554,7 @@ END), id) WHERE ((state = 'deleting'::text) OR ((state = ANY (ARRAY['available':
 CREATE INDEX recording_retrying ON medzen.recording USING btree (tenant, claim_after) WHERE ((claim_attempts > 0) AND (state = ANY (ARRAY['available'::text, 'archived'::text, 'failed'::text, 'deleting'::text])));
 CREATE INDEX recording_rules ON medzen.recording USING btree (tenant, COALESCE(rules_version, ''::text), id) WHERE (state <> 'deleted'::text);
 CREATE INDEX recording_stops ON medzen.recording USING btree (tenant, stop_requested_at, id) WHERE ((stop_requested_at IS NOT NULL) AND ((state = ANY (ARRAY['starting'::text, 'recording'::text])) OR ((state = 'failed'::text) AND (ended_at IS NULL) AND (media IS NULL))));
-CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, state_at, id) WHERE (state = 'uploading'::text);
+CREATE INDEX recording_transfers ON medzen.recording USING btree (tenant, GREATEST(state_at, claim_after), id) WHERE (state = 'uploading'::text);
 CREATE INDEX recording_undecided ON medzen.recording USING btree (tenant, started_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (undated = ANY (ARRAY['unknown'::text, 'unjudged'::text])));
 CREATE INDEX recording_warnings ON medzen.recording USING btree (tenant, warn_at, id) WHERE ((state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (deletable_at IS NULL));
 CREATE INDEX retention_fact_voids ON medzen.retention_fact USING btree (tenant, patient, revision) WHERE (voids IS NOT NULL);
@@ -2007,17 +2007,20 @@ DECLARE
   v_ids uuid[];
 BEGIN
   PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
-  SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
-    SELECT r.id, r.stop_requested_at FROM medzen.recording r
+  SELECT array_agg(due.id ORDER BY due.turn, due.id) INTO v_ids FROM (
+    SELECT r.id, greatest(r.stop_requested_at, again.after) AS turn
+    FROM medzen.recording r
+    CROSS JOIN LATERAL (
+      SELECT r.claim_after - medzen.claim_backoff(r.claim_attempts)
+        + least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes') AS after) again
     WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
       AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND CASE WHEN p_id IS NULL
-        THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
-          - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
+        THEN again.after <= v_now
         ELSE r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_now) END
-    ORDER BY r.stop_requested_at, r.id
+    ORDER BY greatest(r.stop_requested_at, again.after), r.id
     LIMIT p_limit
-    FOR NO KEY UPDATE SKIP LOCKED) due;
+    FOR NO KEY UPDATE OF r SKIP LOCKED) due;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
 END $function$;
 
@@ -2034,10 +2037,10 @@ DECLARE
 BEGIN
   PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
   IF p_id IS NULL THEN
-    SELECT array_agg(due.id ORDER BY due.state_at, due.id) INTO v_ids FROM (
-      SELECT r.id, r.state_at FROM medzen.recording r
+    SELECT array_agg(due.id ORDER BY due.turn, due.id) INTO v_ids FROM (
+      SELECT r.id, greatest(r.state_at, r.claim_after) AS turn FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state = 'uploading' AND r.claim_after <= v_now
-      ORDER BY r.state_at, r.id
+      ORDER BY greatest(r.state_at, r.claim_after), r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED) due;
   ELSE
@@ -3591,64 +3594,26 @@ CREATE OR REPLACE FUNCTION medzen.list_due_archives(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.retain_until, r.id), '[]'::jsonb) AS "coalesce"
-    FROM ( SELECT q.tenant,
-             q.id,
-             q.session_id,
-             q.patient,
-             q.provider,
-             q.provider_ref,
-             q.state,
-             q.state_at,
-             q.started_at,
-             q.ended_at,
-             q.duration_seconds,
-             q.media,
-             q.object,
-             q.object_prefix,
-             q.storage,
-             q.object_lock,
-             q.deletion,
-             q.provider_account,
-             q.jurisdiction,
-             q.provider_class,
-             q.zone,
-             q.keep_until,
-             q.keep_reason,
-             q.failure,
-             q.stop_requested_at,
-             q.stop_consent,
-             q.tombstone,
-             q.views,
-             q.downloads,
-             q.revision,
-             q.rules_version,
-             q.facts_revision,
-             q.decided_at,
-             q.retain_until,
-             q.warn_at,
-             q.grace_until,
-             q.rule_ids,
-             q.undated,
-             q.subject_revision,
-             q.hold_count,
-             q.request_count,
-             q.removed_versions,
-             q.removed_bytes,
-             q.deletable_at,
-             q.claim_token,
-             q.claim_until,
-             q.claim_attempts,
-             q.claim_after,
-             q.look_after,
-             q.look_token,
-             q.look_attempts
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(r.*) ORDER BY due.turn, due.id), '[]'::jsonb) AS "coalesce"
+    FROM ((( SELECT q.id,
+             q.retain_until AS turn
             FROM medzen.recording q
            WHERE ((q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now) AND (NOT (EXISTS ( SELECT
                     FROM medzen.postponed p
-                   WHERE ((p.tenant = list_due_archives.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'archive'::text) AND (p.until > list_due_archives.p_now))))))
+                   WHERE ((p.tenant = list_due_archives.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'archive'::text))))))
            ORDER BY q.retain_until, q.id
-          LIMIT list_due_archives.p_limit) r;
+          LIMIT list_due_archives.p_limit)
+         UNION ALL
+         ( SELECT q.id,
+             p.until AS turn
+            FROM (medzen.postponed p
+              JOIN medzen.recording q ON (((q.tenant = p.tenant) AND (q.id = p.recording_id))))
+           WHERE ((p.tenant = list_due_archives.p_tenant) AND (p.queue = 'archive'::text) AND (p.until <= list_due_archives.p_now) AND (q.tenant = list_due_archives.p_tenant) AND (q.state = 'available'::text) AND (q.facts_revision = q.subject_revision) AND (q.rules_version = list_due_archives.p_rules_version) AND (q.retain_until <= list_due_archives.p_now))
+           ORDER BY p.until, q.id
+          LIMIT list_due_archives.p_limit)
+   ORDER BY 2, 1
+  LIMIT list_due_archives.p_limit) due
+      JOIN medzen.recording r ON (((r.tenant = list_due_archives.p_tenant) AND (r.id = due.id))));
 END;
 
 CREATE OR REPLACE FUNCTION medzen.list_due_discards(p_tenant text, p_failure_code text, p_now timestamp with time zone, p_limit integer)
@@ -3657,64 +3622,26 @@ CREATE OR REPLACE FUNCTION medzen.list_due_discards(p_tenant text, p_failure_cod
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.started_at, r.id), '[]'::jsonb) AS "coalesce"
-    FROM ( SELECT q.tenant,
-             q.id,
-             q.session_id,
-             q.patient,
-             q.provider,
-             q.provider_ref,
-             q.state,
-             q.state_at,
-             q.started_at,
-             q.ended_at,
-             q.duration_seconds,
-             q.media,
-             q.object,
-             q.object_prefix,
-             q.storage,
-             q.object_lock,
-             q.deletion,
-             q.provider_account,
-             q.jurisdiction,
-             q.provider_class,
-             q.zone,
-             q.keep_until,
-             q.keep_reason,
-             q.failure,
-             q.stop_requested_at,
-             q.stop_consent,
-             q.tombstone,
-             q.views,
-             q.downloads,
-             q.revision,
-             q.rules_version,
-             q.facts_revision,
-             q.decided_at,
-             q.retain_until,
-             q.warn_at,
-             q.grace_until,
-             q.rule_ids,
-             q.undated,
-             q.subject_revision,
-             q.hold_count,
-             q.request_count,
-             q.removed_versions,
-             q.removed_bytes,
-             q.deletable_at,
-             q.claim_token,
-             q.claim_until,
-             q.claim_attempts,
-             q.claim_after,
-             q.look_after,
-             q.look_token,
-             q.look_attempts
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(r.*) ORDER BY due.turn, due.id), '[]'::jsonb) AS "coalesce"
+    FROM ((( SELECT q.id,
+             q.started_at AS turn
             FROM medzen.recording q
            WHERE ((q.tenant = list_due_discards.p_tenant) AND (q.failure IS NOT NULL) AND ((q.failure ->> 'code'::text) = list_due_discards.p_failure_code) AND (q.state = ANY (ARRAY['available'::text, 'archived'::text])) AND (NOT (EXISTS ( SELECT
                     FROM medzen.postponed p
-                   WHERE ((p.tenant = list_due_discards.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'discard'::text) AND (p.until > list_due_discards.p_now))))))
+                   WHERE ((p.tenant = list_due_discards.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'discard'::text))))))
            ORDER BY q.started_at, q.id
-          LIMIT list_due_discards.p_limit) r;
+          LIMIT list_due_discards.p_limit)
+         UNION ALL
+         ( SELECT q.id,
+             p.until AS turn
+            FROM (medzen.postponed p
+              JOIN medzen.recording q ON (((q.tenant = p.tenant) AND (q.id = p.recording_id))))
+           WHERE ((p.tenant = list_due_discards.p_tenant) AND (p.queue = 'discard'::text) AND (p.until <= list_due_discards.p_now) AND (q.tenant = list_due_discards.p_tenant) AND (q.failure IS NOT NULL) AND ((q.failure ->> 'code'::text) = list_due_discards.p_failure_code) AND (q.state = ANY (ARRAY['available'::text, 'archived'::text])))
+           ORDER BY p.until, q.id
+          LIMIT list_due_discards.p_limit)
+   ORDER BY 2, 1
+  LIMIT list_due_discards.p_limit) due
+      JOIN medzen.recording r ON (((r.tenant = list_due_discards.p_tenant) AND (r.id = due.id))));
 END;
 
 CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timestamp with time zone, p_limit integer)
@@ -3723,64 +3650,26 @@ CREATE OR REPLACE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timesta
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT COALESCE(jsonb_agg(medzen.recording_json(ROW(r.tenant, r.id, r.session_id, r.patient, r.provider, r.provider_ref, r.state, r.state_at, r.started_at, r.ended_at, r.duration_seconds, r.media, r.object, r.object_prefix, r.storage, r.object_lock, r.deletion, r.provider_account, r.jurisdiction, r.provider_class, r.zone, r.keep_until, r.keep_reason, r.failure, r.stop_requested_at, r.stop_consent, r.tombstone, r.views, r.downloads, r.revision, r.rules_version, r.facts_revision, r.decided_at, r.retain_until, r.warn_at, r.grace_until, r.rule_ids, r.undated, r.subject_revision, r.hold_count, r.request_count, r.removed_versions, r.removed_bytes, r.deletable_at, r.claim_token, r.claim_until, r.claim_attempts, r.claim_after, r.look_after, r.look_token, r.look_attempts)) ORDER BY r.warn_at, r.id), '[]'::jsonb) AS "coalesce"
-    FROM ( SELECT q.tenant,
-             q.id,
-             q.session_id,
-             q.patient,
-             q.provider,
-             q.provider_ref,
-             q.state,
-             q.state_at,
-             q.started_at,
-             q.ended_at,
-             q.duration_seconds,
-             q.media,
-             q.object,
-             q.object_prefix,
-             q.storage,
-             q.object_lock,
-             q.deletion,
-             q.provider_account,
-             q.jurisdiction,
-             q.provider_class,
-             q.zone,
-             q.keep_until,
-             q.keep_reason,
-             q.failure,
-             q.stop_requested_at,
-             q.stop_consent,
-             q.tombstone,
-             q.views,
-             q.downloads,
-             q.revision,
-             q.rules_version,
-             q.facts_revision,
-             q.decided_at,
-             q.retain_until,
-             q.warn_at,
-             q.grace_until,
-             q.rule_ids,
-             q.undated,
-             q.subject_revision,
-             q.hold_count,
-             q.request_count,
-             q.removed_versions,
-             q.removed_bytes,
-             q.deletable_at,
-             q.claim_token,
-             q.claim_until,
-             q.claim_attempts,
-             q.claim_after,
-             q.look_after,
-             q.look_token,
-             q.look_attempts
+ SELECT COALESCE(jsonb_agg(medzen.recording_json(r.*) ORDER BY due.turn, due.id), '[]'::jsonb) AS "coalesce"
+    FROM ((( SELECT q.id,
+             q.warn_at AS turn
             FROM medzen.recording q
            WHERE ((q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL) AND (NOT (EXISTS ( SELECT
                     FROM medzen.postponed p
-                   WHERE ((p.tenant = list_due_warnings.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'warning'::text) AND (p.until > list_due_warnings.p_now))))))
+                   WHERE ((p.tenant = list_due_warnings.p_tenant) AND (p.recording_id = q.id) AND (p.queue = 'warning'::text))))))
            ORDER BY q.warn_at, q.id
-          LIMIT list_due_warnings.p_limit) r;
+          LIMIT list_due_warnings.p_limit)
+         UNION ALL
+         ( SELECT q.id,
+             p.until AS turn
+            FROM (medzen.postponed p
+              JOIN medzen.recording q ON (((q.tenant = p.tenant) AND (q.id = p.recording_id))))
+           WHERE ((p.tenant = list_due_warnings.p_tenant) AND (p.queue = 'warning'::text) AND (p.until <= list_due_warnings.p_now) AND (q.tenant = list_due_warnings.p_tenant) AND (q.state <> ALL (ARRAY['deleting'::text, 'deleted'::text])) AND (q.deletable_at IS NULL) AND (q.warn_at <= list_due_warnings.p_now) AND (q.grace_until IS NOT NULL))
+           ORDER BY p.until, q.id
+          LIMIT list_due_warnings.p_limit)
+   ORDER BY 2, 1
+  LIMIT list_due_warnings.p_limit) due
+      JOIN medzen.recording r ON (((r.tenant = list_due_warnings.p_tenant) AND (r.id = due.id))));
 END;
 
 CREATE OR REPLACE FUNCTION medzen.list_facts(p_tenant text, p_patient text)

@@ -121,7 +121,7 @@ CREATE INDEX recording_by_failure ON medzen.recording (tenant, (failure ->> 'cod
 CREATE INDEX recording_stops ON medzen.recording (tenant, stop_requested_at, id)
   WHERE stop_requested_at IS NOT NULL
     AND (state IN ('starting', 'recording') OR state = 'failed' AND ended_at IS NULL AND media IS NULL);
-CREATE INDEX recording_transfers ON medzen.recording (tenant, state_at, id) WHERE state = 'uploading';
+CREATE INDEX recording_transfers ON medzen.recording (tenant, (greatest(state_at, claim_after)), id) WHERE state = 'uploading';
 CREATE INDEX recording_looks ON medzen.recording (tenant, look_after, id) WHERE look_after IS NOT NULL;
 CREATE INDEX recording_rules ON medzen.recording (tenant, (coalesce(rules_version, '')), id)
   WHERE state <> 'deleted';
@@ -676,4 +676,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'aeb76acfd66c11fb8a831906c1763e33c87d7dcf68c3539379cca513638ea2dc', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '4f92d7f0f447d813797eb3334de1f1fd36253baf5d405964acf3dbfa50e1ce29', false);

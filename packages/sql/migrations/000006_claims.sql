@@ -69,10 +69,10 @@ DECLARE
 BEGIN
   PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
   IF p_id IS NULL THEN
-    SELECT array_agg(due.id ORDER BY due.state_at, due.id) INTO v_ids FROM (
-      SELECT r.id, r.state_at FROM medzen.recording r
+    SELECT array_agg(due.id ORDER BY due.turn, due.id) INTO v_ids FROM (
+      SELECT r.id, greatest(r.state_at, r.claim_after) AS turn FROM medzen.recording r
       WHERE r.tenant = p_tenant AND r.state = 'uploading' AND r.claim_after <= v_now
-      ORDER BY r.state_at, r.id
+      ORDER BY greatest(r.state_at, r.claim_after), r.id
       LIMIT p_limit
       FOR NO KEY UPDATE SKIP LOCKED) due;
   ELSE
@@ -98,17 +98,20 @@ DECLARE
   v_ids uuid[];
 BEGIN
   PERFORM medzen.check_claim_options(p_limit, p_lease_ms);
-  SELECT array_agg(due.id ORDER BY due.stop_requested_at, due.id) INTO v_ids FROM (
-    SELECT r.id, r.stop_requested_at FROM medzen.recording r
+  SELECT array_agg(due.id ORDER BY due.turn, due.id) INTO v_ids FROM (
+    SELECT r.id, greatest(r.stop_requested_at, again.after) AS turn
+    FROM medzen.recording r
+    CROSS JOIN LATERAL (
+      SELECT r.claim_after - medzen.claim_backoff(r.claim_attempts)
+        + least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes') AS after) again
     WHERE r.tenant = p_tenant AND r.stop_requested_at IS NOT NULL
       AND (r.state IN ('starting', 'recording') OR r.state = 'failed' AND r.ended_at IS NULL AND r.media IS NULL)
       AND CASE WHEN p_id IS NULL
-        THEN r.claim_after <= v_now + medzen.claim_backoff(r.claim_attempts)
-          - least(medzen.claim_backoff(r.claim_attempts), INTERVAL '5 minutes')
+        THEN again.after <= v_now
         ELSE r.id = p_id AND (r.claim_until IS NULL OR r.claim_until <= v_now) END
-    ORDER BY r.stop_requested_at, r.id
+    ORDER BY greatest(r.stop_requested_at, again.after), r.id
     LIMIT p_limit
-    FOR NO KEY UPDATE SKIP LOCKED) due;
+    FOR NO KEY UPDATE OF r SKIP LOCKED) due;
   RETURN medzen.take_claims(p_tenant, coalesce(v_ids, '{}'), p_lease_ms);
 END $$;
 
@@ -220,4 +223,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '8698b192fca171ca2efe2ffddacd3b8b6899535a4713871a692d4ee871797338', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'bbef8db1fb80e84de4699c4f0bd8d65566428feb5f9e7b67a11cd41a149e3cf0', false);

@@ -307,20 +307,33 @@ ALTER TABLE medzen.retention_warning ENABLE ROW LEVEL SECURITY;
 CREATE TRIGGER retention_warning_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON medzen.retention_warning
   FOR EACH STATEMENT EXECUTE FUNCTION medzen.refuse_change();
 
+-- Lists the warnings that are due, in order of their dates. A row that failed before takes its place by the end of its
+-- postponement, behind the rows that were due before that: whatever keeps failing starves nothing.
 CREATE FUNCTION medzen.list_due_warnings(p_tenant text, p_now timestamptz, p_limit integer) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.warn_at, r.id), '[]')
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY due.turn, due.id), '[]')
   FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.deletable_at IS NULL
-      AND q.warn_at <= p_now AND q.grace_until IS NOT NULL
-      AND NOT EXISTS (
-        SELECT FROM medzen.postponed p
-        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'warning' AND p.until > p_now)
-    ORDER BY q.warn_at, q.id
-    LIMIT p_limit) r;
+    (SELECT q.id, q.warn_at AS turn FROM medzen.recording q
+     WHERE q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.deletable_at IS NULL
+       AND q.warn_at <= p_now AND q.grace_until IS NOT NULL
+       AND NOT EXISTS (
+         SELECT FROM medzen.postponed p
+         WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'warning')
+     ORDER BY q.warn_at, q.id
+     LIMIT p_limit)
+    UNION ALL
+    (SELECT q.id, p.until AS turn
+     FROM medzen.postponed p JOIN medzen.recording q ON q.tenant = p.tenant AND q.id = p.recording_id
+     WHERE p.tenant = p_tenant AND p.queue = 'warning' AND p.until <= p_now
+       AND q.tenant = p_tenant AND q.state NOT IN ('deleting', 'deleted') AND q.deletable_at IS NULL
+       AND q.warn_at <= p_now AND q.grace_until IS NOT NULL
+     ORDER BY p.until, q.id
+     LIMIT p_limit)
+    ORDER BY turn, id
+    LIMIT p_limit) due
+  JOIN medzen.recording r ON r.tenant = p_tenant AND r.id = due.id;
 END;
 
 CREATE FUNCTION medzen.record_warning(
@@ -354,22 +367,34 @@ BEGIN
   RETURN jsonb_build_object('status', 'recorded');
 END $$;
 
+-- Lists what is past its retention, in the order of list_due_warnings.
 CREATE FUNCTION medzen.list_due_archives(
   p_tenant text, p_now timestamptz, p_rules_version text, p_limit integer
 ) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.retain_until, r.id), '[]')
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY due.turn, due.id), '[]')
   FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.state = 'available' AND q.facts_revision = q.subject_revision
-      AND q.rules_version = p_rules_version AND q.retain_until <= p_now
-      AND NOT EXISTS (
-        SELECT FROM medzen.postponed p
-        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'archive' AND p.until > p_now)
-    ORDER BY q.retain_until, q.id
-    LIMIT p_limit) r;
+    (SELECT q.id, q.retain_until AS turn FROM medzen.recording q
+     WHERE q.tenant = p_tenant AND q.state = 'available' AND q.facts_revision = q.subject_revision
+       AND q.rules_version = p_rules_version AND q.retain_until <= p_now
+       AND NOT EXISTS (
+         SELECT FROM medzen.postponed p
+         WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'archive')
+     ORDER BY q.retain_until, q.id
+     LIMIT p_limit)
+    UNION ALL
+    (SELECT q.id, p.until AS turn
+     FROM medzen.postponed p JOIN medzen.recording q ON q.tenant = p.tenant AND q.id = p.recording_id
+     WHERE p.tenant = p_tenant AND p.queue = 'archive' AND p.until <= p_now
+       AND q.tenant = p_tenant AND q.state = 'available' AND q.facts_revision = q.subject_revision
+       AND q.rules_version = p_rules_version AND q.retain_until <= p_now
+     ORDER BY p.until, q.id
+     LIMIT p_limit)
+    ORDER BY turn, id
+    LIMIT p_limit) due
+  JOIN medzen.recording r ON r.tenant = p_tenant AND r.id = due.id;
 END;
 
 -- Lists the recordings to which no rule and no fact gives a date, oldest first. The count is of an
@@ -446,21 +471,33 @@ BEGIN
   RETURN jsonb_build_object('status', 'extended', 'recording', medzen.recording_json(v_row));
 END $$;
 
--- Media that is safe with us while the provider still has its copy, by the code of the failure that says so: the oldest first.
+-- Lists media that is safe with us while the provider still has its copy, by the code of the failure that says so: the
+-- oldest first, in the order of list_due_warnings.
 CREATE FUNCTION medzen.list_due_discards(p_tenant text, p_failure_code text, p_now timestamptz, p_limit integer) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY r.started_at, r.id), '[]')
+  SELECT coalesce(jsonb_agg(medzen.recording_json(r) ORDER BY due.turn, due.id), '[]')
   FROM (
-    SELECT q.* FROM medzen.recording q
-    WHERE q.tenant = p_tenant AND q.failure IS NOT NULL AND q.failure ->> 'code' = p_failure_code
-      AND q.state IN ('available', 'archived')
-      AND NOT EXISTS (
-        SELECT FROM medzen.postponed p
-        WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'discard' AND p.until > p_now)
-    ORDER BY q.started_at, q.id
-    LIMIT p_limit) r;
+    (SELECT q.id, q.started_at AS turn FROM medzen.recording q
+     WHERE q.tenant = p_tenant AND q.failure IS NOT NULL AND q.failure ->> 'code' = p_failure_code
+       AND q.state IN ('available', 'archived')
+       AND NOT EXISTS (
+         SELECT FROM medzen.postponed p
+         WHERE p.tenant = p_tenant AND p.recording_id = q.id AND p.queue = 'discard')
+     ORDER BY q.started_at, q.id
+     LIMIT p_limit)
+    UNION ALL
+    (SELECT q.id, p.until AS turn
+     FROM medzen.postponed p JOIN medzen.recording q ON q.tenant = p.tenant AND q.id = p.recording_id
+     WHERE p.tenant = p_tenant AND p.queue = 'discard' AND p.until <= p_now
+       AND q.tenant = p_tenant AND q.failure IS NOT NULL AND q.failure ->> 'code' = p_failure_code
+       AND q.state IN ('available', 'archived')
+     ORDER BY p.until, q.id
+     LIMIT p_limit)
+    ORDER BY turn, id
+    LIMIT p_limit) due
+  JOIN medzen.recording r ON r.tenant = p_tenant AND r.id = due.id;
 END;
 
 -- Takes a row out of a queue for a while, each time longer.
@@ -512,4 +549,4 @@ SELECT medzen.permit('medzen_app', 'note_fact', 'list_facts', 'list_stale_decisi
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', '45ef69ce7a00d9c655e964fba162310731d98bde3e08a79f43ec6e67053a6ed8', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000007_retention', 'd9ae4b1fe6370eba2531794434b33de98400bb430f6a41b2c8ebabb0daaa08d0', false);

@@ -90,7 +90,7 @@ export function claims(
         'transfer',
         options,
         ({ row }) => row.state === 'uploading',
-        ({ row }) => `${row.stateAt}/${row.id}`,
+        (entry) => turn(entry, 'transfer', entry.row.stateAt),
       ),
 
     claimStops: async (scope, options) =>
@@ -100,7 +100,7 @@ export function claims(
         'stop',
         options,
         ({ row }) => row.stopRequest !== undefined && mayStillRun(row),
-        ({ row }) => `${row.stopRequest?.at}/${row.id}`,
+        (entry) => turn(entry, 'stop', entry.row.stopRequest?.at ?? ''),
       ),
 
     claimReconciliations: async (scope, options) => {
@@ -145,6 +145,16 @@ export function claims(
   };
 }
 
+/**
+ * Place of a row in its queue: since when it waits, or, when that is later, the end of its back-off.
+ *
+ * @param due - RFC 3339 UTC, in milliseconds
+ */
+export function turn({ row, work }: Entry, purpose: Work['purpose'], due: string): string {
+  const again = work?.purpose === purpose && work.attempts > 0 ? new Date(work.offerAt).toISOString() : '';
+  return `${due > again ? due : again}/${row.id}`;
+}
+
 /** The longest due first. */
 function byLook(a: Entry, b: Entry): number {
   return (a.look?.after ?? 0) - (b.look?.after ?? 0) || (a.row.id < b.row.id ? -1 : 1);
@@ -157,7 +167,7 @@ export function giveBack(tables: RecordingTables, entry: Entry, failureCode?: st
   const now = tables.now();
   entry.work =
     failureCode === undefined
-      ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: now }
+      ? { ...work, attempts: work.attempts - 1, leaseUntil: now, offerAt: 0 }
       : { ...work, leaseUntil: now, offerAt: now + backOff(work) };
 }
 

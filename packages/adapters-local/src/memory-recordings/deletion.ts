@@ -1,6 +1,6 @@
 import { isBeyondRecall, MedzenError, type RecordingStore } from '@medzen/core';
-import { claim, giveBack } from './claims.ts';
-import { deadline, hasCome } from './sweep.ts';
+import { claim, giveBack, turn } from './claims.ts';
+import { hasCome } from './sweep.ts';
 import {
   activeHolds,
   commit,
@@ -152,9 +152,6 @@ export function deletion(tables: RecordingTables): Deletion {
 
 /** The later of the deadline and the end of the back-off, so that rows that fail do not stand before all others. */
 function place(entry: Entry): string {
-  const { work, row } = entry;
-  const due = row.state === 'deleting' ? deadline(entry) : `${deletableAt(entry)}/${row.id}`;
-  if (work?.purpose !== 'deletion' || work.attempts === 0) return due;
-  const again = `${new Date(work.offerAt).toISOString()}/${row.id}`;
-  return due > again ? due : again;
+  const due = entry.row.state === 'deleting' ? entry.row.decision?.graceUntil : deletableAt(entry);
+  return turn(entry, 'deletion', due ?? '');
 }

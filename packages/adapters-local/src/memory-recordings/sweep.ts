@@ -1,6 +1,15 @@
 import type { PostponedQueue, RecordingStore } from '@medzen/core';
 import { backOff } from './claims.ts';
-import { decisionIsFresh, type Entry, entriesOf, entryOf, type RecordingTables, view, type Work } from './table.ts';
+import {
+  decisionIsFresh,
+  type Entry,
+  entriesOf,
+  entryOf,
+  type RecordingTables,
+  type StoredRow,
+  view,
+  type Work,
+} from './table.ts';
 
 type Sweep = Pick<
   RecordingStore,
@@ -11,7 +20,11 @@ type Sweep = Pick<
 export function sweep(tables: RecordingTables): Sweep {
   return {
     dueWarnings: async (scope, now, limit) =>
-      entriesOf(tables, scope, byDeadline)
+      entriesOf(
+        tables,
+        scope,
+        byTurn('warning', ({ decision }) => decision?.warnAt),
+      )
         .filter((entry) => {
           const { row, warnedAt } = entry;
           const { warnAt, graceUntil } = row.decision ?? {};
@@ -35,7 +48,11 @@ export function sweep(tables: RecordingTables): Sweep {
     },
 
     dueArchives: async (scope, now, rulesVersion, limit) =>
-      entriesOf(tables, scope, byDeadline)
+      entriesOf(
+        tables,
+        scope,
+        byTurn('archive', ({ decision }) => decision?.retainUntil),
+      )
         .filter(
           (entry) =>
             entry.row.state === 'available' &&
@@ -47,7 +64,11 @@ export function sweep(tables: RecordingTables): Sweep {
         .map((entry) => view(tables, entry)),
 
     dueDiscards: async (scope, failureCode, now, limit) =>
-      entriesOf(tables, scope, byStart)
+      entriesOf(
+        tables,
+        scope,
+        byTurn('discard', ({ startedAt }) => startedAt),
+      )
         .filter(
           (entry) =>
             (entry.row.state === 'available' || entry.row.state === 'archived') &&
@@ -99,11 +120,11 @@ export function hasCome(instant: string | undefined, now: Date): boolean {
   return instant !== undefined && Date.parse(instant) <= now.getTime();
 }
 
-/** A row that is `deleting` without a decision goes first. */
-export function deadline({ row }: Entry): string {
-  return `${row.decision?.graceUntil ?? ''}/${row.id}`;
-}
-
-function byDeadline(a: Entry, b: Entry): number {
-  return deadline(a) < deadline(b) ? -1 : 1;
+/** In order of what is due, or, for a row that failed, of the end of its postponement: what keeps failing starves nothing. */
+function byTurn(queue: PostponedQueue, due: (row: StoredRow) => string | undefined): (a: Entry, b: Entry) => number {
+  const turnOf = ({ row, postponed }: Entry): number => {
+    const since = due(row);
+    return postponed.get(queue)?.until ?? (since === undefined ? Number.POSITIVE_INFINITY : Date.parse(since));
+  };
+  return (a, b) => turnOf(a) - turnOf(b) || (a.row.id < b.row.id ? -1 : 1);
 }

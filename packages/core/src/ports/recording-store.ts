@@ -210,7 +210,8 @@ export interface RecordingStore extends AccessRequestStore {
   // ---- transfer
 
   /**
-   * Claims recordings in `uploading` whose lease is free, oldest first, SKIP LOCKED. Or just one, by id.
+   * Claims recordings in `uploading` whose lease is free, oldest first, SKIP LOCKED. Or just one, by id. A row that failed
+   * before takes its place in the order by the time at which it is offered again, so that it starves nothing.
    * A row that was claimed and not finished is offered again after its lease, later each time: attempts² minutes after the end of the lease
    * (or after it was given back with a failure), at most a day. By id
    * the back-off is passed over, because a person asks for it; a lease never is.
@@ -355,7 +356,11 @@ export interface RecordingStore extends AccessRequestStore {
 
   // ---- sweep
 
-  /** Recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of, without postponed ones. */
+  /**
+   * Lists recordings whose `warnAt` has come and whose present deadline (`graceUntil`) was not yet warned of, without
+   * postponed ones, the longest due first. A row that was postponed before counts as due since the end of that, so that
+   * it starves nothing.
+   */
   dueWarnings(scope: Scope, now: Date, limit: number): Promise<readonly Recording[]>;
 
   /**
@@ -369,10 +374,16 @@ export interface RecordingStore extends AccessRequestStore {
     event: SealedEvent,
   ): Promise<{ readonly status: 'recorded' | 'repeated' | 'stale' | 'not_found' }>;
 
-  /** Recordings in `available` whose `retainUntil` has passed and whose decision is not stale, without postponed ones. */
+  /**
+   * Lists recordings in `available` whose `retainUntil` has passed and whose decision is not stale, without postponed
+   * ones, in the order of `dueWarnings`.
+   */
   dueArchives(scope: Scope, now: Date, rulesVersion: string, limit: number): Promise<readonly Recording[]>;
 
-  /** Recordings `available` or `archived` whose `failure` has this code, the oldest start first, without postponed ones. */
+  /**
+   * Lists recordings `available` or `archived` whose `failure` has this code, without postponed ones, the oldest start
+   * first, in the order of `dueWarnings`.
+   */
   dueDiscards(scope: Scope, failureCode: string, now: Date, limit: number): Promise<readonly Recording[]>;
 
   /**

@@ -8,8 +8,8 @@ const most = 1000;
 
 /**
  * Tells people first and notes it afterwards: dying in between tells them twice, the other way round never. A deadline that moves is a
- * new deadline, and is warned of again. What nobody could be told stays first in the queue, so that as many more are asked for: those
- * behind it would otherwise never be warned of, and never be deleted.
+ * new deadline, and is warned of again. What could not be told is postponed, and does not count toward the limit: the rows behind it would
+ * otherwise be warned of late.
  */
 export async function warnDue(run: SweepRun): Promise<void> {
   const { room, scope, limit, now, tally } = run;

@@ -90,6 +90,25 @@ export const claimCases: readonly RecordingCase[] = [
     }
   }),
 
+  define('claim.rotates', 'offers what failed behind what has waited longer since', async (tools) => {
+    const { recordings } = tools.stores;
+    const driver = drive(tools);
+    const failing = await driver.inState('uploading');
+    await tools.advance(1000);
+    const behind = await driver.inState('uploading');
+    const claimed = async (): Promise<Claim> =>
+      at(await recordings.claimTransfers(tools.scope, { ...lease, limit: 1 }), 0, 'claim');
+    const first = await claimed();
+    same(first.recording.id, failing.id, 'the oldest first');
+    await recordings.releaseClaim(tools.scope, failing.id, first.token, 'timeout');
+    await tools.advance(1440 * minute);
+    const second = await claimed();
+    same(second.recording.id, behind.id, 'a day later: the one behind it');
+    await recordings.releaseClaim(tools.scope, behind.id, second.token);
+    same((await claimed()).recording.id, behind.id, 'what was given back without a failure keeps its place');
+    same((await claimed()).recording.id, failing.id, 'then the one that failed');
+  }),
+
   define('claim.by_id', 'claims one by its id, past its back-off but never past its lease', async (tools) => {
     const driver = drive(tools);
     const first = await driver.inState('uploading');

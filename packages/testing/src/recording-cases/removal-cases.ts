@@ -313,6 +313,31 @@ export const removalCases: readonly RecordingCase[] = [
     },
   ),
 
+  define('postponed.rotates', 'lists what failed behind what has been due for longer since', async (tools) => {
+    const { stores, scope } = tools;
+    const store = stores.recordings;
+    const driver = drive(tools);
+    const failure = { code: 'provider_copy_remains', at: '2026-01-01T00:00:00.000Z', attempts: 0 };
+    const now = new Date('2033-05-01T00:00:00.000Z');
+    const nextDay = new Date(now.getTime() + 1440 * minute);
+    const failing = await driver.decided(await driver.inState('available'));
+    await tools.advance(1000);
+    const behind = await driver.decided(await driver.inState('available'));
+    for (const one of [failing, behind]) await driver.moved(one, { failure });
+    const queues = {
+      warning: (time: Date, limit: number) => store.dueWarnings(scope, time, limit),
+      archive: (time: Date, limit: number) => store.dueArchives(scope, time, rules, limit),
+      discard: (time: Date, limit: number) => store.dueDiscards(scope, failure.code, time, limit),
+    } as const;
+    for (const queue of ['warning', 'archive', 'discard'] as const) {
+      const ids = async (time: Date, limit: number) => (await queues[queue](time, limit)).map(({ id }) => id);
+      same(await ids(now, 1), [failing.id], `${queue}: the oldest first`);
+      for (let i = 0; i < 60; i++) await store.postpone(scope, failing.id, queue, 'timeout', now);
+      same(await ids(nextDay, 1), [behind.id], `${queue}: a day later, the one behind it`);
+      same(await ids(nextDay, 2), [behind.id, failing.id], `${queue}: then the one that failed`);
+    }
+  }),
+
   define('discards.oldest', 'lists copies that remain, the oldest first, archived ones too', async (tools) => {
     const { stores, scope } = tools;
     const driver = drive(tools);

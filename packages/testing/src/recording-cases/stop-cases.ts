@@ -36,6 +36,26 @@ export const stopCases: readonly RecordingCase[] = [
     same((await driver.fresh(recording)).stopRequest, stopRequest, 'after another withdrawal');
   }),
 
+  define('stop.rotates', 'offers a stop that failed behind those that have waited longer since', async (tools) => {
+    const { recordings } = tools.stores;
+    const driver = drive(tools);
+    const failing = await driver.started();
+    await driver.withdrawn(failing);
+    await tools.advance(1000);
+    const behind = await driver.started();
+    await driver.withdrawn(behind);
+    const claimed = async (): Promise<Claim> =>
+      at(await recordings.claimStops(tools.scope, { ...lease, limit: 1 }), 0, 'claim');
+    for (let attempts = 1; attempts <= 4; attempts++) {
+      const [claim] = await stops(tools, failing.id);
+      holds(claim?.attempts === attempts, `attempt ${attempts}`);
+      await recordings.releaseClaim(tools.scope, failing.id, claim?.token ?? '', 'provider_unavailable');
+    }
+    await tools.advance(5 * minute);
+    same((await claimed()).recording.id, behind.id, 'the one behind it');
+    same((await claimed()).recording.id, failing.id, 'then the one that failed, five minutes after it did');
+  }),
+
   define(
     'stop.whose',
     'asks it of the recordings of the session in which the participant takes part, and of no other',

@@ -67,6 +67,20 @@ export const brokenRemovals: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('head_blocks', 'lists first what has failed before', 'postponed.rotates', ({ good }) => {
+    const failed: string[] = [];
+    return {
+      postpone: async (scope, id, queue, code, now) => {
+        failed.unshift(id);
+        return good.postpone(scope, id, queue, code, now);
+      },
+      dueWarnings: async (scope, now, limit) => {
+        const due = await good.dueWarnings(scope, now, 1000);
+        return due.toSorted((a, b) => failed.indexOf(b.id) - failed.indexOf(a.id)).slice(0, limit);
+      },
+    };
+  }),
+
   brokenRecording('newest_copies', 'offers the newest remaining copies first', 'discards.oldest', ({ good }) => ({
     dueDiscards: async (scope, code, now, limit) =>
       (await good.dueDiscards(scope, code, now, 1000)).toReversed().slice(0, limit),

@@ -36,6 +36,32 @@ export const brokenWork: readonly BrokenStore<RecordingStoreContext>[] = [
     }),
   ),
 
+  brokenRecording(
+    'head_blocks_transfers',
+    'offers the oldest first, though it failed',
+    'claim.rotates',
+    ({ good, all }) => ({
+      claimTransfers: async (scope, options) => {
+        if (options.id !== undefined) return good.claimTransfers(scope, options);
+        const oldest = (await all(scope)).toReversed().find(({ state }) => state === 'uploading');
+        return good.claimTransfers(scope, oldest === undefined ? options : { ...options, id: oldest.id });
+      },
+    }),
+  ),
+
+  brokenRecording(
+    'head_blocks_stops',
+    'offers the oldest stop first, though it failed',
+    'stop.rotates',
+    ({ good, all }) => ({
+      claimStops: async (scope, options) => {
+        if (options.id !== undefined) return good.claimStops(scope, options);
+        const oldest = (await all(scope)).toReversed().find(({ stopRequest }) => stopRequest !== undefined);
+        return good.claimStops(scope, oldest === undefined ? options : { ...options, id: oldest.id });
+      },
+    }),
+  ),
+
   brokenRecording('forgets_attempts', 'does not count attempts', 'claim.lease', ({ good }) => ({
     claimTransfers: async (scope, options) =>
       (await good.claimTransfers(scope, options)).map((claim) => ({ ...claim, attempts: 1 })),
