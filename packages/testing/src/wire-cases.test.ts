@@ -73,9 +73,10 @@ function createContext(oneConnection: boolean): WireContext {
   const late = (): MedzenError => new MedzenError('store_unavailable', 'Late');
   const outside = (patient: boolean): Wire => {
     const wire: Wire = {
-      call: async (name, args, { signal } = {}) => {
+      call: async (name, args, { signal, patienceMs } = {}) => {
         if (oneConnection && world.open) throw new MedzenError('wire_busy', 'In a transaction');
         if (signal?.aborted === true) throw late();
+        if (patienceMs !== undefined && name === 'contract_sleep') return [{ value: 'slept' }];
         if (name === 'contract_sleep' || name === 'contract_late_write') {
           if (patient && signal !== undefined)
             await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

@@ -380,6 +380,19 @@ const deadlines: readonly Case[] = [
   ),
 
   define(
+    'deadline.patience',
+    'waits longer than its deadline for a call that asks for patience',
+    async ({ impatient }) => {
+      const hasty = present(impatient, 'impatient')();
+      const slept = [hasty, hasty.root].map((wire) =>
+        wire.call('contract_sleep', { seconds: 1 }, { patienceMs: 600_000 }),
+      );
+      for (const rows of await Promise.all(slept)) same(rows, [{ value: 'slept' }], 'rows');
+    },
+    ['deadline'],
+  ),
+
+  define(
     'root.reserve',
     'does not wait, by its root, for a pool that is full of transactions',
     async ({ wire, crowd }) => {

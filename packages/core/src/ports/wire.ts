@@ -24,6 +24,8 @@ export type WireRow = Readonly<Record<string, WireCell>>;
 export interface WireCallOptions {
   /** Ends the call early: the statement is canceled where the driver can, and the call throws `store_unavailable`. */
   readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that this call may take where the wire's deadline is shorter, 1–2 147 483 647: for work that grows with what is there. */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Wire {
    *
    * @param name - a function of the manifest, without the schema
    * @param args - by argument name, without the `p_` prefix; an argument left out takes its SQL default
-   * @param options - a signal that ends the call
+   * @param options - a signal that ends the call, and how long it may take where that is longer
    * @throws MedzenError as above
    */
   call(name: string, args: Readonly<Record<string, WireValue>>, options?: WireCallOptions): Promise<readonly WireRow[]>;

@@ -6,7 +6,7 @@ export function archiveStore(wire: Wire): ArchiveStore {
   const { root } = wire;
   return {
     async begin(maxLeaves) {
-      const [row] = await root.call('open_archive', { max_leaves: maxLeaves });
+      const [row] = await root.call('open_archive', { max_leaves: maxLeaves }, patiently);
       return row === undefined ? undefined : rowIn(row);
     },
 
@@ -21,18 +21,16 @@ export function archiveStore(wire: Wire): ArchiveStore {
     },
 
     async purge(scope, order, event) {
-      const rows = await root.call('purge_archive', {
-        tenant: scope.tenant,
-        ...ends(order),
-        manifest_sha256: order.manifestSha256,
-        years: order.years,
-        event_id: event.id,
-        event_body: event.body,
-      });
+      const { manifestSha256: manifest_sha256, years } = order;
+      const args = { tenant: scope.tenant, ...ends(order), manifest_sha256, years };
+      const rows = await root.call('purge_archive', { ...args, event_id: event.id, event_body: event.body }, patiently);
       return statusIn(rows, ['purged', 'repeated', 'not_archived', 'too_young', 'held']);
     },
   };
 }
+
+/** A range of a million events is looked through, or removed, at once. */
+const patiently = { patienceMs: 15 * 60_000 };
 
 function ends({ first, end }: LeafSpan): { readonly first: string; readonly end: string } {
   return { first: leaf(first), end: leaf(end) };

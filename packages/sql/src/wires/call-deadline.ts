@@ -7,7 +7,7 @@ export type CallDeadline = <T>(
 ) => Promise<T>;
 
 /**
- * For the author of a wire: limits how long each of its calls may take.
+ * For the author of a wire: limits how long each of its calls may take, unless a call asks for more patience.
  *
  * @param deadlineMs - 1 to 2 147 483 647 milliseconds; 10 000 when absent
  * @returns runs a call, and throws MedzenError `store_unavailable` when the deadline has passed or the call's signal was aborted
@@ -24,9 +24,9 @@ export type CallDeadline = <T>(
 export function callDeadline(deadlineMs?: number): CallDeadline {
   const ms = checkedDeadline('deadlineMs', deadlineMs);
   return async (options, work) => {
-    const signal = options?.signal;
+    const { signal, patienceMs = 0 } = options ?? {};
     try {
-      return await withDeadline({ ms, signal, what: 'The database' }, work);
+      return await withDeadline({ ms: Math.max(ms, patienceMs), signal, what: 'The database' }, work);
     } catch (cause) {
       if (signal?.aborted !== true || cause !== signal.reason) throw cause;
       throw new MedzenError('store_unavailable', 'The call was canceled before the database had answered', { cause });

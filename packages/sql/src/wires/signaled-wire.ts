@@ -6,7 +6,7 @@ export function signaledWire(wire: Wire, signal: AbortSignal | undefined): Wire 
   return {
     call: (name, args, options) => {
       const both = options?.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
-      return wire.call(name, args, { signal: both });
+      return wire.call(name, args, { ...options, signal: both });
     },
     get root() {
       return wire.root === wire ? this : signaledWire(wire.root, signal);

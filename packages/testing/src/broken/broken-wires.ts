@@ -242,6 +242,9 @@ export const brokenWires: readonly BrokenStore<WireContext>[] = [
   broken('deaf', 'does not look at the signal', 'deadline.signal', (good) => ({
     call: (name, args) => good.call(name, args),
   })),
+  broken('hurried', 'has no patience for a call that asks for it', 'deadline.patience', (good) => ({
+    call: (name, args, options) => good.call(name, args, { signal: options?.signal }),
+  })),
   broken('waits_for_pool', 'has no connection for its root while the pool has none', 'root.reserve', (good) => ({
     call: async (name, args, options) => {
       if (good.inTransaction || name !== 'contract_write') return good.call(name, args, options);
