@@ -157,6 +157,8 @@ export interface Tombstone {
   readonly storage?: RecordingStorage;
   /** The media could not be found, and a person ended the recording knowing that. */
   readonly mediaMissing?: boolean;
+  /** There was media at the provider, which deleted it before it was transferred: what was captured is lost. */
+  readonly mediaExpired?: boolean;
   /** Copies that the deletion does not reach, as the host declared them: replicas, backups. */
   readonly otherCopies?: readonly { readonly name: string; readonly goneBy?: string }[];
   /** SHA-256 of the media, hexadecimal. */

@@ -54,6 +54,11 @@ export async function copyMedia(room: Room, recording: Recording, lease: Lease):
   });
   await lease.moved();
   const stated = media.size ?? recording.media?.size;
+  // Said by the provider itself: another try brings no byte more.
+  if (media.size === 0) {
+    await media.body.cancel().catch(() => {});
+    return { status: 'implausible', why: 'empty', detail: {} };
+  }
   if (recording.media?.size !== undefined && stated !== recording.media.size) {
     await media.body.cancel().catch(() => {});
     throw new MedzenError('checksum_mismatch', 'The provider states two sizes for the same media', { retryable: true });

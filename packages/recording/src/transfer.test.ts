@@ -157,9 +157,36 @@ describe('transfer', () => {
     await clinic.provider.discard(await clinic.get(id));
     expect(clinic.server.left(providerRef).compositions).toEqual([]);
     expect(await clinic.recordings.transferDue(clinic.scope)).toMatchObject({
-      failed: [{ id, code: 'not_available' }],
+      failed: [{ id, code: 'media_expired' }],
     });
-    expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'not_available' } });
+    expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'media_expired' } });
+  });
+
+  it('ends when the provider has media without a byte, whatever size it states, and is mended while it has it', async () => {
+    const { id, providerRef, media } = await clinic.uploading();
+    expect(media?.size).toBe(65_536);
+    clinic.server.fail({ on: 'media', empty: true });
+    expect(await clinic.recordings.transferDue(clinic.scope)).toMatchObject({
+      retrying: [],
+      failed: [{ id, code: 'media_empty' }],
+    });
+    expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'media_empty' } });
+    expect((await clinic.events()).at(-1)).toMatchObject({ detail: { code: 'media_empty', why: 'empty' } });
+    expect(clinic.server.left(providerRef)).toMatchObject({ recordings: [{}, {}], compositions: [{}] });
+    await clinic.recordings.retryTransfer(id, clinic.doctor);
+    expect(await clinic.recordings.transfer(id, clinic.scope)).toMatchObject({ state: 'available' });
+  });
+
+  it('that cannot be tried again, because the provider deleted its copy meanwhile, says so from then on', async () => {
+    const { id } = await clinic.uploading();
+    clinic.server.fail({ on: 'media', empty: true });
+    await clinic.recordings.transferDue(clinic.scope);
+    await clinic.provider.discard(await clinic.get(id));
+    await expect(clinic.recordings.retryTransfer(id, clinic.doctor)).rejects.toMatchObject({
+      code: 'invalid_transition',
+      detail: { provider: 'expired' },
+    });
+    expect(await clinic.get(id)).toMatchObject({ state: 'failed', failure: { code: 'media_expired' } });
   });
 
   it('gives up after ten attempts, each later than the one before, and goes round again when a person asks', async () => {

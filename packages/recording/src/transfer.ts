@@ -9,7 +9,6 @@ import {
 } from '@medzen/core';
 import { witness } from './audited.ts';
 import { codeOf } from './backoff.ts';
-import { implausible } from './capture/retry-transfer.ts';
 import { notInFuture, tookPlaceAt } from './capture/store-time.ts';
 import { checkWhole } from './check-input.ts';
 import { type Copied, copyMedia, dropVersion, keepOnly } from './copy-media.ts';
@@ -19,6 +18,7 @@ import { decide } from './retention/decide.ts';
 import { revise } from './revise.ts';
 import { about, actingAs, duration, type Room, seal, timestamp } from './room.ts';
 import { keepLease } from './transfer/keep-lease.ts';
+import { mediaEmpty, mediaExpired, mediaImplausible } from './transfer/media-failures.ts';
 
 /** After so many attempts in a row a person has to look: `retryTransfer`. */
 const maxAttempts = 10;
@@ -108,13 +108,14 @@ async function refuseMedia(
   { why, detail }: Extract<Copied, { status: 'implausible' }>,
 ): Promise<Outcome> {
   const { id } = claim.recording;
+  const failure = why === 'empty' ? mediaEmpty : mediaImplausible;
   const error = new MedzenError('not_available', 'The media is not what was captured; see retryTransfer', {
-    detail: { code: implausible, why },
+    detail: { code: failure, why },
   });
   room.logger.error('recording: the media cannot be what was captured', { recording: id, why });
-  if (!(await fail(room, ctx, claim, implausible, { why, ...detail })))
+  if (!(await fail(room, ctx, claim, failure, { why, ...detail })))
     throw new MedzenError('lease_lost', 'Another worker took the transfer over');
-  return { status: 'failed', error, code: implausible };
+  return { status: 'failed', error, code: failure };
 }
 
 async function complete(
@@ -196,9 +197,11 @@ async function giveUp(
   room.logger.warn('recording: transfer failed', { recording: id, code, attempts: claim.attempts });
   if (code === 'lease_lost') return { status: 'retrying', error };
   const ours = signal?.aborted === true;
-  const hopeless = !ours && (claim.attempts >= maxAttempts || (isMedzenError(error) && error.code === 'not_available'));
+  const expired = isMedzenError(error) && error.code === 'not_available';
+  const hopeless = !ours && (claim.attempts >= maxAttempts || expired);
+  const failure = expired ? mediaExpired : code;
   try {
-    if (hopeless && (await fail(room, ctx, claim, code))) return { status: 'failed', error };
+    if (hopeless && (await fail(room, ctx, claim, failure))) return { status: 'failed', error, code: failure };
     if (!ours)
       await witness(room, ctx, [
         {

@@ -37,6 +37,8 @@ export type TwilioFault =
   | { readonly on: 'media'; readonly cutAfter: number }
   /** The media host sends other bytes of the same length. */
   | { readonly on: 'media'; readonly otherBytes: true }
+  /** The media host sends nothing, and says so. */
+  | { readonly on: 'media'; readonly empty: true }
   /** The API redirects for media to this address. */
   | { readonly on: 'redirect'; readonly to: string };
 
@@ -169,9 +171,9 @@ export async function startTwilioServer(options: TwilioServerOptions = {}): Prom
       return reply(403);
     const composition = world.compositions.get(ticket.sid);
     if (composition?.status !== 'completed' || composition.media === undefined) return reply(404);
-    const bytes = composition.media;
     const fault = take((one): one is Extract<TwilioFault, { on: 'media' }> => one.on === 'media');
     if (fault !== undefined && 'status' in fault) return reply(fault.status);
+    const bytes = fault !== undefined && 'empty' in fault ? new Uint8Array(0) : composition.media;
     log.push({ host: 'media', method: message.method ?? '', path: url.pathname, status: 200 });
     // As S3 does for what was stored without a type.
     response.writeHead(200, { 'content-type': 'binary/octet-stream', 'content-length': bytes.length });

@@ -1,5 +1,6 @@
 import { isLive, mayStillRun, type Recording, type RecordingChange } from '@medzen/core';
 import type { CaptureStatus } from '../provider.ts';
+import { mediaExpired } from '../transfer/media-failures.ts';
 import { endOf } from './capture-end.ts';
 
 const second = 1000;
@@ -95,7 +96,7 @@ export function planLook(recording: Recording, outcome: LookOutcome, now: Date, 
     case 'failed':
       return failed(recording, at, answer.code, answer.endedAt ?? at);
     case 'expired':
-      return failed(recording, at, 'media_expired', answer.endedAt ?? at);
+      return failed(recording, at, mediaExpired, answer.endedAt ?? at);
     default:
       return unanswered(recording, answer.status, age, at, again);
   }

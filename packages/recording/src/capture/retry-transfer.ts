@@ -6,13 +6,12 @@ import { compose } from '../compose.ts';
 import type { RetryOptions } from '../recordings.ts';
 import { revise } from '../revise.ts';
 import { about, type Room, seal, timestamp } from '../room.ts';
+import { mediaImplausible } from '../transfer/media-failures.ts';
 import { applyPlan } from './apply-plan.ts';
 import { type LookOutcome, planLook } from './look-plan.ts';
 import { look } from './reconcile.ts';
 
 const what = { action: 'recording.retry', kind: 'update' } as const;
-/** In `failure.code` of a recording whose media cannot be what was captured. */
-export const implausible = 'media_implausible';
 
 /** See `Recordings.retryTransfer`. */
 export async function retryTransfer(
@@ -47,6 +46,12 @@ export async function retryTransfer(
     case 'processing':
     case 'failed':
       return makeAgain(room, ctx, recording, answer.status);
+    case 'expired': {
+      // Written down, so that its tombstone can say so one day.
+      const now = await room.stores.recordings.clock();
+      const { recording: row } = await applyPlan(room, ctx, recording, planLook(recording, answer, now, 1));
+      return refuseRetry(room, ctx, row, answer.status);
+    }
     case 'running': {
       const now = await room.stores.recordings.clock();
       return (await applyPlan(room, ctx, recording, planLook(recording, answer, now, 1))).recording;
@@ -74,7 +79,7 @@ async function uploadAgain(
   found: ProviderMedia,
   acceptImplausible: string | undefined,
 ): Promise<Recording> {
-  const accepts = acceptImplausible !== undefined && recording.failure?.code === implausible;
+  const accepts = acceptImplausible !== undefined && recording.failure?.code === mediaImplausible;
   const { acceptedBy: _, ...media } = found;
   return move(room, ctx, recording, {
     change: {
@@ -82,7 +87,7 @@ async function uploadAgain(
       failure: null,
       media: accepts ? { ...media, acceptedBy: ctx.actor.id } : media,
     },
-    detail: accepts ? { accepted: implausible } : {},
+    detail: accepts ? { accepted: mediaImplausible } : {},
     ...(accepts ? { reason: acceptImplausible } : {}),
   });
 }

@@ -9,11 +9,13 @@ import {
   type Tombstone,
 } from '@medzen/core';
 import { persistently } from '../backoff.ts';
+import { look } from '../capture/reconcile.ts';
 import { withDeadline } from '../deadline.ts';
 import { decide, judge } from '../retention/decide.ts';
 import type { RetentionDecision } from '../retention/decision.ts';
 import { about, duration, providerOf, type Room, seal, timestamp } from '../room.ts';
 import { waitingInSameRoom } from '../same-room.ts';
+import { mediaExpired } from '../transfer/media-failures.ts';
 import { copyRemains, obstacleAt, type ProviderObstacle } from './discard.ts';
 import { emptyPrefix, pagesOf, refOf } from './empty-prefix.ts';
 import { keepLease } from './keep-lease.ts';
@@ -79,6 +81,15 @@ interface Work extends DeleteOptions {
   recording: Recording;
   /** Counts recorded when this attempt began. */
   readonly before: Counts;
+}
+
+/** What the provider was found to hold, and has left. */
+interface Forgotten {
+  readonly refused?: never;
+  /** For the tombstone. */
+  readonly note?: string | undefined;
+  /** It had deleted the media before it was transferred. */
+  readonly expired?: boolean;
 }
 
 type Counts = { readonly versions: number; readonly bytes: number };
@@ -280,17 +291,12 @@ async function remove(work: Work, { listed, missing }: Survey): Promise<DeleteRe
   await work.renew();
   const forgotten = await forget(work);
   if (forgotten.refused !== undefined) return stop(work, forgotten.refused);
-  return finish(work, emptied.provedAt, forgotten.note, missing);
+  return finish(work, emptied.provedAt, forgotten, missing);
 }
 
-async function finish(
-  work: Work,
-  provedAt: Date,
-  providerNote: string | undefined,
-  missing: boolean,
-): Promise<DeleteResult> {
+async function finish(work: Work, provedAt: Date, forgotten: Forgotten, missing: boolean): Promise<DeleteResult> {
   const { room, ctx, claim, before, reason } = work;
-  const stone = tombstone(work, provedAt, providerNote, missing);
+  const stone = tombstone(work, provedAt, forgotten, missing);
   const { versionsDeleted, bytesDeleted } = stone;
   const event = seal(room, ctx, {
     action: 'recording.delete',
@@ -304,6 +310,7 @@ async function finish(
       ...duration(claim.recording),
       ruleIds: [...stone.ruleIds],
       ...(missing ? { mediaMissing: true } : {}),
+      ...(stone.mediaExpired === true ? { mediaExpired: true } : {}),
     },
   });
   const { token, recording } = claim;
@@ -364,9 +371,7 @@ function mustForget({ room, recording }: Work): boolean {
   return !known || Object.hasOwn(room.providers, recording.provider);
 }
 
-async function forget(
-  work: Work,
-): Promise<{ readonly refused: DeferReason } | { readonly refused?: never; readonly note?: string | undefined }> {
+async function forget(work: Work): Promise<{ readonly refused: DeferReason } | Forgotten> {
   const { room, ctx, recording, signal } = work;
   if (!mustForget(work))
     return { note: 'The provider was no longer configured when this was deleted; it had removed its copy before.' };
@@ -374,20 +379,34 @@ async function forget(
     return {
       note: 'What the provider holds of this room goes with another recording of the session, which still waits for it.',
     };
+  const expired = await hadExpired(work);
   if (!isBeyondRecall(recording)) {
     const refused = await note(work, { provider: true });
     if (refused !== undefined) return { refused };
   }
   const provider = providerOf(room, recording);
   const limit = { ms: room.timeouts.providerMs, code: 'provider_unavailable', signal } as const;
-  return persistently(room, 3, () => withDeadline(limit, (stopping) => provider.discard(recording, stopping)), signal);
+  const discard = (): Promise<{ readonly note?: string }> =>
+    withDeadline(limit, (stopping) => provider.discard(recording, stopping));
+  return { ...(await persistently(room, 3, discard, signal)), expired };
+}
+
+/**
+ * True when media that never came home is gone at the provider, which deleted it by itself. Asked before the provider
+ * is asked to delete: afterwards nobody can tell, and a deletion that goes on after a crash there leaves it unsaid.
+ */
+async function hadExpired({ room, recording, signal }: Work): Promise<boolean> {
+  if (recording.object !== undefined) return false;
+  if (recording.failure?.code === mediaExpired) return true;
+  if (recording.deletion?.providerAsked === true) return false;
+  return (await persistently(room, 3, () => look(room, recording, signal), signal)).status === 'expired';
 }
 
 /** Says why it was deleted as it was when the deletion began: what is judged afterwards no longer matters. */
 function tombstone(
   { room, ctx, claim, recording, reason }: Work,
   provedAt: Date,
-  providerNote: string | undefined,
+  { note: providerNote, expired = false }: Forgotten,
   missing: boolean,
 ): Tombstone {
   const { deletion } = recording;
@@ -410,6 +429,7 @@ function tombstone(
     ...(storage === undefined ? {} : { storage }),
     provedEmptyAt: provedAt.toISOString(),
     ...(missing ? { mediaMissing: true } : {}),
+    ...(expired ? { mediaExpired: true } : {}),
     ...(otherCopies.length === 0 ? {} : { otherCopies }),
     ...(providerNote === undefined ? {} : { providerNote }),
   };

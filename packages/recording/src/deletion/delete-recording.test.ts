@@ -191,8 +191,47 @@ describe('delete', () => {
     );
     expect(await asked(id)).toMatchObject({ code: 'held' });
     await clinic.recordings.legalHold.release(hold.id, clinic.admin);
-    expect(await asked(id)).toMatchObject({ state: 'deleted', tombstone: { versionsDeleted: 0 } });
+    const ended = await asked(id);
+    expect(ended).toMatchObject({ state: 'deleted', tombstone: { versionsDeleted: 0 } });
+    expect(ended).not.toHaveProperty('tombstone.mediaExpired');
   });
+
+  it('says in the tombstone that there was media, and that the provider had let it expire', async () => {
+    const { id, providerRef } = await clinic.start();
+    clinic.server.endRoom(providerRef);
+    clinic.server.outbox.splice(0);
+    await clinic.ingest(
+      clinic.server.callback('recording-failed', { RoomSid: providerRef, RecordingSid: 'RT1', FailedOperation: 'x' }),
+    );
+    await clinic.provider.discard(await clinic.get(id));
+    expect(await asked(id)).toMatchObject({
+      state: 'deleted',
+      failure: { code: 'media_expired' },
+      tombstone: { versionsDeleted: 0, mediaExpired: true },
+    });
+    expect((await clinic.events()).at(-1)).toMatchObject({
+      action: 'recording.delete',
+      detail: { mediaExpired: true },
+    });
+  });
+
+  it.each(['known', 'not known'])(
+    'says so when it expired while the failed recording was kept, and that was %s',
+    async (what) => {
+      const { id } = await clinic.uploading();
+      if (what === 'not known') {
+        clinic.server.fail({ on: 'media', empty: true });
+        await clinic.recordings.transferDue(clinic.scope);
+      }
+      await clinic.provider.discard(await clinic.get(id));
+      await clinic.recordings.transferDue(clinic.scope);
+      expect((await clinic.get(id)).failure?.code).toBe(what === 'known' ? 'media_expired' : 'media_empty');
+      await clinic.fact('treatment', '2026-11-21');
+      await clinic.warnedUntil(graceEnds);
+      expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ deleted: [id] });
+      expect(await clinic.get(id)).toMatchObject({ tombstone: { versionsDeleted: 0, mediaExpired: true } });
+    },
+  );
 });
 
 describe('legalHold', () => {

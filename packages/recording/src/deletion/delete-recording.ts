@@ -2,13 +2,14 @@ import { type CallContext, type Claim, errorFields, MedzenError, type Recording 
 import { refuse } from '../audited.ts';
 import { hasRole, recordingFor } from '../authorise.ts';
 import { codeOf } from '../backoff.ts';
-import { nothingCaptured } from '../capture/nothing-captured.ts';
+import { type EmptyVerdict, nothingCaptured } from '../capture/nothing-captured.ts';
 import { checkReason } from '../check-input.ts';
 import type { DeleteRequest } from '../recordings.ts';
 import { decide } from '../retention/decide.ts';
 import type { RetentionDecision } from '../retention/decision.ts';
 import { about, type Room, seal, timestamp } from '../room.ts';
 import { checkClock } from '../sweep/check-clock.ts';
+import { mediaExpired } from '../transfer/media-failures.ts';
 import { type DeleteResult, deleteClaimed } from './delete-claimed.ts';
 
 const what = { action: 'recording.delete', kind: 'delete' } as const;
@@ -38,7 +39,7 @@ export async function deleteRecording(
     recording.state === 'failed' && recording.object === undefined && recording.media === undefined
       ? await nothingCaptured(room, ctx, recording)
       : undefined;
-  if (empty !== undefined && empty.verdict !== 'kept') await endEmpty(room, ctx, empty.recording, request.reason);
+  if (empty !== undefined && empty.verdict !== 'kept') await endEmpty(room, ctx, empty, request.reason);
   else if (recording.state !== 'deleting') {
     const { decision, recording: row } = await decide(room, ctx.scope, empty?.recording ?? recording, now);
     if (row.accessRequests > 0) return refuse(room, ctx, asked, accessRequested());
@@ -60,17 +61,27 @@ function accessRequested(): MedzenError {
  * Nothing was ever stored, so there is no record to keep: a person who has looked into it may end it. A hold still stands in the way, and
  * the store checks it.
  */
-async function endEmpty(room: Room, ctx: CallContext, recording: Recording, reason: string): Promise<void> {
+async function endEmpty(
+  room: Room,
+  ctx: CallContext,
+  { recording, verdict }: EmptyVerdict,
+  reason: string,
+): Promise<void> {
+  const at = timestamp(room);
+  const expired = verdict === 'expired';
   const event = seal(room, ctx, {
     action: 'recording.delete_start',
     kind: 'update',
     outcome: 'success',
     ...about(recording),
     reason,
+    ...(expired ? { detail: { code: mediaExpired } } : {}),
   });
   const change = {
     to: 'deleting',
-    at: timestamp(room),
+    at,
+    // Kept in the row, so that the tombstone can say it whoever finishes the deletion.
+    ...(expired ? { failure: { code: mediaExpired, at, attempts: 0 } } : {}),
     expectedRevision: recording.revision,
     deletion: { by: ctx.actor.id, reason },
   } as const;

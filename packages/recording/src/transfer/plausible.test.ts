@@ -41,7 +41,6 @@ async function uploadingWithoutSize() {
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const whole = sampleMp4(1800);
 const implausible: [string, Uint8Array, string][] = [
-  ['no bytes at all', new Uint8Array(0), 'empty'],
   ['an error page', text('<!DOCTYPE html><html>Service unavailable</html>'), 'not_media'],
   ['an error in JSON', text('{"code": 20404, "message": "not found"}'), 'not_media'],
   ['an error of S3', text('<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'), 'not_media'],
@@ -112,7 +111,8 @@ describe('media that cannot be what was captured', () => {
     const empty = clinic.another({ providers: { twilio: serving(new Uint8Array(0)) } });
     await empty.transferDue(clinic.scope);
     await empty.retryTransfer(id, clinic.admin, { acceptImplausible: 'Let it go' });
-    expect((await empty.transferDue(clinic.scope)).failed).toEqual([{ id, code: 'media_implausible' }]);
+    expect((await empty.transferDue(clinic.scope)).failed).toEqual([{ id, code: 'media_empty' }]);
+    expect(await clinic.get(id)).toMatchObject({ failure: { code: 'media_empty' } });
   });
 
   it('may be as short as the host says', async () => {

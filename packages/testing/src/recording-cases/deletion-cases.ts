@@ -318,7 +318,8 @@ export const deletionCases: readonly RecordingCase[] = [
     });
     const recording = await driver.warned(await driver.decided(available));
     const { token } = await driver.begun(recording);
-    const tombstone = mine.tombstone({ providerNote: 'Twilio keeps nothing' });
+    const said = { providerNote: 'Twilio keeps nothing', mediaExpired: true, mediaMissing: true };
+    const tombstone = mine.tombstone(said);
     const event = mine.event({ action: 'recording.delete', kind: 'delete' });
     const result = await stores.recordings.finishDeletion(scope, recording.id, token, tombstone, event);
     const deleted = status(result, 'finished', 'finish').recording;

@@ -26,6 +26,7 @@ const tombstone = shape(
     providerNote: text,
     storage,
     mediaMissing: flag,
+    mediaExpired: flag,
     otherCopies: list(shape({ name: text }, { goneBy: text })),
   },
 );

@@ -177,6 +177,11 @@ export const brokenDeletions: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('forgets_expiry', 'does not keep that the media had expired', 'finish', ({ good }) => ({
+    finishDeletion: (scope, id, token, { mediaExpired: _, ...tombstone }, event) =>
+      good.finishDeletion(scope, id, token, tombstone, event),
+  })),
+
   brokenRecording('finishes_unbegun', 'deletes what was not begun', 'finish.not_begun', ({ good, samples }) => ({
     finishDeletion: async (scope, id, token, tombstone, event) => {
       const row = await good.get(scope, id);
