@@ -388,7 +388,7 @@ export interface Recordings {
    * Has one recording kept at least until an instant, whatever the rules say, by a role of `keepLonger`. The floor moves later only; what
    * was decided without it is decided again, and warned of again.
    *
-   * @throws MedzenError `conflict` when the floor stands later already; `too_late` when the deletion has begun (both audited); `not_found`,
+   * @throws MedzenError `conflict` when the floor stands later already; `too_late` when some of it was deleted already (both audited); `not_found`,
    * `forbidden`, `invalid_input`
    */
   keepUntil(id: string, keep: KeepUntil, ctx: CallContext): Promise<Recording>;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clinic, openClinic, person } from '../../test/clinic.ts';
+import { type Clinic, down, openClinic, person } from '../../test/clinic.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {
@@ -40,6 +40,41 @@ describe('keepUntil', () => {
     await clinic.warnedUntil(graceUntil);
     await clinic.recordings.keepUntil(id, keep, clinic.admin);
     expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ deleted: [], restored: [id] });
+  });
+
+  it('takes back a deletion that has begun and removed nothing', async () => {
+    const { id } = await clinic.available();
+    await clinic.fact('birth', '1980-05-01');
+    await clinic.recordings.sweep(clinic.scope);
+    await clinic.warnedUntil((await clinic.get(id)).decision?.graceUntil ?? '');
+    // The store goes away between the intent and the first removal.
+    clinic.fault = (method, when) => {
+      if (method === 'recordings.noteRemoval' && when === 'before') throw down();
+    };
+    await clinic.recordings.sweep(clinic.scope);
+    clinic.fault = undefined;
+    expect(await clinic.get(id)).toMatchObject({ state: 'deleting', deletion: { versions: 0 } });
+    const kept = await clinic.recordings.keepUntil(id, keep, clinic.admin);
+    expect(kept).toMatchObject({ state: 'deleting', keepUntil: keep });
+    clinic.clock.advance(3_600_000);
+    expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ deleted: [], canceled: [id] });
+    const back = await clinic.get(id);
+    expect(['archived', 'available']).toContain(back.state);
+    expect(await clinic.versions(back.objectPrefix)).toBe(1);
+  });
+
+  it('comes too late once something was removed, and says so', async () => {
+    const { id } = await clinic.available();
+    await clinic.fact('birth', '1980-05-01');
+    await clinic.recordings.sweep(clinic.scope);
+    await clinic.warnedUntil((await clinic.get(id)).decision?.graceUntil ?? '');
+    clinic.fault = (method, when) => {
+      if (method === 'objects.deleteVersions' && when === 'before') throw down();
+    };
+    await clinic.recordings.sweep(clinic.scope);
+    clinic.fault = undefined;
+    await expect(clinic.recordings.keepUntil(id, keep, clinic.admin)).rejects.toMatchObject({ code: 'too_late' });
+    expect((await clinic.events()).at(-1)).toMatchObject({ action: 'retention.keep', outcome: 'failed' });
   });
 
   it('can be set at the start', async () => {

@@ -54,7 +54,7 @@ export async function keepUntil(room: Room, id: string, input: KeepUntil, ctx: C
         room,
         ctx,
         { ...facts, outcome: 'failed' },
-        new MedzenError('too_late', 'Deletion has begun: a floor can no longer stop it'),
+        new MedzenError('too_late', 'Some of it was deleted already: a floor can no longer stop that'),
       );
   }
 }

@@ -8,6 +8,7 @@ import {
   intentOf,
   lease,
   type RecordingCase,
+  removalOf,
   rules,
 } from './recording-driver.ts';
 
@@ -102,6 +103,22 @@ export const keepCases: readonly RecordingCase[] = [
       status(await stores.recordings.extendKeep(scope, recording.id, keep, event), 'too_late', state);
       await driver.untouched(before, event, state);
     }
+  }),
+
+  define('keep.begun', 'stops a deletion that was begun and removed nothing, which can be canceled', async (tools) => {
+    const { stores, scope, mine } = tools;
+    const driver = drive(tools);
+    const recording = await driver.expired();
+    const claim = await driver.begun(recording);
+    status(await stores.recordings.extendKeep(scope, recording.id, keep, mine.event()), 'extended', 'the floor');
+    for (const removal of [{ removing: [{ ref: 'media', size: 7 }] }, { provider: true }]) {
+      const given = { ...removalOf(claim), ...removal };
+      same(await stores.recordings.noteRemoval(scope, recording.id, given), { status: 'stale' }, 'a removal');
+    }
+    const cancel = { token: claim.token, at: '2033-05-02T00:00:00.000Z', failureCode: 'stale' };
+    const result = await stores.recordings.cancelDeletion(scope, recording.id, cancel, mine.event());
+    const kept = status(result, 'canceled', 'cancel').recording;
+    same([kept.state, kept.keepUntil], [recording.state, keep], 'where it was, with the floor');
   }),
 
   define('undecided', 'lists and counts what no rule gives a date, the oldest first', async (tools) => {

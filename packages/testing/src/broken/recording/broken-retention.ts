@@ -98,6 +98,15 @@ export const brokenRetentions: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('keeps_not_begun', 'takes no floor for what is being deleted', 'keep.begun', ({ good }) => ({
+    extendKeep: async (scope, id, keep, event) => {
+      const recording = await good.get(scope, id);
+      return recording?.state === 'deleting'
+        ? { status: 'too_late', recording }
+        : good.extendKeep(scope, id, keep, event);
+    },
+  })),
+
   brokenRecording('claims_undecided', 'lists open claims among what no rule decides', 'undecided', ({ good, all }) => ({
     undecided: async (scope, limit) => {
       const { count, recordings } = await good.undecided(scope, limit);
