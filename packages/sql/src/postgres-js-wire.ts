@@ -22,7 +22,7 @@ export interface PostgresJsClient {
 /** A statement under way. */
 export interface PostgresJsQuery extends Promise<PostgresJsRows> {
   /**
-   * What `cancel()` calls: asks the server, on another connection, to end it. The wire calls it itself, because `cancel()` drops its
+   * Asks the server, on another connection, to end the statement; `cancel()` calls it. The wire calls it itself, because `cancel()` drops its
    * promise, and a cancel that meets a server that is gone would end the process. Without it the statement goes on until it ends.
    */
   readonly canceller?: ((query: never) => Promise<unknown>) | null;

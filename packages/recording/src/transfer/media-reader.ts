@@ -8,7 +8,7 @@ import { wavLength } from './wav-length.ts';
 import { webmLength } from './webm-length.ts';
 
 /**
- * What the structure of media says about its end. `whole`: it states its own size or end, and has it. `truncated`:
+ * Statement of the structure of media about its end. `whole`: it states its own size or end, and has it. `truncated`:
  * something that it states is missing, or it breaks off inside a unit. `unknown`: it ends between two units of a format
  * that does not say how many there are, so that a cut there cannot be told.
  */

@@ -1,4 +1,4 @@
-/** What to do after reading the header of a unit. */
+/** Next step after reading the header of a unit. */
 export type UnitStep =
   /** The header is longer: so many bytes more, ≥ 1. */
   | { readonly need: number }

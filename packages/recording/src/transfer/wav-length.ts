@@ -28,7 +28,7 @@ export function wavLength(): MediaReader {
   };
 }
 
-/** What the header states: bytes of the whole file, seconds that it plays. */
+/** Reads what the header states: bytes of the whole file, seconds that it plays. */
 function describe(head: Uint8Array): { readonly stated: number | undefined; readonly seconds: number | undefined } {
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   if (head.length < 12) return { stated: undefined, seconds: undefined };

@@ -19,10 +19,10 @@ export interface KeySet {
   candidates(kid: string | undefined): readonly KeyLookup[];
 }
 
-/** Keys tried for one token. More of one id, or without, are no issuer's. */
+/** Keys tried for one token. No issuer has more with one id, or without an id. */
 export const maxCandidates = 16;
 
-/** Members without which a key of a type is no key (RFC 7518 §6, RFC 8037 §2). */
+/** Members that a key of each type must have (RFC 7518 §6, RFC 8037 §2). */
 const material: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['RSA', ['n', 'e']],
   ['EC', ['crv', 'x', 'y']],
