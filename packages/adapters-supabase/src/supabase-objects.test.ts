@@ -212,6 +212,14 @@ describe('a put', () => {
     await standIn.close();
   });
 
+  test('tells that it moves while it reads back what it stored', async () => {
+    const { standIn, objects } = await stage();
+    let moves = 0;
+    await objects.put('a', bytes('x'), { contentType, moved: () => void moves++ });
+    expect(moves).toBeGreaterThan(0);
+    await standIn.close();
+  });
+
   test('reads nothing back where that is turned off', async () => {
     const { standIn, client } = await stage();
     const objects = supabaseObjects(client, {

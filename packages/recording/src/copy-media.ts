@@ -98,11 +98,14 @@ async function store(
     }),
     { signal },
   );
-  const written = await put(room, recording, counted, media.contentType, stated, signal);
+  const written = await put(room, recording, counted, media.contentType, stated, lease);
   const sent = { size, sha256: hasher.digest(), contentType: media.contentType };
   const object = stored(written, sent);
-  const head = await objects(room, signal, (aborting) =>
-    storeOf(room, recording).head(written.key, written.versionId, { signal: aborting }),
+  // It may have to read all bytes, and takes as long as they move.
+  const moved = (): void => void lease.moved();
+  const head = await untilAborted(
+    signal,
+    storeOf(room, recording).head(written.key, written.versionId, { signal, moved }),
   );
   if (head === undefined || !same(head, sent) || (stated !== undefined && stated !== size)) {
     await dropVersion(room, recording, object);
@@ -226,9 +229,11 @@ async function put(
   body: ReadableStream<Uint8Array>,
   contentType: string,
   contentLength: number | undefined,
-  signal: AbortSignal,
+  lease: Lease,
 ): Promise<ObjectHead> {
-  const options = { contentType, ...(contentLength === undefined ? {} : { contentLength }), signal };
+  const { signal } = lease;
+  const moved = (): void => void lease.moved();
+  const options = { contentType, ...(contentLength === undefined ? {} : { contentLength }), signal, moved };
   const writing = storeOf(room, recording).put(`${recording.objectPrefix}media`, body, options);
   try {
     return await untilAborted(signal, writing);

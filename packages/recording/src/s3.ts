@@ -81,7 +81,7 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
   return {
     location: { store, bucket, ...(region === undefined ? {} : { region }) },
     put: (key, body, put) => putObject(s3, key, body, put),
-    head: async (key, versionId, options) => (await readHead(s3, key, versionId, options?.signal))?.head,
+    head: async (key, versionId, options) => (await readHead(s3, key, versionId, options))?.head,
     get: async (key, { versionId, range, signal } = {}) => {
       if (range !== undefined) {
         const { first, last = first } = range;
@@ -95,7 +95,12 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
       if (got?.Body === undefined) return undefined;
       const size = Number(/\/(\d+)$/.exec(got.ContentRange ?? '')?.[1] ?? got.ContentLength ?? 0);
       const body = got.Body.transformToWebStream() as ReadableStream<Uint8Array>; // the SDK's type leaves the chunk open
-      const read = await headOfTold(s3, key, got, size, signal);
+      const read = await headOfTold(s3, key, got, size, signal === undefined ? {} : { signal }).catch(
+        async (error: unknown) => {
+          await body.cancel().catch(() => undefined); // its connection would never be free again
+          throw error;
+        },
+      );
       if (read === undefined) {
         await body.cancel();
         return undefined;

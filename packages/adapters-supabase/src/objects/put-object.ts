@@ -40,7 +40,7 @@ export async function putObject(
     await told(() => api.upload(name, counted.body, upload));
     const { size, digest } = counted.result();
     signal?.throwIfAborted();
-    if (bucket.readBack) await compare(bucket, name, digest, signal);
+    if (bucket.readBack) await compare(bucket, name, digest, options);
     // The key in full: its name may have been cut. Of the same type, in case the bucket allows no other.
     await told(() => api.upload(`${name}.${toHex(digest)}`, new TextEncoder().encode(key), upload));
     const head = await headOfVersion(bucket, key, `${version}.${toHex(digest)}`);
@@ -163,12 +163,15 @@ async function compare(
   bucket: Bucket,
   name: string,
   digest: Uint8Array,
-  signal: AbortSignal | undefined,
+  { signal, moved }: PutObjectOptions,
 ): Promise<void> {
   const body = await readObject(bucket, name);
   if (body === undefined) throw new MedzenError('store_unavailable', 'Storage does not show what it stored');
   const hasher = sha256Hasher();
-  for await (const chunk of chunksOf(body, signal)) hasher.update(chunk);
+  for await (const chunk of chunksOf(body, signal)) {
+    hasher.update(chunk);
+    moved?.();
+  }
   if (!equalBytes(hasher.digest(), digest))
     throw new MedzenError('checksum_mismatch', 'Storage has other bytes than were put');
 }

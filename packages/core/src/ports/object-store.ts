@@ -25,6 +25,8 @@ export interface ObjectLock {
 export interface ObjectCallOptions {
   /** Ends the call early. It may have taken effect all the same. */
   readonly signal?: AbortSignal;
+  /** As `PutObjectOptions.moved`. Only `head` may have to read the bytes. */
+  readonly moved?: () => void;
 }
 
 /** Metadata of an object to store, and the conditions that it must meet. */
@@ -39,6 +41,8 @@ export interface PutObjectOptions {
   readonly ifExists?: 'add-version' | 'refuse';
   /** Aborting leaves nothing behind. */
   readonly signal?: AbortSignal;
+  /** Called as the store reads back what it stored, which no stream of the caller shows: for a caller that waits only while something moves. */
+  readonly moved?: () => void;
 }
 
 /** Properties of one stored version, as read back from the store. */

@@ -97,7 +97,7 @@ export async function putObject(
         ? await putWhole(s3, key, bytes, options, id)
         : await putParts(s3, key, bytes, parts, options, id);
     try {
-      return await settle(s3, key, id, sent);
+      return await settle(s3, key, id, sent, options.moved);
     } catch (error) {
       await removeVersions(s3, key, id).catch(() => undefined); // the first failure is the one to tell; a listing shows the rest
       throw error;
@@ -258,13 +258,19 @@ async function removeVersions(s3: S3Bucket, key: string, id: string, keep?: stri
 }
 
 /** Reads the version back and compares; what is not as it was asked for is removed again. */
-async function settle(s3: S3Bucket, key: string, id: string, sent: Sent): Promise<ObjectHead> {
+async function settle(
+  s3: S3Bucket,
+  key: string,
+  id: string,
+  sent: Sent,
+  moved: PutObjectOptions['moved'],
+): Promise<ObjectHead> {
   const { versionId } = sent;
   if (versionId === undefined || versionId === 'null') {
     if (versionId === 'null') await deleteVersions(s3, [{ key, versionId }]);
     throw new MedzenError('invalid_configuration', 'The bucket does not keep versions');
   }
-  const read = await readHead(s3, key, versionId);
+  const read = await readHead(s3, key, versionId, moved === undefined ? {} : { moved });
   if (read === undefined) throw new MedzenError('store_unavailable', 'The object store does not show what it stored');
   const problem = problemOf(s3, read, sent);
   if (problem !== undefined) throw problem;

@@ -8,6 +8,7 @@ import {
   fromHex,
   isMedzenError,
   MedzenError,
+  type ObjectCallOptions,
   type ObjectEncryption,
   type ObjectHead,
   type ObjectLock,
@@ -64,7 +65,7 @@ async function readDigest(
   { client, bucket }: S3Bucket,
   key: string,
   versionId: string,
-  signal: AbortSignal | undefined,
+  { signal, moved }: ObjectCallOptions,
 ): Promise<string | undefined> {
   const at = { Bucket: bucket, Key: key, VersionId: versionId };
   const read = (): Promise<GetObjectTaggingCommandOutput> =>
@@ -79,7 +80,11 @@ async function readDigest(
   const got = await askingFor(() => client.send(new GetObjectCommand(at), stopping(signal)), signal);
   if (got?.Body === undefined) return undefined;
   const hasher = sha256Hasher();
-  for await (const chunk of got.Body.transformToWebStream() as ReadableStream<Uint8Array>) hasher.update(chunk); // the SDK's type leaves the chunk open
+  // the SDK's type leaves the chunk open
+  for await (const chunk of got.Body.transformToWebStream() as ReadableStream<Uint8Array>) {
+    hasher.update(chunk);
+    moved?.();
+  }
   return toHex(hasher.digest());
 }
 
@@ -89,7 +94,7 @@ export async function headOfTold(
   key: string,
   told: ToldHead,
   size: number,
-  signal?: AbortSignal,
+  options: ObjectCallOptions = {},
 ): Promise<ReadHead | undefined> {
   const versionId = told.VersionId ?? 'null';
   const checksum = told.ChecksumSHA256;
@@ -99,7 +104,7 @@ export async function headOfTold(
   if (whole !== undefined && stated !== undefined && whole !== stated) {
     throw new MedzenError('checksum_mismatch', 'The store has other bytes than were put');
   }
-  const digest = whole ?? stated ?? (await readDigest(s3, key, versionId, signal));
+  const digest = whole ?? stated ?? (await readDigest(s3, key, versionId, options));
   if (digest === undefined) return undefined;
   const encryption = encryptionOf(told);
   const lock = lockOf(told);
@@ -129,9 +134,12 @@ export async function readHead(
   s3: S3Bucket,
   key: string,
   versionId?: string,
-  signal?: AbortSignal,
+  options: ObjectCallOptions = {},
 ): Promise<ReadHead | undefined> {
   const input = { Bucket: s3.bucket, Key: key, VersionId: versionId, ChecksumMode: 'ENABLED' as const };
-  const told = await askingFor(() => s3.client.send(new HeadObjectCommand(input), stopping(signal)), signal);
-  return told && headOfTold(s3, key, told, told.ContentLength ?? 0, signal);
+  const told = await askingFor(
+    () => s3.client.send(new HeadObjectCommand(input), stopping(options.signal)),
+    options.signal,
+  );
+  return told && headOfTold(s3, key, told, told.ContentLength ?? 0, options);
 }

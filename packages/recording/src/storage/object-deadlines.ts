@@ -1,11 +1,11 @@
-import { MedzenError, type ObjectStore, type PutObjectOptions, withDeadline } from '@medzen/core';
+import { MedzenError, type ObjectStore, withDeadline } from '@medzen/core';
 import type { Timeouts } from '../deadline.ts';
 
 const what = 'The object store';
 
 /**
- * Gives every call of an object store a deadline, also when the store itself looks at no signal. A put may take as long as it moves: its
- * deadline begins anew with every chunk that the store takes.
+ * Gives every call of an object store a deadline, also when the store itself looks at no signal. A put may take as long as it moves, and so may a
+ * head that has to read the bytes: the deadline begins anew with every chunk that the store takes or reads back.
  *
  * @param timeouts - of each call, and of how long a put may stand still
  */
@@ -17,8 +17,16 @@ export function withObjectDeadlines(
     withDeadline({ ms, signal: outer, what }, call);
   return {
     location: store.location,
-    put: (key, body, options) => putWhileItMoves(store, stallMs, key, body, options),
-    head: (key, versionId, options) => bounded(options?.signal, (signal) => store.head(key, versionId, { signal })),
+    put: (key, body, options) =>
+      whileItMoves({ ms: stallMs, late: 'took nothing for', signal: options.signal }, (signal, progressed) => {
+        const moved = told(progressed, options.moved);
+        const watched = body instanceof Uint8Array ? body : watch(body, progressed);
+        return store.put(key, watched, { ...options, signal, moved });
+      }),
+    head: (key, versionId, options) =>
+      whileItMoves({ ms, late: 'did not answer within', signal: options?.signal }, (signal, progressed) =>
+        store.head(key, versionId, { signal, moved: told(progressed, options?.moved) }),
+      ),
     get: (key, options) => bounded(options?.signal, (signal) => store.get(key, { ...options, signal })),
     listVersions: (prefix, options) =>
       bounded(options?.signal, (signal) => store.listVersions(prefix, { ...options, signal })),
@@ -29,14 +37,12 @@ export function withObjectDeadlines(
   };
 }
 
-async function putWhileItMoves(
-  store: ObjectStore,
-  ms: number,
-  key: string,
-  body: Uint8Array | ReadableStream<Uint8Array>,
-  options: PutObjectOptions,
-): ReturnType<ObjectStore['put']> {
-  const { signal: outer } = options;
+/** Runs a call that may take as long as it moves. */
+async function whileItMoves<T>(
+  limit: { readonly ms: number; readonly late: string; readonly signal: AbortSignal | undefined },
+  call: (signal: AbortSignal, moved: () => void) => Promise<T>,
+): Promise<T> {
+  const { ms, signal: outer } = limit;
   outer?.throwIfAborted();
   const controller = new AbortController();
   const { promise: ended, reject } = Promise.withResolvers<never>();
@@ -44,21 +50,29 @@ async function putWhileItMoves(
     reject(reason);
     controller.abort(reason);
   };
-  const late = (): void => end(new MedzenError('store_unavailable', `${what} took nothing for ${ms} ms`));
+  const late = (): void => end(new MedzenError('store_unavailable', `${what} ${limit.late} ${ms} ms`));
   let timer = setTimeout(late, ms);
+  let over = false;
   const moved = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(late, ms);
+    if (!over) timer = setTimeout(late, ms);
   };
   const canceled = (): void => end(outer?.reason);
   outer?.addEventListener('abort', canceled, { once: true });
-  const watched = body instanceof Uint8Array ? body : watch(body, moved);
   try {
-    return await Promise.race([ended, store.put(key, watched, { ...options, signal: controller.signal })]);
+    return await Promise.race([ended, call(controller.signal, moved)]);
   } finally {
+    over = true;
     clearTimeout(timer);
     outer?.removeEventListener('abort', canceled);
   }
+}
+
+function told(progressed: () => void, moved: (() => void) | undefined): () => void {
+  return () => {
+    progressed();
+    moved?.();
+  };
 }
 
 /** Tells of each chunk that is taken, and takes none before it is asked for. */

@@ -48,15 +48,18 @@ export function keepLease(room: Room, scope: Scope, claim: Claim, leaseMs: numbe
       stallMs,
     );
   let watchdog = stall();
+  let ended = false;
   const timer = setInterval(() => void renewOnce(), leaseMs / 3);
   return {
     signal: outer === undefined ? over.signal : AbortSignal.any([over.signal, outer]),
     moved: async () => {
+      if (ended) return; // of a call that was left behind
       clearTimeout(watchdog);
       watchdog = stall();
       if (room.clock.now().getTime() - renewedAt >= leaseMs / 3) await renewOnce();
     },
     end: () => {
+      ended = true;
       clearTimeout(watchdog);
       clearInterval(timer);
     },

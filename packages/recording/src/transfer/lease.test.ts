@@ -1,4 +1,4 @@
-import { MedzenError } from '@medzen/core';
+import { MedzenError, type ObjectCallOptions, type ObjectStore } from '@medzen/core';
 import { sampleMp4 } from '@medzen/testing/twilio-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, openClinic } from '../../test/clinic.ts';
@@ -53,6 +53,34 @@ describe('a transfer', () => {
       }),
     );
     const report = await clinic.another({ providers: { twilio: slow } }).transferDue(clinic.scope, { leaseMs: 1000 });
+    expect(report).toMatchObject({ available: [id], retrying: [], failed: [] });
+    expect(others).toEqual([]);
+  });
+
+  it.each(['put', 'head'] as const)('keeps its lease while the store reads all bytes back in %s', async (method) => {
+    const { id } = await clinic.uploading();
+    const others: unknown[] = [];
+    const readBack = async (options: ObjectCallOptions | undefined): Promise<void> => {
+      for (let i = 0; i < 16; i++) {
+        clinic.clock.advance(600);
+        options?.moved?.();
+        await new Promise(setImmediate); // the renewal is on its way
+        others.push(...(await clinic.stores.recordings.claimTransfers(clinic.scope, { limit: 1, leaseMs: 1000, id })));
+      }
+    };
+    const objects: ObjectStore = {
+      ...clinic.objects,
+      put: async (key, body, options) => {
+        const head = await clinic.objects.put(key, body, options);
+        if (method === 'put') await readBack(options);
+        return head;
+      },
+      head: async (key, versionId, options) => {
+        if (method === 'head') await readBack(options);
+        return clinic.objects.head(key, versionId, options);
+      },
+    };
+    const report = await clinic.another({ objects }).transferDue(clinic.scope, { leaseMs: 1000 });
     expect(report).toMatchObject({ available: [id], retrying: [], failed: [] });
     expect(others).toEqual([]);
   });
