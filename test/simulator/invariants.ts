@@ -164,7 +164,7 @@ export const invariants: readonly Invariant[] = [
       if (recording === undefined) return;
       const stored = storedBytes(world, after);
       if (stored === undefined) yield `${after.id}: its object is nowhere`;
-      else if (!recording.room.compositions.some(({ bytes }) => equalBytes(bytes, stored)))
+      else if (!recording.room.made.some((bytes) => equalBytes(bytes, stored)))
         yield `${after.id}: ${stored.length} bytes that are not what was captured`;
     },
   },
@@ -238,9 +238,7 @@ export const invariants: readonly Invariant[] = [
       // What happened may have to be told first, and its notice to pass.
       if (scheduler.now() < world.happenedAt + 40 * day) return;
       if (locked || !isConfigured(world, recording)) return;
-      const claims = truth.facts.get(row.patient)?.some(({ type }) => type === 'claim_closed') === true;
-      // The days of a claim lengthen the period, which the oracle does not count.
-      const since = scheduler.now() - (claims ? 400 : 3) * day;
+      const since = scheduler.now() - 3 * day;
       if (whyKept(truth, recording, deployment.rules.truth, since).length === 0) yield `${id} is still ${row.state}`;
     },
   },

@@ -68,8 +68,27 @@ function standing(facts: readonly RetentionFact[]): readonly RetentionFact[] {
 const contacts: ReadonlySet<RetentionFact['type']> = new Set(['treatment', 'discharge', 'therapy_ended']);
 
 /**
- * The first instant at which rules and facts let a recording be deleted: an independent reckoning, on plain numbers. A claim that was closed
- * lengthens the period; the oracle does not count that, so it says at the earliest.
+ * The last day of a period of which the days with an open claim do not count. A claim that was opened after it had ended lengthens it no more.
+ *
+ * @param until - the last day of the period without claims
+ */
+function withoutClaims(until: number, facts: readonly RetentionFact[]): number {
+  const steps = facts
+    .filter(({ type }) => type === 'claim_opened' || type === 'claim_closed')
+    .map(({ type, date }) => ({ by: type === 'claim_opened' ? 1 : -1, at: Date.parse(`${date}T00:00:00Z`) }))
+    .toSorted((a, b) => a.at - b.at || b.by - a.by);
+  let [end, open, since] = [until, 0, 0];
+  for (const { by, at } of steps) {
+    if (open === 0 && at > end) break;
+    if (open === 0) since = at;
+    open += by;
+    if (open === 0) end += at - since + day;
+  }
+  return end;
+}
+
+/**
+ * The first instant at which rules and facts let a recording be deleted: an independent reckoning, on plain numbers.
  *
  * @returns infinity while a claim is open
  */
@@ -86,7 +105,7 @@ function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules)
   const adult = plusYears(last, rules.years);
   const wasMinor = own < plusYears(birth, 18);
   const until = wasMinor ? Math.max(adult, plusYears(birth, rules.minorYears)) : adult;
-  return midnight(until + day + rules.graceDays * day);
+  return midnight(withoutClaims(until, facts) + day + rules.graceDays * day);
 }
 
 /** Why a recording may not be deleted now; empty when it may. */

@@ -32,6 +32,8 @@ export interface ProviderRoom {
   rule: boolean;
   segments: Segment[];
   compositions: Composition[];
+  /** Every media that was ever made of it, also what the provider no longer has: somebody may still be fetching it. */
+  readonly made: Uint8Array[];
   /** The provider has removed it by its own rules: a loss that nobody here can help. */
   lost: boolean;
   /** What is wrong with the media as it is handed out; healed by `heal`. */
@@ -163,6 +165,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     composition.status = 'ready';
     composition.durationSeconds = Math.max(1, capturedSeconds(room, scheduler.now()));
     composition.bytes = mediaBytes(composition.durationSeconds, numbers);
+    room.made.push(composition.bytes);
     const media = mediaOfComposition(room, composition);
     tell(room, 'media_available', { media, durationSeconds: composition.durationSeconds });
   };
@@ -179,6 +182,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
         rule: false,
         segments: [],
         compositions: [],
+        made: [],
         lost: false,
         mediaFault,
         sized: mediaFault === 'none',

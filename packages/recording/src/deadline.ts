@@ -2,7 +2,7 @@ import { MedzenError } from '@medzen/core';
 
 /** Time limits of calls to services outside the process, milliseconds, 1–3 600 000. */
 export interface Timeouts {
-  /** One call to a provider, its own retries included; 30 000 when absent. */
+  /** One call to a provider, its own retries included, or to the notifier; 30 000 when absent. */
   readonly providerMs?: number;
   /** One call to the object store that moves no media; 30 000 when absent. */
   readonly objectsMs?: number;

@@ -15,6 +15,11 @@ export interface RetentionWarning {
  * telling and noting that it told.
  */
 export interface Notifier {
-  /** Rejecting leaves the warning due: the next sweep tries again, and nothing is deleted until a warning was given and its notice has passed. */
-  retentionWarning(warning: RetentionWarning): Promise<void>;
+  /**
+   * Rejecting leaves the warning due: the next sweep tries again, and nothing is deleted until a warning was given and its notice has passed.
+   * No answer within `timeouts.providerMs` counts as a rejection.
+   *
+   * @param signal - aborted at the deadline, and when the sweep is told to stop
+   */
+  retentionWarning(warning: RetentionWarning, signal: AbortSignal): Promise<void>;
 }

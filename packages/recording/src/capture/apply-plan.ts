@@ -75,14 +75,14 @@ async function applyChange(
     overtaken = row.state !== state || row.media?.ref !== recording.media?.ref;
     if (overtaken) return undefined;
     // Somebody may have said meanwhile when it ended.
-    const { endedAt, ...others } = change;
+    const { endedAt, neverCaptured = false, ...others } = change;
     const patch = row.endedAt === undefined && endedAt !== undefined ? { ...others, endedAt } : others;
     const to = patch.to;
     const code = patch.failure?.code;
     return {
       change: { ...patch, at: timestamp(room) },
       event: seal(room, ctx, {
-        action: actionFor(row, patch),
+        action: actionFor(row, patch, neverCaptured && isNeverBegun(row)),
         kind: 'update',
         outcome: to === 'failed' ? 'failed' : 'success',
         ...about(row),
@@ -108,13 +108,18 @@ async function applyChange(
   }
 }
 
-/** A start that never took place has no end: that nothing was captured is no stop. */
-function actionFor(row: Recording, patch: LookChange): ReturnType<typeof actionOf> {
-  if (row.state === 'starting' && patch.to === 'failed') return 'recording.failed';
-  if (row.state === 'failed' && patch.failure === undefined && isNeverBegun(row)) return 'recording.reconcile';
-  return actionOf(row, patch, patch.to === 'failed' ? 'recording.failed' : 'recording.reconcile');
+/** A start that never took place has no end: that nothing was captured is no stop. What was captured did begin, whatever was believed of it. */
+function actionFor(
+  row: Recording,
+  patch: Omit<LookChange, 'neverCaptured'>,
+  neverBegun: boolean,
+): ReturnType<typeof actionOf> {
+  const otherwise = patch.to === 'failed' ? 'recording.failed' : 'recording.reconcile';
+  return neverBegun ? otherwise : actionOf(row, patch, otherwise);
 }
 
-function isNeverBegun({ failure }: Recording): boolean {
+/** Nobody has said that it began. */
+function isNeverBegun({ state, failure }: Recording): boolean {
+  if (state === 'starting') return true;
   return failure?.code === 'not_started' || failure?.code === 'not_available' || failure?.code === 'start_unconfirmed';
 }

@@ -34,7 +34,10 @@ export interface LookPlan {
 }
 
 /** One change that an answer calls for. */
-export type LookChange = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'>;
+export type LookChange = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'> & {
+  /** The session is over and nothing was ever captured in it: `endedAt` is the end of no capture. */
+  readonly neverCaptured?: true;
+};
 
 /** Result of asking: the provider's answer, or the reason why it is missing. */
 export type LookOutcome = CaptureStatus | { readonly status: 'unreachable' | 'not_configured' };
@@ -58,7 +61,7 @@ export function planLook(recording: Recording, outcome: LookOutcome, now: Date, 
     case 'ended':
       // Tracks of an earlier recording in the same session: this start has not taken place.
       if (recording.state === 'starting' && answer.sessionOpen)
-        return age < startLostMs ? again : failed(recording, at, 'not_started', undefined);
+        return age < startLostMs ? again : failed(recording, at, 'not_started', undefined, 'never_captured');
       return {
         changes: overAt(recording, answer.sessionOpen ? at : (answer.endedAt ?? at)),
         followUp: 'compose',
@@ -89,14 +92,20 @@ export function planLook(recording: Recording, outcome: LookOutcome, now: Date, 
     case 'none':
       if (recording.state === 'starting') {
         if (age < startLostMs) return again;
-        return failed(recording, at, 'not_started', answer.sessionOpen ? undefined : (answer.endedAt ?? at));
+        return failed(
+          recording,
+          at,
+          'not_started',
+          answer.sessionOpen ? undefined : (answer.endedAt ?? at),
+          'never_captured',
+        );
       }
       if (answer.sessionOpen) return { ...again, changes: isLive(recording) ? overAt(recording, at) : [] };
-      return failed(recording, at, 'nothing_captured', answer.endedAt ?? at);
+      return failed(recording, at, 'nothing_captured', answer.endedAt ?? at, 'never_captured');
     case 'failed':
-      return failed(recording, at, answer.code, answer.endedAt ?? at);
+      return failed(recording, at, answer.code, answer.endedAt ?? at, 'captured');
     case 'expired':
-      return failed(recording, at, mediaExpired, answer.endedAt ?? at);
+      return failed(recording, at, mediaExpired, answer.endedAt ?? at, 'captured');
     default:
       return unanswered(recording, answer.status, age, at, again);
   }
@@ -144,15 +153,27 @@ function overAt(recording: Recording, at: string): readonly LookChange[] {
  * There is, and will be, no media.
  *
  * @param over - when the session ended; absent while it goes on, and the capture may still begin
+ * @param what - whether the answer says that something had been captured
  */
-function failed(recording: Recording, at: string, code: string, over: string | undefined): LookPlan {
+function failed(
+  recording: Recording,
+  at: string,
+  code: string,
+  over: string | undefined,
+  what: 'captured' | 'never_captured',
+): LookPlan {
   const { state } = recording;
   const failure = { code, at, attempts: 0 };
   const endedAt = over === undefined || recording.endedAt !== undefined ? undefined : endOf(recording, over);
   const known = endedAt === undefined ? {} : { endedAt };
-  if (state === 'starting') return { changes: [{ to: 'failed', failure, ...known }], againSeconds: null };
+  const never = {
+    ...known,
+    ...(what === 'captured' || endedAt === undefined ? {} : ({ neverCaptured: true } as const)),
+  };
+  if (state === 'starting' && what === 'never_captured')
+    return { changes: [{ to: 'failed', failure, ...never }], againSeconds: null };
   // It ran, as far as anybody knew: its end is a fact of its own.
-  if (state === 'recording')
+  if (isLive(recording))
     return {
       changes: [
         { to: 'processing', endedAt: endedAt ?? at },
@@ -163,7 +184,7 @@ function failed(recording: Recording, at: string, code: string, over: string | u
   if (state === 'failed') {
     const news = recording.failure?.code === code || neverBegan(recording) ? {} : { failure };
     return {
-      changes: endedAt === undefined && !('failure' in news) ? [] : [{ ...known, ...news }],
+      changes: endedAt === undefined && !('failure' in news) ? [] : [{ ...never, ...news }],
       againSeconds: null,
     };
   }

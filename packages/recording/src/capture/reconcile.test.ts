@@ -313,6 +313,50 @@ describe('a start whose answer is lost', () => {
     expect(await captures(room)).toBe(false);
   });
 
+  it.each([1, 30])(
+    'is said to have stopped once when it takes effect after it was believed failed and ends before anybody sees it run: %i minutes',
+    async (minutes) => {
+      await clinic.consent();
+      const room = clinic.server.createRoom();
+      const dead = clinic.another({
+        providers: { twilio: { ...clinic.provider, start: () => Promise.reject(new Error('killed')) } },
+      });
+      await failure(dead.start(startInput(room), clinic.doctor));
+      await jobs(3);
+      const [row] = await rows();
+      expect(row).toMatchObject({ state: 'failed', failure: { code: 'not_started' } });
+      await clinic.provider.start(row as Recording);
+      clinic.clock.advance(minutes * minute);
+      await clinic.provider.stop(row as Recording);
+      clinic.server.outbox.splice(0); // no callback comes
+      await jobs(10);
+      clinic.server.endRoom(room);
+      await jobs(5);
+      finishSilently(room);
+      await jobs();
+      expect(await rows()).toMatchObject([{ state: 'available' }]);
+      expect(await stops()).toHaveLength(1);
+    },
+  );
+
+  it('is said to have stopped when what it captured is gone before anybody asks', async () => {
+    await clinic.consent();
+    const room = clinic.server.createRoom();
+    const gone = clinic.another({
+      providers: {
+        twilio: {
+          ...clinic.provider,
+          start: () => Promise.reject(new Error('killed')),
+          look: async () => ({ status: 'expired' }),
+        },
+      },
+    });
+    await failure(gone.start(startInput(room), clinic.doctor));
+    await jobs(5, gone);
+    expect(await rows()).toMatchObject([{ state: 'failed', failure: { code: 'media_expired' } }]);
+    expect(await stops()).toHaveLength(1);
+  });
+
   it('fails for good only on a refusal that proves it, and not on one after an attempt that was lost', async () => {
     await clinic.consent();
     const room = clinic.server.createRoom();

@@ -30,7 +30,7 @@ export function aborted({ signal }: SweepRun): boolean {
 }
 
 /**
- * Does something for one row. Its failure is reported and stops nothing else.
+ * Does something for one row. Its failure is reported and stops nothing else; what an abort cut short is left to the next run.
  */
 export async function forRow(
   run: SweepRun,
@@ -41,6 +41,8 @@ export async function forRow(
   try {
     await work();
   } catch (error) {
+    // Stopped by the operator in mid-way: no failure of the row.
+    if (aborted(run)) return;
     const code = codeOf(error);
     run.room.logger.warn('recording: the sweep left a row', { recording: id, step, ...errorFields(error) });
     const attempts = await setAside(run, id, step, code);

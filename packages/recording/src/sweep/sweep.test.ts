@@ -134,6 +134,50 @@ describe('sweep', () => {
     expect(new Set(reports.flatMap(({ failed }) => failed.map(({ id }) => id)))).toEqual(unreachable);
   });
 
+  it('goes on when the host never answers a warning, and gives up on warnings after three in a row', async () => {
+    const made = await several(5);
+    let asked = 0;
+    const silent = clinic.another({
+      timeouts: { providerMs: 10 },
+      notifier: {
+        retentionWarning: () => {
+          asked += 1;
+          return new Promise<never>(() => {});
+        },
+      },
+    });
+    clinic.clock.set(new Date(warning));
+    const { warned, failed, stopped } = await silent.sweep(clinic.scope);
+    expect({ asked, warned, stopped }).toEqual({ asked: 3, warned: [], stopped: undefined });
+    expect(failed.map(({ step, code }) => `${step} ${code}`)).toEqual(Array(3).fill('warn provider_unavailable'));
+    // The two that stood behind them are told first, and those three when it is their turn again.
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(2);
+    clinic.clock.advance(24 * 60 * minute);
+    await clinic.recordings.sweep(clinic.scope);
+    expect(clinic.warnings.map(({ recordingId }) => recordingId).toSorted()).toEqual(
+      made.map(({ id }) => id).toSorted(),
+    );
+  });
+
+  it('ends a warning that is not answered when it is told to stop, and holds it against nobody', async () => {
+    await clinic.available();
+    const stop = new AbortController();
+    const silent = clinic.another({
+      notifier: {
+        retentionWarning: (_, signal) => {
+          stop.abort();
+          return new Promise<never>((_resolve, reject) => {
+            if (signal.aborted) reject(signal.reason);
+          });
+        },
+      },
+    });
+    clinic.clock.set(new Date(warning));
+    const report = await silent.sweep(clinic.scope, { signal: stop.signal });
+    expect(report).toMatchObject({ warned: [], failed: [], stopped: 'aborted' });
+    expect((await clinic.recordings.sweep(clinic.scope)).warned).toHaveLength(1);
+  });
+
   it('deletes nothing before the store’s clock too has come to the end of the notice', async () => {
     const { id } = await clinic.available();
     clinic.clock.set(graceEnds);
