@@ -816,7 +816,7 @@ BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE
     OR cardinality(string_to_array(p_bodies, E'\n')) IS DISTINCT FROM cardinality(p_ids) THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events, each of one line');
+    PERFORM medzen.fail('invalid_input', 'events must be 1 to 1000, each of one line');
   END IF;
   IF current_setting('transaction_isolation') = 'serializable' THEN
     BEGIN
@@ -3052,7 +3052,7 @@ BEGIN
   IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
     PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
   END IF;
-  -- After a move, whoever asks the provider asked about another state.
+  -- After a move, an answer under way is about the earlier state.
   IF new.state <> old.state THEN
     new.look_after := CASE
       WHEN new.state = 'failed' AND (new.media IS NOT NULL OR new.object IS NOT NULL) THEN NULL

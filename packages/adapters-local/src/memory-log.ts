@@ -43,9 +43,9 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
   const commitBatch: LogStore['commitBatch'] = async (commit) => {
     if (commit.expectedSize !== head.size || !equalBytes(commit.expectedRoot, head.root)) return { status: 'conflict' };
     if (commit.eventIds.length !== commit.leafHashes.length || commit.eventIds.length < 1)
-      throw new MedzenError('invalid_input', 'A batch has one leaf hash for each event');
+      throw new MedzenError('invalid_input', 'leafHashes must have one hash for each event');
     if (new Set(commit.eventIds).size !== commit.eventIds.length)
-      throw new MedzenError('invalid_input', 'A batch names an event twice');
+      throw new MedzenError('invalid_input', 'eventIds must not name an event twice');
     if (commit.eventIds.some((id) => indexOf.has(id))) return { status: 'conflict' };
     for (const [i, id] of commit.eventIds.entries()) {
       const body = events.rows.get(id)?.body;

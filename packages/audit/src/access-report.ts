@@ -54,8 +54,8 @@ export interface AccessReport {
   /** Ids of rows that could not be opened, or that were found under what they do not say, at most 1000: see `verifyLog`. */
   readonly damaged: readonly string[];
   /**
-   * Pseudonyms in these events for which nobody can be proved, at most 1000: somebody altered or removed the identity. They stand in the report as they
-   * are, and nobody stands in their stead. Absent when there are none.
+   * Pseudonyms in these events whose identity was altered or removed, at most 1000. The report shows the pseudonym and
+   * names no person instead. Absent when there are none.
    */
   readonly unproved?: readonly string[];
 }

@@ -86,7 +86,7 @@ export async function eraseIdentity(
     target: { type: 'identity', id: pseudonym },
     purpose: ctx.purpose ?? 'HOPERAT',
     reason,
-    // All that go are named: whoever verifies the log demands an erasure for each one for which nobody is known.
+    // All that go are named: a verifier demands an erasure for each pseudonym without an identity.
     detail: { kind, despiteRetention, ...(pseudonyms.length > 1 && { pseudonyms: [...pseudonyms] }) },
   };
   const result = await identities.erase(ctx.scope, erasure, sealEvent(draftEvent(facts, ctx), sealing));

@@ -30,7 +30,7 @@ export type LogFinding =
   | { readonly kind: 'purge_altered'; readonly index: number; readonly count: number; readonly eventId: string }
   /** The rows that a bulk write touched are not those that its event carries the hash of, or are gone: it is missing from somebody's report, or in another's. */
   | { readonly kind: 'rows_altered' | 'rows_missing'; readonly eventId: string; readonly index?: number }
-  /** An identity does not give its pseudonym: somebody changed who is meant. Nobody is shown in its stead. */
+  /** An identity does not give its pseudonym: the person it names was changed. No person is shown instead. */
   | { readonly kind: 'identity_altered'; readonly tenant: string; readonly pseudonym: string }
   /** Nobody is known for a pseudonym, and no sealed event says that it was erased. `index` is the first leaf that names it. */
   | {

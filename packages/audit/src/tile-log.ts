@@ -69,7 +69,7 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
       if (options.entries === 'absent') return { index, eventId: '', purged: true };
       return {
         index,
-        // What an event calls itself, for a finding to name; nothing where the entry is not one of ours.
+        // What an event calls itself, for a finding to name; empty where the entry is not a Medzen event.
         eventId: (body && openStoredEvent(body)?.id) ?? '',
         ...(body && { body }),
       };
@@ -116,7 +116,7 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
   };
 }
 
-/** Keeps the last few answers: a tile is asked for as hashes and as leaves, and by whoever looks above a gap. */
+/** Keeps the last few answers: a tile is asked for as hashes and as leaves, and again by a search above a gap. */
 function recent<T>(read: (level: number, index: number) => Promise<T>): (level: number, index: number) => Promise<T> {
   const answers = new Map<string, Promise<T>>();
   return (level, index) => {

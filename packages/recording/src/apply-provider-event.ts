@@ -11,7 +11,7 @@ export type ProviderPatch = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSe
 /**
  * Applies one event of a provider to a recording: a pure function, so that any order of the same events, with any
  * repeats, ends in the same state. A recording only moves forward, and media once known stays: of two media the first
- * is kept (the second is removed with the session's other leavings). A failed track does not end the recording for
+ * is kept (the second is removed with the session's other leftovers). A failed track does not end the recording for
  * good: when media is made all the same, it heals; and so does a start that was believed to have failed, when the
  * capture begins after that.
  *

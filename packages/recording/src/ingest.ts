@@ -73,7 +73,7 @@ export async function ingest(
 
 /**
  * Ends a capture that began although nobody wants it: consent was taken back, or it was stopped, while the start was on its way. Failing at
- * it is no failure of the callback: the request to stop stands, and whoever asks the provider sees that it runs.
+ * it is no failure of the callback: the request to stop stands, and the next question to the provider shows that it runs.
  */
 async function stopUnwanted(room: Room, scope: Scope, recording: Recording, { at }: ProviderEvent): Promise<void> {
   const { endedAt, stopRequest } = recording;

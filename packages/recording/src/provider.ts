@@ -59,7 +59,7 @@ export interface ProviderMediaStream {
 /**
  * A provider's answer to the question where a capture stands. `unknown` when it cannot tell, never a guess.
  *
- * - `running`: it captures, or will as soon as somebody speaks.
+ * - `running`: it captures, or will as soon as a participant sends media.
  * - `ended`: it captures no more, and the media is not made yet (`compose`).
  * - `processing`: the media is being made.
  * - `media`: the media is there.

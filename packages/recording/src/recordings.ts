@@ -214,7 +214,7 @@ export type IngestResult =
 /** Result of a round of stops. Lists are of recording ids. */
 export interface StopReport {
   readonly stopped: readonly string[];
-  /** Ended by somebody else in the meantime. */
+  /** Ended by another worker in the meantime. */
   readonly ended: readonly string[];
   /** Still running, as far as is known; to be offered again. */
   readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
@@ -231,7 +231,7 @@ export interface ReconcileReport {
   readonly failed: readonly { readonly id: string; readonly code: string }[];
   /** The provider, or the store, was away. */
   readonly retrying: readonly { readonly id: string; readonly code: string; readonly attempts: number }[];
-  /** Nobody can be asked: `provider_not_configured`. */
+  /** The provider cannot be asked: `provider_not_configured`. */
   readonly setAside: readonly { readonly id: string; readonly code: string }[];
   /** Captured for more than a day, or waiting for a transfer for more than a week. */
   readonly overdue: readonly { readonly id: string; readonly state: RecordingState; readonly since: string }[];

@@ -75,7 +75,7 @@ async function newRecording(room: Room, input: StartInput, ctx: CallContext): Pr
     checkText(retentionClass[member], `/retentionClass/${member}`, 64);
   const id = input.id ?? room.ids.uuid();
   const startedAt = await storeTime(room);
-  // Better refused now than never decided: what no rule and no policy knows would be kept for ever, and nobody would be told why.
+  // Refused now: a class that no rule and no policy knows would be kept for ever, without a reason shown.
   room.retention.checkClass(retentionClass);
   return {
     id,

@@ -505,7 +505,7 @@ END
 $$;
 
 -- Writes the event that records a rebase and makes it the next leaf, under the first checkpoint of the new origin: never the one without
--- the other. Whoever comes second waits for the head and finds it moved.
+-- the other. The second one waits for the head and finds it moved.
 CREATE FUNCTION medzen.commit_rebase(
   p_tenant text, p_event_id text, p_event_body bytea, p_expected_size text, p_expected_root bytea, p_leaf_hashes bytea,
   p_tile_keys text[], p_tile_hashes bytea[], p_root bytea, p_checkpoint text
@@ -630,4 +630,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '039c3c2dfd2afe617d84421e12e704437b02c131ac4814340ce7eacd38140bec', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '8073d1ade4f0bf0ea629d257f9d2827419e54a1380963b07a2c03fa64efdc7c2', false);

@@ -86,8 +86,8 @@ CREATE TABLE medzen.recording (
   claim_attempts integer NOT NULL DEFAULT 0 CHECK (claim_attempts >= 0),
   claim_after timestamptz NOT NULL DEFAULT '-infinity',
 
-  -- When the provider is to be asked about it: a queue of its own, so that no stop waits for a question. While somebody asks, the end of
-  -- that lease. NULL: not before it has moved.
+  -- When the provider is to be asked about it: a queue of its own, so that no stop waits for a question. During a question, the end of
+  -- its lease. NULL: not before it has moved.
   look_after timestamptz,
   look_token bigint,
   look_attempts integer NOT NULL DEFAULT 0 CHECK (look_attempts >= 0),
@@ -254,7 +254,7 @@ BEGIN
   IF old.keep_until IS NOT NULL AND (new.keep_until IS NULL OR new.keep_until < old.keep_until) THEN
     PERFORM medzen.fail('invalid_input', 'keep_until must not move earlier');
   END IF;
-  -- After a move, whoever asks the provider asked about another state.
+  -- After a move, an answer under way is about the earlier state.
   IF new.state <> old.state THEN
     new.look_after := CASE
       WHEN new.state = 'failed' AND (new.media IS NOT NULL OR new.object IS NOT NULL) THEN NULL
@@ -676,4 +676,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '4f92d7f0f447d813797eb3334de1f1fd36253baf5d405964acf3dbfa50e1ce29', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '8ce14d9a7fd9e3714eca5b4a8abb32c7800b81a523af81b5876efba45a76cb66', false);

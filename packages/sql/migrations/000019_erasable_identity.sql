@@ -491,7 +491,7 @@ BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF cardinality(p_ids) BETWEEN 1 AND 1000 IS NOT TRUE
     OR cardinality(string_to_array(p_bodies, E'\n')) IS DISTINCT FROM cardinality(p_ids) THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events, each of one line');
+    PERFORM medzen.fail('invalid_input', 'events must be 1 to 1000, each of one line');
   END IF;
   IF current_setting('transaction_isolation') = 'serializable' THEN
     BEGIN
@@ -1054,4 +1054,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'fe3bec8459a0ce042d1b502af130d69ffa7bd651489e5ab1b1996be3a7a5c238', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'dd06385a602a198da44510281e75d6913f15432641c6e033ca800959c12ee33f', false);

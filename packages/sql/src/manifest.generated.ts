@@ -5,10 +5,10 @@ import type { SqlFunction } from './migration.ts';
 /** The migrations without their text, which a bundle that only checks the ledger need not carry. */
 export const knownMigrations: readonly LedgerRow[] = [
   { id: '000001_foundation', checksum: 'e29c64da3b610e071b61925a1a97650348ae875652a1e3e85fbd850190be0076', breaking: false },
-  { id: '000002_audit', checksum: '039c3c2dfd2afe617d84421e12e704437b02c131ac4814340ce7eacd38140bec', breaking: false },
+  { id: '000002_audit', checksum: '8073d1ade4f0bf0ea629d257f9d2827419e54a1380963b07a2c03fa64efdc7c2', breaking: false },
   { id: '000003_rate_limit', checksum: '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', breaking: false },
   { id: '000004_consent', checksum: 'bc6ba8384fafd9c4d0db3a4d9f3e85866c6b01b4b30db7c300dfbf5795f65437', breaking: false },
-  { id: '000005_recording', checksum: '4f92d7f0f447d813797eb3334de1f1fd36253baf5d405964acf3dbfa50e1ce29', breaking: false },
+  { id: '000005_recording', checksum: '8ce14d9a7fd9e3714eca5b4a8abb32c7800b81a523af81b5876efba45a76cb66', breaking: false },
   { id: '000006_claims', checksum: 'bbef8db1fb80e84de4699c4f0bd8d65566428feb5f9e7b67a11cd41a149e3cf0', breaking: false },
   { id: '000007_retention', checksum: 'd9ae4b1fe6370eba2531794434b33de98400bb430f6a41b2c8ebabb0daaa08d0', breaking: false },
   { id: '000008_legal_hold', checksum: 'f2bbe192794270581354a783b212d1b55df78459bcca20c9cbb3254bf88d458d', breaking: false },
@@ -22,7 +22,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000016_archive', checksum: '098b247c830cdd0084605d36d188e3b86759ca35fac5d5696970ba1983d534bc', breaking: false },
   { id: '000017_audit_reads', checksum: '4d845ae5153525a64621c84f78e41f91145a10e6c09c9e948e91115bfe36abfe', breaking: false },
   { id: '000018_rows_of_patients', checksum: 'a9501457f64fe6b2adea941685b4abff2379eb03cdb482c62ecc7910782829de', breaking: false },
-  { id: '000019_erasable_identity', checksum: 'fe3bec8459a0ce042d1b502af130d69ffa7bd651489e5ab1b1996be3a7a5c238', breaking: false },
+  { id: '000019_erasable_identity', checksum: 'dd06385a602a198da44510281e75d6913f15432641c6e033ca800959c12ee33f', breaking: false },
   { id: '000020_access_request', checksum: 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', breaking: false },
 ];
 

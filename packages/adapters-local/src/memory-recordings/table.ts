@@ -223,7 +223,7 @@ export function commit(
   if (moved) askLater(tables, entry);
 }
 
-/** After a move: asked about when its state says, and whoever is asking asked about another state. */
+/** Sets when a row that has moved is asked about. An answer to a question under way is about the earlier state. */
 export function askLater(tables: RecordingTables, entry: Entry): void {
   const { state, media, object } = entry.row;
   const ms = state === 'failed' && (media ?? object) !== undefined ? undefined : firstLookMs[state];

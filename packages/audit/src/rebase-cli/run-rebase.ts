@@ -3,7 +3,7 @@ import { isMedzenError } from '@medzen/core';
 import { planRebase, type RebaseOptions, rebaseLog } from '../sequencer/rebase.ts';
 import { type RebaseConfiguration, readConfiguration } from './configuration.ts';
 
-/** What the command needs of the machine it runs on. */
+/** Functions of the machine that the command runs on. */
 export interface RebaseIo {
   /** Imports a module by its path. @throws when it cannot */
   readonly load: (path: string) => Promise<unknown>;
@@ -98,7 +98,7 @@ async function work(options: RebaseOptions, yes: boolean, io: RebaseIo): Promise
         survivors === 'proved'
           ? 'What is left is proved to be the beginning of what was signed.'
           : 'That what is left is the beginning of what was signed, only its own checkpoint says: no published files were at hand.',
-        `The log would go on as ${origin}. Nothing was done: add --yes.`,
+        `The log would go on as ${origin}. To do it, add --yes.`,
       ].join('\n'),
     );
     return 0;

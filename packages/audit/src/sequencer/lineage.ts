@@ -30,7 +30,7 @@ export function formatPredecessor({ origin, size, root, surviving }: Predecessor
 /**
  * Reads the predecessors of a log out of its checkpoint, the oldest first.
  *
- * @returns undefined when a line of ours is damaged or says what cannot be. Lines of others are passed over
+ * @returns undefined when a predecessor line is damaged or contradicts itself. Other lines are passed over
  */
 export function lineageOf(head: Pick<TreeHead, 'origin' | 'size' | 'extensions'>): readonly Predecessor[] | undefined {
   const lineage: Predecessor[] = [];

@@ -11,7 +11,7 @@ import { createTreeHasher } from '../tree-hasher.ts';
  * Proves from the published hashes that what is left of a log is a beginning of what was known of it.
  *
  * @returns undefined where nothing is left, or the files do not reach as far as what was known
- * @throws MedzenError `checkpoint_inconsistent` when they show that it is none; `store_unavailable`
+ * @throws MedzenError `checkpoint_inconsistent` when they show that it is not; `store_unavailable`
  */
 export async function publishedProof(
   published: TileSource | undefined,

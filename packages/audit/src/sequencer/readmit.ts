@@ -45,7 +45,7 @@ export interface Readmitted {
 }
 
 /**
- * Takes back an event that a rebased log has lost, on the evidence of whoever was given some. The evidence is verified against the old origin's key; the
+ * Takes back an event that a rebased log has lost, on evidence that was handed out earlier. The evidence is verified against the old origin's key; the
  * event becomes a leaf again, with an `audit.readmit` event beside it that says who brought what.
  *
  * @throws MedzenError `invalid_input` for evidence that proves nothing, or is of no origin that this log has ended; `checkpoint_inconsistent` when it

@@ -133,7 +133,7 @@ export async function rebaseLog(options: RebaseOptions): Promise<Rebased> {
     { origin: signer.origin, size: surviving + 1, root: edge.root(), extensions },
     signer,
   );
-  // Decided before it is done: from here on nobody signs under the old origin, and whoever finishes it uses the same bytes.
+  // Decided before it is done: from here on the old origin signs no more, and each attempt to finish uses the same bytes.
   const body = new TextDecoder().decode(event.body);
   const successor: Succession = { origin: signer.origin, checkpoint, event: { id: event.id, body } };
   const decided: RememberedLog = { checkpoint: known.text, successor };
@@ -293,7 +293,7 @@ async function findEnded(options: RebaseOptions, head: LogHead): Promise<Ended> 
   const candidates = [first, memorized?.checkpoint].flatMap((text) => (text === undefined ? [] : [text]));
   const remembered = await Promise.all(candidates.map((text) => open(text, 'The remembered checkpoint')));
   const shown = published === undefined ? undefined : await publishedCheckpoint(published, origin, open);
-  // A later origin than the database or the memory know of: whoever names it knows more.
+  // A later origin than the database or the memory know of: the caller knows more.
   if (given !== undefined && given.origin !== origin) {
     if (!(lineageOf(given) ?? []).some((one) => one.origin === origin))
       throw new MedzenError('invalid_input', `known must be the last checkpoint of ${origin}, which signed last`);
@@ -333,7 +333,7 @@ async function mustBeLeft(head: LogHead, known: Known, tiles: TileReader): Promi
     if (older !== undefined && head.size <= older.surviving) return;
     throw new MedzenError(
       'checkpoint_inconsistent',
-      'The database holds leaves that an earlier rebase has given up, and none of what came after: restore a later copy',
+      'The database holds leaves that an earlier rebase gave up, and no later ones: restore a later copy',
       { detail: { origin, size: head.size } },
     );
   }

@@ -55,7 +55,7 @@ export async function walkLog(options: LogWalkOptions): Promise<boolean> {
     }
     options.onLeaf?.({ ...leaf, body });
     purges.present(index, body);
-    // Of a log of somebody else's, whose entries have no ids, nobody says one.
+    // Entries of a log that is not Medzen's have no ids.
     const isOther = eventId !== '' && !holdsId(body, eventId ?? '');
     return tree.leaf(body, {
       eventId: eventId ?? '',

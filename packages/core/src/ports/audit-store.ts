@@ -53,7 +53,7 @@ export interface AuditPage {
    * are none or all were erased.
    */
   readonly identities?: Readonly<Record<string, string>>;
-  /** Pseudonyms in these events for which nobody can be proved, although none of them was erased: somebody altered or removed the identity. */
+  /** Pseudonyms in these events whose identity was altered or removed, though not erased. */
   readonly unproved?: readonly string[];
   /** Ids of those of these events that were found by rows of a bulk write which are not the ones that the event carries the hash of. */
   readonly doubtful?: readonly string[];

@@ -59,7 +59,7 @@ export interface LogLeaf {
   readonly unknown?: readonly string[];
 }
 
-/** A row beside the log that nothing sealed explains: somebody put it there, or changed it. */
+/** A row beside the log that nothing sealed explains: it was inserted or changed. */
 export type Stray =
   /** An event that has no leaf in the tree and does not wait for one. Searches show it. */
   | { readonly kind: 'event'; readonly eventId: string }
@@ -198,7 +198,7 @@ export interface LogStore {
   ): Promise<readonly { readonly size: number; readonly checkpoint: string }[]>;
 
   /**
-   * Looks for rows that nothing sealed explains, some rows a call: for whoever verifies the log, after its walk. A store that keeps nothing beside the
+   * Looks for rows that nothing sealed explains, some rows a call. A verifier calls it after its walk. A store that keeps nothing beside the
    * events themselves has none.
    *
    * @param after - `next` of the page before; from the beginning when absent

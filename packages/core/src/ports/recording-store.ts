@@ -499,7 +499,7 @@ export interface RecordingStore extends AccessRequestStore {
    * Lengthens the lease of a stop, transfer or deletion, from now, whether or not it ran out, as long as nobody else claimed the row.
    *
    * @param leaseMs - milliseconds, 1 000–3 600 000
-   * @returns false when the claim is lost: whoever holds it now must not be disturbed
+   * @returns false when the claim is lost: its present holder must not be disturbed
    */
   renewClaim(scope: Scope, id: string, token: string, leaseMs: number): Promise<boolean>;
 

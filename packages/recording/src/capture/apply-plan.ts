@@ -74,7 +74,7 @@ async function applyChange(
   const result = await revise(room, ctx.scope, recording, (row) => {
     overtaken = row.state !== state || row.media?.ref !== recording.media?.ref;
     if (overtaken) return undefined;
-    // Somebody may have said meanwhile when it ended.
+    // The end may have been reported meanwhile.
     const { endedAt, neverCaptured = false, ...others } = change;
     const patch = row.endedAt === undefined && endedAt !== undefined ? { ...others, endedAt } : others;
     const to = patch.to;

@@ -31,7 +31,7 @@ export async function beginCapture(room: Room, ctx: CallContext, recording: Reco
 }
 
 /**
- * Goes on with a start whose outcome is not known, because its answer was lost or whoever asked died: asks the provider first, and starts
+ * Goes on with a start whose outcome is not known, because its answer was lost or the process died: asks the provider first, and starts
  * again only when nothing runs.
  *
  * @throws MedzenError as `beginCapture`

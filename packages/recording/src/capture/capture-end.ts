@@ -1,7 +1,7 @@
 import type { AuditAction, Recording } from '@medzen/core';
 
 /**
- * The action of a change. The end of a capture is one fact, so it is one action, `recording.stop`, whoever or whatever ended it; and since
+ * The action of a change. The end of a capture is one fact, so it is one action, `recording.stop`, whatever ended it; and since
  * only one change of a row can be the first to say when it ended, it is written once.
  *
  * @param otherwise - the action of a change that ends no capture

@@ -83,7 +83,7 @@ interface Work extends DeleteOptions {
   readonly before: Counts;
 }
 
-/** What the provider was found to hold, and has left. */
+/** Media that the provider was found to hold, and what is left of it. */
 interface Forgotten {
   readonly refused?: never;
   /** For the tombstone. */

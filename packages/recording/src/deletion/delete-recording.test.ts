@@ -54,7 +54,7 @@ describe('delete', () => {
     clinic.clock.set(graceEnds);
     const refused = await asked(id);
     expect(refused).toMatchObject({ code: 'retention_active', detail: { status: 'warn', graceUntil: graceEnds } });
-    expect(refused).toMatchObject({ detail: { explanation: expect.stringContaining('Nobody was warned') } });
+    expect(refused).toMatchObject({ detail: { explanation: expect.stringContaining('The warning is still to come') } });
     expect(refused).not.toHaveProperty('detail.deletableAt');
     expect((await clinic.events()).at(-1)).toMatchObject({ outcome: 'denied', detail: { code: 'retention_active' } });
     await clinic.recordings.sweep(clinic.scope);

@@ -80,7 +80,7 @@ async function endEmpty(
   const change = {
     to: 'deleting',
     at,
-    // Kept in the row, so that the tombstone can say it whoever finishes the deletion.
+    // Kept in the row, so that the tombstone says it, no matter which worker finishes the deletion.
     ...(expired ? { failure: { code: mediaExpired, at, attempts: 0 } } : {}),
     expectedRevision: recording.revision,
     deletion: { by: ctx.actor.id, reason },
@@ -193,6 +193,6 @@ function refusal(decision: RetentionDecision, row?: Recording): MedzenError {
 
 function notice({ deletableAt }: Recording): string {
   return deletableAt === undefined
-    ? 'Nobody was warned of that yet; the sweep does it, and the notice runs from then.'
+    ? 'The warning is still to come: the sweep gives it, and the notice runs from then.'
     : `The warning of it went out late: nothing is deleted before ${deletableAt}.`;
 }

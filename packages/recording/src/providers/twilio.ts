@@ -212,7 +212,7 @@ async function openMedia(parts: Twilio, recording: Recording, signal?: AbortSign
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   const stated = typeof size === 'number' ? size : undefined;
   const bytes = Number.isSafeInteger(length) ? length : stated;
-  // No bytes at all is what it has, however large it says that it is: whoever copies it tells.
+  // No bytes at all is what it has, however large it says that it is: the copy shows it.
   if (stated !== undefined && bytes !== stated && bytes !== 0) {
     await response.body.cancel();
     throw new MedzenError('checksum_mismatch', 'Twilio states two sizes for the same media', { retryable: true });

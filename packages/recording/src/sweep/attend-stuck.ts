@@ -9,7 +9,7 @@ export async function stopRequested({ room, scope, limit, signal, tally }: Sweep
   tally.failed.push(...report.retrying.map((failure) => ({ ...failure, step: 'stop' as const })));
 }
 
-/** Asks providers about what is late. It judges by the store's clock alone, so a wrong one of ours does not stand in its way. */
+/** Asks providers about what is late. It judges by the store's clock alone, so a wrong clock of this process does not matter. */
 export async function reconcileLate({ room, scope, limit, signal, tally }: SweepRun): Promise<void> {
   const report = await reconcile(room, scope, { limit, ...(signal === undefined ? {} : { signal }) });
   tally.reconciled.push(...report.moved.map(({ id }) => id));

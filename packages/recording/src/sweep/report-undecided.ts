@@ -1,7 +1,7 @@
 import type { SweepRun } from './run.ts';
 
 /**
- * Reports what no rule and no fact gives a date: kept for ever, until somebody sets a policy or notes the fact. In every report, since
+ * Reports what no rule and no fact gives a date: kept for ever, until a policy is set or the fact is noted. In every report, since
  * such a row is never due for anything and would otherwise be heard of once.
  */
 export async function reportUndecided({ room, scope, limit, tally }: SweepRun): Promise<void> {

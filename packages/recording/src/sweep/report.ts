@@ -55,8 +55,8 @@ export interface SweepReport {
    */
   readonly stuck: readonly string[];
   /**
-   * Rows of each queue that wait for a later attempt, because the last one failed; counted up to 1000 each. They stand in nobody's way, and
-   * somebody should look when they grow.
+   * Rows of each queue that wait for a later attempt, because the last one failed; counted up to 1000 each. They block no other row; look
+   * into it when they grow.
    */
   readonly postponed: Readonly<Record<'warning' | 'archive' | 'discard' | 'deletion', number>>;
   /** Access requests that are past their due date, the longest overdue first. */

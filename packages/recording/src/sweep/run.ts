@@ -56,7 +56,7 @@ const queues: Partial<Record<SweepFailure['step'], PostponedQueue>> = {
   discard: 'discard',
 };
 
-/** Takes a row that failed out of its queue for a while, so that it stands before nobody. Should the store be down, it is tried again sooner. */
+/** Takes a row that failed out of its queue for a while, so that it blocks no other row. Should the store be down, it is tried again sooner. */
 export async function setAside(
   { room, scope, now }: SweepRun,
   id: string,

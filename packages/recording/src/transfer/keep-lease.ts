@@ -12,7 +12,7 @@ export interface Lease {
 }
 
 /**
- * Renews a claim while its work goes on, however slow: with each thing that moves, and by a timer in between. The work ends when somebody else
+ * Renews a claim while its work goes on, however slow: with each thing that moves, and by a timer in between. The work ends when another worker
  * holds the claim, when the store could not be asked for a whole lease, or when nothing has moved for `stallMs`: a connection that is silent
  * must not hold a recording for ever.
  *

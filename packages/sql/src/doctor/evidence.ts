@@ -10,7 +10,7 @@ const words: Readonly<Record<string, string>> = {
   event: 'events stand beside the log: they have no leaf and do not wait for one, and searches show them',
   leaf: 'leaves lie outside the tree: their events will never be sealed',
   rows: 'lists of rows stand beside the log: no event carries their hash',
-  identity: 'identities do not give their pseudonym: somebody changed who is meant',
+  identity: 'identities do not give their pseudonym: the person they name was changed',
   restored: 'identities are there again although the log says that they were erased',
   review: 'findings of the review are not what the log says',
   archive: 'ranges of the archive are not what the log says of them',
@@ -31,7 +31,7 @@ export const examineEvidence: Examiner = async (examination) => {
       object: under(object),
       message,
       remedy:
-        'Somebody with the rights of the owner changed the database. Run verifyLog (@medzen/audit) against a checkpoint held elsewhere, and look who it was',
+        'The database was changed with the rights of the owner. Run verifyLog (@medzen/audit) against a checkpoint held elsewhere, and look who it was',
     });
   };
 
@@ -81,7 +81,7 @@ export const examineEvidence: Examiner = async (examination) => {
       found(
         'unknown',
         'medzen.erasable_identity',
-        `${newest?.unknown} ${among} name somebody who is gone, and was not erased`,
+        `${newest?.unknown} ${among} name an identity that is missing and was not erased`,
       );
   } else skip('the newest leaves of the log');
 
