@@ -33,19 +33,29 @@ function wall(ms: number): number {
   return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
 }
 
+/** Remembers what a function of one number answered: the same days are asked about at every step of a world. */
+function remembered(reckon: (n: number) => number): (n: number) => number {
+  const known = new Map<number, number>();
+  return (n) => {
+    const before = known.get(n);
+    if (before !== undefined) return before;
+    const answer = reckon(n);
+    known.set(n, answer);
+    return answer;
+  };
+}
+
 /** The instant of a local midnight: the zone is 4 or 5 hours behind. */
-function midnight(date: number): number {
+const midnight = remembered((date) => {
   for (const hours of [4, 5]) {
     const instant = date + hours * 3_600_000;
     if (wall(instant) === date) return instant;
   }
   throw new RangeError('No such midnight');
-}
+});
 
 /** The date of an instant, as midnight of it in UTC. */
-function dateOf(ms: number): number {
-  return Math.floor(wall(ms) / day) * day;
-}
+const dateOf = remembered((ms) => Math.floor(wall(ms) / day) * day);
 
 function plusYears(date: number, years: number): number {
   const at = new Date(date);

@@ -9,7 +9,7 @@ function broken({ violations }: RunReport): readonly string[] {
 }
 
 test('simulated recordings keep every promise, in memory', async () => {
-  const report = await runSimulations({ recordings: 1000, seed: 1, processes: 2 });
+  const report = await runSimulations({ recordings: 2000, seed: 1, processes: 2 });
   expect(broken(report)).toEqual([]);
   // A run that checks nothing proves nothing.
   for (const { id } of invariants) expect(report.checks.get(id) ?? 0, id).toBeGreaterThan(0);

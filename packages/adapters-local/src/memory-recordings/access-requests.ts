@@ -6,6 +6,7 @@ import {
   isUuid,
   MedzenError,
 } from '@medzen/core';
+import { copyOf } from './copy-of.ts';
 import { beyondRecallOf, entryOf, keyOf, type RecordingTables, requestsOn, view } from './table.ts';
 
 /** Requests for access, which keep what they cover while they are open. */
@@ -27,7 +28,7 @@ export function accessRequests(tables: RecordingTables): AccessRequestStore {
         if (entry === undefined) return { status: 'not_found' };
         if (isBeyondRecall(view(tables, entry))) return { status: 'too_late', recordingIds: [entry.row.id] };
       }
-      const stored = structuredClone(request);
+      const stored = copyOf(request);
       tables.events.plan(scope, [event])();
       tables.accessRequests.set(keyOf(scope, request.id), stored);
       return { status: 'opened', tooLate: tooLate() };
@@ -39,7 +40,7 @@ export function accessRequests(tables: RecordingTables): AccessRequestStore {
       if (request.closed !== undefined) return { status: 'closed' };
       if (request.extension !== undefined) return { status: 'already_extended' };
       tables.events.plan(scope, [event])();
-      tables.accessRequests.set(keyOf(scope, id), { ...request, dueAt, extension: structuredClone(extension) });
+      tables.accessRequests.set(keyOf(scope, id), { ...request, dueAt, extension: copyOf(extension) });
       return { status: 'extended' };
     },
 
@@ -48,7 +49,7 @@ export function accessRequests(tables: RecordingTables): AccessRequestStore {
       if (request === undefined) return { status: 'not_found' };
       if (request.closed !== undefined) return { status: 'repeated' };
       tables.events.plan(scope, [event])();
-      tables.accessRequests.set(keyOf(scope, id), { ...request, closed: structuredClone(closing) });
+      tables.accessRequests.set(keyOf(scope, id), { ...request, closed: copyOf(closing) });
       return { status: 'closed' };
     },
 
@@ -71,7 +72,7 @@ export function accessRequests(tables: RecordingTables): AccessRequestStore {
       const page = found.slice(0, limit);
       const last = page.at(-1);
       return {
-        requests: structuredClone(page),
+        requests: copyOf(page),
         ...(found.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${place(last)}` } : {}),
       };
     },

@@ -43,8 +43,12 @@ export function claim(
     if (work.token !== undefined && work.leaseUntil > now) return false;
     return id !== undefined || work.purpose !== purpose || work.offerAt <= now;
   };
-  return entriesOf(tables, scope, (a, b) => (order(a) < order(b) ? -1 : 1))
-    .filter((entry) => (id === undefined || entry.row.id === id) && fits(entry) && free(entry))
+  return entriesOf(
+    tables,
+    scope,
+    (a, b) => (order(a) < order(b) ? -1 : 1),
+    (entry) => (id === undefined || entry.row.id === id) && fits(entry) && free(entry),
+  )
     .slice(0, limit)
     .map((entry) => {
       const before = entry.work?.purpose === purpose ? entry.work.attempts : 0;
@@ -107,7 +111,7 @@ export function claims(
       checkOptions(options);
       const { limit, leaseMs, id } = options;
       const now = tables.now();
-      const due = entriesOf(tables, scope, byLook).filter(({ row, look }) => {
+      const due = entriesOf(tables, scope, byLook, ({ row, look }) => {
         if (look === undefined || (id !== undefined && row.id !== id)) return false;
         return look.after <= now || (id !== undefined && look.token === undefined);
       });

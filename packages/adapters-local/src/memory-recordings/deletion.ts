@@ -1,5 +1,6 @@
 import { isBeyondRecall, MedzenError, type RecordingStore } from '@medzen/core';
 import { claim, giveBack, turn } from './claims.ts';
+import { copyOf } from './copy-of.ts';
 import { hasCome } from './sweep.ts';
 import {
   activeHolds,
@@ -112,7 +113,7 @@ export function deletion(tables: RecordingTables): Deletion {
       if (entry === undefined) return { status: 'not_found' };
       if (entry.work?.token !== token) return { status: 'lease_lost' };
       const { lock: _, ...row } = entry.row;
-      entry.row = lock === null ? row : { ...row, lock: structuredClone(lock) };
+      entry.row = lock === null ? row : { ...row, lock: copyOf(lock) };
       return { status: 'noted' };
     },
 

@@ -6,6 +6,7 @@ import {
   type RecordingStore,
   type Scope,
 } from '@medzen/core';
+import { copyOf } from './copy-of.ts';
 import { beyondRecallOf, entryOf, holdsOn, keyOf, type RecordingTables, view } from './table.ts';
 
 /** Duties to keep, placed by people. */
@@ -28,7 +29,7 @@ export function legalHolds(
         if (entry === undefined) return { status: 'not_found' };
         if (isBeyondRecall(view(tables, entry))) return { status: 'too_late', recordingIds: [entry.row.id] };
       }
-      const stored = structuredClone(hold);
+      const stored = copyOf(hold);
       tables.events.plan(scope, [event])();
       tables.holds.set(keyOf(scope, hold.id), stored);
       return { status: 'placed', tooLate: tooLate(hold.target) };
@@ -46,7 +47,7 @@ export function legalHolds(
 
     holds: async (scope, recordingId) => {
       const entry = entryOf(tables, scope, recordingId);
-      return entry === undefined ? [] : structuredClone(holdsOn(tables, entry));
+      return entry === undefined ? [] : copyOf(holdsOn(tables, entry));
     },
 
     listHolds: async (scope, query) => {
@@ -70,7 +71,7 @@ export function legalHolds(
       const page = found.slice(0, limit);
       const last = page.at(-1);
       return {
-        holds: structuredClone(page),
+        holds: copyOf(page),
         ...(found.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${place(last)}` } : {}),
       };
     },

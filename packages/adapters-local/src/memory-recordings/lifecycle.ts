@@ -9,6 +9,7 @@ import {
   type RecordingStore,
   type Scope,
 } from '@medzen/core';
+import { copyOf } from './copy-of.ts';
 import {
   activeHolds,
   askLater,
@@ -50,7 +51,7 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
         return consent?.decision !== 'given' || !Object.values(consent.acknowledgements).every(Boolean);
       });
       if (missing.length > 0) return { status: 'consent_required', missing };
-      const stored: StoredRow = structuredClone({
+      const stored: StoredRow = copyOf({
         ...row,
         state: 'starting',
         stateAt: row.startedAt,
@@ -77,7 +78,10 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
     },
 
     findByProviderRef: async (scope, provider, providerRef) => {
-      const entry = entriesOf(tables, scope, newestFirst).find(
+      const [entry] = entriesOf(
+        tables,
+        scope,
+        newestFirst,
         ({ row }) => row.provider === provider && row.providerRef === providerRef,
       );
       return entry === undefined ? undefined : view(tables, entry);
@@ -128,13 +132,17 @@ function running(
   row: Pick<NewRecording, 'sessionId' | 'provider' | 'providerRef'>,
   except?: Entry,
 ): Entry | undefined {
-  return entriesOf(tables, scope, newestFirst).find(
+  const [live] = entriesOf(
+    tables,
+    scope,
+    newestFirst,
     (entry) =>
       entry !== except &&
       isLive(entry.row) &&
       (entry.row.sessionId === row.sessionId ||
         (entry.row.provider === row.provider && entry.row.providerRef === row.providerRef)),
   );
+  return live;
 }
 
 function refusal(
@@ -175,7 +183,10 @@ function list(
   if (!Number.isInteger(limit) || limit < 1 || limit > 200)
     throw new MedzenError('invalid_input', 'limit must be 1 to 200', { pointers: ['/limit'] });
   const before = query.cursor === undefined ? undefined : readCursor(scope, query.cursor);
-  const found = entriesOf(tables, scope, newestFirst).filter(
+  const found = entriesOf(
+    tables,
+    scope,
+    newestFirst,
     ({ row }) =>
       (before === undefined || place(row) < before) &&
       (query.sessionId === undefined || row.sessionId === query.sessionId) &&

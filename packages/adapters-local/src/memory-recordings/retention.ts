@@ -1,5 +1,6 @@
 import { canonicalize, isBeyondRecall, MedzenError, type RecordingStore } from '@medzen/core';
 import { checkFact } from './check-fact.ts';
+import { copyOf } from './copy-of.ts';
 import {
   checkKeep,
   commit,
@@ -29,7 +30,7 @@ export function retention(tables: RecordingTables): Retention {
         return { status: 'repeated', revision: revisionOf(tables, scope, fact.patient) };
       }
       checkFact(tables.facts.get(keyOf(scope, fact.patient))?.facts ?? [], fact, tables.now());
-      const stored = structuredClone(fact);
+      const stored = copyOf(fact);
       tables.events.plan(scope, [event])();
       const key = keyOf(scope, fact.patient);
       const subject = tables.facts.get(key) ?? { facts: [], revision: 0 };
@@ -42,7 +43,7 @@ export function retention(tables: RecordingTables): Retention {
 
     facts: async (scope, patient) => {
       const subject = tables.facts.get(keyOf(scope, patient));
-      return { facts: structuredClone(subject?.facts ?? []), revision: subject?.revision ?? 0 };
+      return { facts: copyOf(subject?.facts ?? []), revision: subject?.revision ?? 0 };
     },
 
     staleDecisions: async (scope, rulesVersion, limit) =>
@@ -67,7 +68,7 @@ export function retention(tables: RecordingTables): Retention {
         if (!keepsWarning) delete entry.warnedAt;
         return { status: 'restored', recording: view(tables, entry) };
       }
-      entry.row = { ...entry.row, decision: structuredClone(decision), revision: entry.row.revision + 1 };
+      entry.row = { ...entry.row, decision: copyOf(decision), revision: entry.row.revision + 1 };
       if (!keepsWarning) delete entry.warnedAt;
       return { status: 'saved', recording: view(tables, entry) };
     },

@@ -24,14 +24,14 @@ export function sweep(tables: RecordingTables): Sweep {
         tables,
         scope,
         byTurn('warning', ({ decision }) => decision?.warnAt),
-      )
-        .filter((entry) => {
+        (entry) => {
           const { row, warnedAt } = entry;
           const { warnAt, graceUntil } = row.decision ?? {};
           if (isPostponed(entry, 'warning', now)) return false;
           if (row.state === 'deleting' || row.state === 'deleted' || graceUntil === undefined) return false;
           return hasCome(warnAt, now) && warnedAt === undefined;
-        })
+        },
+      )
         .slice(0, limit)
         .map((entry) => view(tables, entry)),
 
@@ -52,14 +52,12 @@ export function sweep(tables: RecordingTables): Sweep {
         tables,
         scope,
         byTurn('archive', ({ decision }) => decision?.retainUntil),
+        (entry) =>
+          entry.row.state === 'available' &&
+          !isPostponed(entry, 'archive', now) &&
+          hasCome(entry.row.decision?.retainUntil, now) &&
+          decisionIsFresh(tables, entry, rulesVersion),
       )
-        .filter(
-          (entry) =>
-            entry.row.state === 'available' &&
-            !isPostponed(entry, 'archive', now) &&
-            hasCome(entry.row.decision?.retainUntil, now) &&
-            decisionIsFresh(tables, entry, rulesVersion),
-        )
         .slice(0, limit)
         .map((entry) => view(tables, entry)),
 
@@ -68,13 +66,11 @@ export function sweep(tables: RecordingTables): Sweep {
         tables,
         scope,
         byTurn('discard', ({ startedAt }) => startedAt),
+        (entry) =>
+          (entry.row.state === 'available' || entry.row.state === 'archived') &&
+          entry.row.failure?.code === failureCode &&
+          !isPostponed(entry, 'discard', now),
       )
-        .filter(
-          (entry) =>
-            (entry.row.state === 'available' || entry.row.state === 'archived') &&
-            entry.row.failure?.code === failureCode &&
-            !isPostponed(entry, 'discard', now),
-        )
         .slice(0, limit)
         .map((entry) => view(tables, entry)),
 

@@ -15,6 +15,7 @@ import {
 } from '@medzen/core';
 import type { EventTable } from '../memory-audit.ts';
 import type { ConsentTable } from '../memory-consents.ts';
+import { copyOf } from './copy-of.ts';
 
 /** A recording as memory keeps it. Holds, access requests and what was removed are counted when it is read, `deletableAt` is computed. */
 export type StoredRow = Omit<Recording, 'holds' | 'accessRequests' | 'deletableAt'>;
@@ -94,10 +95,15 @@ export function entryOf(tables: RecordingTables, scope: Scope, id: string): Entr
   return tables.entries.get(keyOf(scope, id));
 }
 
-/** All entries of a tenant, in the order given. */
-export function entriesOf(tables: RecordingTables, scope: Scope, compare: (a: Entry, b: Entry) => number): Entry[] {
+/** The entries of a tenant that fit, all when nothing is asked of them, in the order given. */
+export function entriesOf(
+  tables: RecordingTables,
+  scope: Scope,
+  compare: (a: Entry, b: Entry) => number,
+  fits: (entry: Entry) => boolean = () => true,
+): Entry[] {
   const mine: Entry[] = [];
-  for (const entry of tables.entries.values()) if (entry.tenant === scope.tenant) mine.push(entry);
+  for (const entry of tables.entries.values()) if (entry.tenant === scope.tenant && fits(entry)) mine.push(entry);
   return mine.sort(compare);
 }
 
@@ -160,7 +166,7 @@ export function beyondRecallOf(tables: RecordingTables, scope: Scope, patient: s
 /** A copy that the caller may keep. */
 export function view(tables: RecordingTables, entry: Entry): Recording {
   const at = deletableAt(entry);
-  const row = structuredClone(entry.row);
+  const row = copyOf(entry.row);
   const { deletion } = row;
   let bytes = 0;
   for (const size of entry.removed.values()) bytes += size;
@@ -215,7 +221,7 @@ export function commit(
   change: Partial<StoredRow>,
   drop: readonly (keyof StoredRow)[] = [],
 ): void {
-  const next: StoredRow = structuredClone({ ...entry.row, ...change, revision: entry.row.revision + 1 });
+  const next: StoredRow = copyOf({ ...entry.row, ...change, revision: entry.row.revision + 1 });
   for (const member of drop) Reflect.deleteProperty(next, member);
   tables.events.plan({ tenant: entry.tenant }, [event])();
   const moved = next.state !== entry.row.state;
