@@ -1,11 +1,19 @@
-import { equalBytes, isMedzenError, MedzenError, type ObjectStore } from '@medzen/core';
+import {
+  equalBytes,
+  isMedzenError,
+  MedzenError,
+  type ObjectDeadlines,
+  type ObjectStore,
+  withObjectDeadlines,
+} from '@medzen/core';
 import type { TileTarget } from './tile-storage.ts';
 
 /**
  * A log's files in an object store: `createS3Objects(…)`, a disk, Supabase Storage. With Object Lock on the bucket not even its owner can change them.
  *
- * @param objects - of the host
+ * @param store - of the host
  * @param prefix - of the log, with its slash: `audit-log/`
+ * @param deadlines - of its calls
  * @example
  * ```ts
  * import { objectTiles } from '@medzen/audit';
@@ -13,7 +21,8 @@ import type { TileTarget } from './tile-storage.ts';
  * const checkpointOf = (objects: ObjectStore) => objectTiles(objects, 'audit-log/').read('checkpoint');
  * ```
  */
-export function objectTiles(objects: ObjectStore, prefix: string): TileTarget {
+export function objectTiles(store: ObjectStore, prefix: string, deadlines: ObjectDeadlines = {}): TileTarget {
+  const objects = withObjectDeadlines(store, deadlines);
   const read: TileTarget['read'] = async (path) => {
     const found = await objects.get(prefix + path);
     return found === undefined ? undefined : new Uint8Array(await new Response(found.body).arrayBuffer());

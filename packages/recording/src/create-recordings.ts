@@ -7,6 +7,7 @@ import {
   stderrLogger,
   systemClock,
   systemRandom,
+  withObjectDeadlines,
 } from '@medzen/core';
 import { accessRequests } from './access/access-requests.ts';
 import { sleep } from './backoff.ts';
@@ -29,7 +30,6 @@ import type { Room } from './room.ts';
 import { start } from './start.ts';
 import { stop } from './stop.ts';
 import { stopWithdrawn } from './stop-withdrawn.ts';
-import { withObjectDeadlines } from './storage/object-deadlines.ts';
 import { type ObjectStores, objectStores } from './storage/object-stores.ts';
 import { sweep } from './sweep/sweep.ts';
 import type { PlausibilityOptions } from './transfer/plausible.ts';
@@ -144,7 +144,8 @@ function checkDefaultClass(retention: Retention, retentionClass: RetentionClass)
 function bounded(stores: ObjectStores, timeouts: Required<Timeouts>): ObjectStores {
   const known = new Map<ObjectStore, ObjectStore>();
   const of = (store: ObjectStore): ObjectStore => {
-    const made = known.get(store) ?? withObjectDeadlines(store, timeouts);
+    const made =
+      known.get(store) ?? withObjectDeadlines(store, { callMs: timeouts.objectsMs, stallMs: timeouts.stallMs });
     known.set(store, made);
     return made;
   };

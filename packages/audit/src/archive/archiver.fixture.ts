@@ -3,7 +3,7 @@ import type { ObjectStore, Scope, SealedEvent, Stores } from '@medzen/core';
 import { createSamples, type StoreContext } from '@medzen/testing';
 import { createSequencer } from '../sequencer.ts';
 import { createSigner } from '../signer.ts';
-import { type Archiver, createArchiver } from './archiver.ts';
+import { type Archiver, type ArchiverDeps, createArchiver } from './archiver.ts';
 
 export const signer: ReturnType<typeof createSigner> = createSigner({
   origin: 'example.org/audit',
@@ -25,7 +25,7 @@ export interface ArchivedLog {
   /** In leaf order. */
   readonly events: readonly SealedEvent[];
   /** Makes another archiver over the same, with parts replaced. */
-  again(parts: { readonly store?: Pick<Stores, 'log' | 'archive'>; readonly objects?: ObjectStore }): Archiver;
+  again(parts: Partial<Pick<ArchiverDeps, 'store' | 'objects' | 'deadlines'>>): Archiver;
   /** Makes every waiting event a leaf. */
   sequence(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import {
   type LeafSpan,
   type Logger,
   MedzenError,
+  type ObjectDeadlines,
   type ObjectStore,
   type Random,
   type Scope,
@@ -18,6 +19,7 @@ import {
   systemClock,
   systemRandom,
   toHex,
+  withObjectDeadlines,
 } from '@medzen/core';
 import { objectTiles } from '../object-tiles.ts';
 import { publishLog } from '../publish-log.ts';
@@ -39,6 +41,8 @@ export interface ArchiverDeps {
   readonly verifierKeys: readonly string[];
   /** Leaves a range at most, 1–1 000 000; 65 536 when absent. A range also ends with its month. */
   readonly maxLeaves?: number;
+  /** Time limits of calls to `objects`. */
+  readonly deadlines?: ObjectDeadlines;
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly random?: Random;
@@ -105,10 +109,11 @@ export interface Archiver {
  * ```
  */
 export function createArchiver(deps: ArchiverDeps): Archiver {
-  const { store, objects, prefix, verifierKeys, maxLeaves = 65_536 } = deps;
+  const { store, prefix, verifierKeys, maxLeaves = 65_536, deadlines = {} } = deps;
+  const objects = withObjectDeadlines(deps.objects, deadlines);
   const { clock = systemClock, random = systemRandom, logger = stderrLogger } = deps;
   const sealing = { clock, random, ids: deps.ids ?? createIds(clock, random) };
-  const target = objectTiles(objects, prefix);
+  const target = objectTiles(deps.objects, prefix, deadlines);
 
   /** Another archiver may have published more in between: then once more, with the head of now. */
   const publish = async (signal: AbortSignal | undefined): Promise<string> => {
@@ -152,7 +157,7 @@ export function createArchiver(deps: ArchiverDeps): Archiver {
   const verified = async (span: LeafSpan, signal: AbortSignal | undefined): Promise<Uint8Array> => {
     const { first, end } = span;
     const verdict = await verifyArchive({
-      ...{ objects, prefix, first, end, verifierKeys },
+      ...{ objects: deps.objects, prefix, first, end, verifierKeys, deadlines },
       ...(signal && { signal }),
     });
     if (verdict.ok) return verdict.manifestSha256;

@@ -1,4 +1,11 @@
-import { type LeafSpan, type LogLeaf, MedzenError, type ObjectStore, openStoredEvent } from '@medzen/core';
+import {
+  type LeafSpan,
+  type LogLeaf,
+  MedzenError,
+  type ObjectStore,
+  openStoredEvent,
+  withObjectDeadlines,
+} from '@medzen/core';
 import { archivePaths } from './archive-manifest.ts';
 import { readLines } from './read-lines.ts';
 
@@ -29,7 +36,7 @@ export async function* readArchive(
   prefix: string,
   span: LeafSpan,
 ): AsyncGenerator<LogLeaf & { readonly body: Uint8Array }> {
-  const stored = await objects.get(prefix + archivePaths(span).events);
+  const stored = await withObjectDeadlines(objects).get(prefix + archivePaths(span).events);
   if (stored === undefined) throw new MedzenError('not_found', 'There is no such file in the archive');
   let index = span.first;
   for await (const body of readLines(stored.body, { update: () => {} })) {

@@ -1,4 +1,14 @@
-import { equalBytes, isMedzenError, type LeafSpan, type ObjectStore, sha256, sha256Hasher, toHex } from '@medzen/core';
+import {
+  equalBytes,
+  isMedzenError,
+  type LeafSpan,
+  type ObjectDeadlines,
+  type ObjectStore,
+  sha256,
+  sha256Hasher,
+  toHex,
+  withObjectDeadlines,
+} from '@medzen/core';
 import { isSignedByLog, openCheckpoint } from '../checkpoint.ts';
 import { createIdCheck } from '../event-id.ts';
 import { verifyInclusion } from '../inclusion-proof.ts';
@@ -21,6 +31,8 @@ export interface VerifyArchiveOptions extends LeafSpan {
   readonly prefix: string;
   /** The log's, and those of witnesses if you hold them. */
   readonly verifierKeys: readonly string[];
+  /** Time limits of calls to `objects`. */
+  readonly deadlines?: ObjectDeadlines;
   readonly signal?: AbortSignal;
 }
 
@@ -59,9 +71,9 @@ export type ArchiveVerdict =
  * ```
  */
 export async function verifyArchive(options: VerifyArchiveOptions): Promise<ArchiveVerdict> {
-  const { prefix, first, end, verifierKeys, signal } = options;
-  const objects = endedBy(signal, options.objects);
-  const files = objectTiles(objects, prefix);
+  const { prefix, first, end, verifierKeys, signal, deadlines = {} } = options;
+  const objects = endedBy(signal, withObjectDeadlines(options.objects, deadlines));
+  const files = endedBy(signal, objectTiles(options.objects, prefix, deadlines));
   const bytes = await files.read(archivePaths(options).manifest);
   if (bytes === undefined) return { ok: false, reason: 'missing' };
   const manifest = parseManifest(bytes);
