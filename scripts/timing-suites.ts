@@ -42,6 +42,10 @@ export const timingSuites: readonly TimingSuite[] = [
   { files: 'packages/audit/src/*-cli.test.ts', why: 'commands as processes' },
   { files: 'packages/recording/src/s3.test.ts', why: 'uploads that time out and go on' },
   { files: 'packages/recording/src/sweep/*.test.ts', why: 'two sweeps at once' },
+  {
+    files: 'packages/recording/src/storage/object-deadlines.test.ts',
+    why: 'stores that hang while they are read back',
+  },
   { files: 'packages/recording/src/transfer.test.ts', why: 'leases of transfers' },
   { files: 'packages/recording/src/stop-withdrawn.test.ts', why: 'a withdrawal beside a start' },
   { files: 'packages/security/src/express.test.ts', why: 'bodies that stall, clients that leave' },

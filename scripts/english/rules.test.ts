@@ -34,16 +34,21 @@ describe('the rules of English', () => {
     'The file is not absent',
     'two of ours',
     'keys cannot be had',
+    'its hour is over',
+    'which is to say, never',
   ])('E2 finds a riddle: %s', (text) => {
     expect(checkWords(text, 'prose').map(({ rule }) => rule)).toEqual(['E2']);
   });
 
-  test.each(['when there is none', 'The key is missing', 'is another name of the file', 'none of the keys'])(
-    'E2 lets plain words pass: %s',
-    (text) => {
-      expect(checkWords(text, 'prose')).toEqual([]);
-    },
-  );
+  test.each([
+    'when there is none',
+    'The key is missing',
+    'is another name of the file',
+    'none of the keys',
+    'sent over the wire',
+  ])('E2 lets plain words pass: %s', (text) => {
+    expect(checkWords(text, 'prose')).toEqual([]);
+  });
 
   test('E3 finds a comment that begins with a bare clause', () => {
     for (const text of ['What a caller gets.', 'Whose event it is.', 'Whether it may run.', 'Of one tenant.'])
@@ -82,6 +87,16 @@ describe('the scan of a file', () => {
     ].join('\n');
     expect(rulesOf('packages/core/src/x.ts', source)).toEqual(['E3:1', 'E5:2', 'E4:3', 'E2:4', 'E4:5']);
     expect(rulesOf('packages/core/src/x.test.ts', source)).toEqual(['E5:2']);
+  });
+
+  test('reads what operators are told, for spelling and riddles', () => {
+    const source = [
+      "logger.warn('nothing was sealed by whoever ran it');",
+      "console.error('authorised, after all');",
+      "io.out('Between two seals');",
+      "other.warn('of whoever');",
+    ].join('\n');
+    expect(rulesOf('packages/audit/src/x.ts', source)).toEqual(['E2:1', 'E1:2']);
   });
 
   test('reads comments and messages of SQL', () => {

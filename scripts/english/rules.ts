@@ -22,7 +22,7 @@ const british = new RegExp(
   'i',
 );
 const riddles =
-  /(?<!there )\b(?:is|are) none\b(?! of)|\bwho(?:m)?ever\b|\bsomebody\b|\bis no (?:list|key|token|table|verifier|person|proof|checkpoint|URL|folder|place|store)\b|\bis not absent\b|\b(?:is|are) another\b(?! \w+ (?:of|in))|\bof (?:ours|theirs)\b|\bfor want of\b|\bleavings\b|\b(?:can|cannot) be had\b/i;
+  /(?<!there )\b(?:is|are) none\b(?! of)|\bwho(?:m)?ever\b|\bsomebody\b|\bis no (?:list|key|token|table|verifier|person|proof|checkpoint|URL|folder|place|store)\b|\bis not absent\b|\b(?:is|are) another\b(?! \w+ (?:of|in))|\bof (?:ours|theirs)\b|\bfor want of\b|\bleavings\b|\b(?:can|cannot) be had\b|\bwhich is to say\b|\bis over\b(?! (?:a|the|an|pg|\d))/i;
 const bareClause =
   /^(?:What|Who|Whose|Whom|Where|How|Whether|Of|Which|Why|Whatever|Who(?:m)?ever|That)\b(?!ever possible)/;
 const nouns =

@@ -24,6 +24,8 @@ const ignore = /english-ignore (E\d): \S/;
 const inner = /\.test\.ts$|\.fixture\.ts$|\/test\/|^(?:scripts|bench|test)\/|^packages\/testing\/|^examples\/.*demo/;
 const throwers = /^(?:fail|refuse|wrong|inconsistent|refused|bad|malformed|reject)$/;
 const errors = /^(?:MedzenError|Error|TypeError|RangeError)$/;
+/** Calls whose text an operator reads: logs, and the output of commands. */
+const tellers = /(?:^|\.)(?:logger|console|io|stdout|stderr)\.(?:debug|info|log|warn|error|out|err|write)$/;
 
 /** Whether a file is read by people and written by hand. Decisions are never rewritten. */
 export function isChecked(file: string): boolean {
@@ -114,6 +116,9 @@ function scanTypeScript(file: string, source: string, { actions, glossary }: Voc
       );
       if (!isInner) add(line, checkMessage(text));
     }
+    if (!isInner && ts.isCallExpression(node) && tellers.test(node.expression.getText(tree)))
+      for (const told of textsOf(node, tree))
+        add(lineOf(told.getStart(tree)), checkWords(told.getText(tree).slice(1, -1), 'message'));
     if (!isInner && /^packages\/[^/]+\/src\//.test(file))
       add(lineOf(node.getStart(tree)), checkStored(node, file, actions, glossary));
     ts.forEachChild(node, visit);
@@ -148,6 +153,11 @@ function messagesOf(node: ts.Node, tree: ts.SourceFile): readonly ts.Expression[
   const isError = ts.isNewExpression(node) && errors.test(node.expression.getText(tree));
   const isHelper = ts.isCallExpression(node) && throwers.test(node.expression.getText(tree));
   if (!isError && !isHelper) return [];
+  return textsOf(node, tree);
+}
+
+/** Arguments that are texts of more than one word. */
+function textsOf(node: ts.CallExpression | ts.NewExpression, tree: ts.SourceFile): readonly ts.Expression[] {
   return (node.arguments ?? []).filter(
     (one) =>
       (ts.isStringLiteral(one) || ts.isNoSubstitutionTemplateLiteral(one) || ts.isTemplateExpression(one)) &&

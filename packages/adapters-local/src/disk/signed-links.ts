@@ -25,7 +25,7 @@ interface LinkGrant {
 export interface SignedLinks {
   /** @throws MedzenError `invalid_input` */
   sign(key: string, options: PresignOptions): PresignedUrl;
-  /** What a URL allows now, or undefined when it is not ours, was altered, or is over. */
+  /** Reads what a URL allows now. Undefined when it is of another store, was altered, or has expired. */
   read(url: URL): LinkGrant | undefined;
 }
 
@@ -61,7 +61,7 @@ function fromBase64Url(text: string): string | undefined {
  * Links as S3 has them, for stores that serve themselves: HMAC-SHA-256 over method, key, version, expiry and the response
  * headers, compared in constant time. The key travels as base64url, so that no client rewrites dots or slashes in it.
  *
- * @throws MedzenError `invalid_configuration` for an empty secret or a base that is no URL
+ * @throws MedzenError `invalid_configuration` for an empty secret, or a base that is not a URL
  */
 export function createSignedLinks(options: SignedLinksOptions): SignedLinks {
   const secret = typeof options.secret === 'string' ? encoder.encode(options.secret) : options.secret.slice();

@@ -54,7 +54,7 @@ export function exportEvents(
       start: (controller) => {
         abort = () => {
           controller.error(signal?.reason);
-          // The stream is over; a source that fails to close has nobody to tell.
+          // The stream has ended; an error of the source in closing changes nothing.
           chunks.return(undefined).catch(() => {});
         };
         if (signal?.aborted) abort();

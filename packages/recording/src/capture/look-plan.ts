@@ -141,7 +141,7 @@ function running(recording: Recording, age: number, at: string, attempts: number
   return { changes: [{ to: 'recording', ...(state === 'failed' ? { failure: null } : {}) }], againSeconds: 600 };
 }
 
-/** The capture is over. */
+/** Notes that the capture has ended. */
 function overAt(recording: Recording, at: string): readonly LookChange[] {
   const endedAt = endOf(recording, at);
   const known = endedAt === recording.endedAt ? {} : { endedAt };

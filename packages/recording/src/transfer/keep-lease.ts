@@ -5,7 +5,7 @@ import type { Room } from '../room.ts';
 export interface Lease {
   /** Aborted, with a `MedzenError` as reason, when the claim is lost or nothing has moved for too long. What is done after that would be thrown away. */
   readonly signal: AbortSignal;
-  /** Something moved. Renews the lease when a third of it is over. */
+  /** Something moved. Renews the lease when a third of it has passed. */
   readonly moved: () => Promise<void>;
   /** To be called in the end, whatever happened. */
   readonly end: () => void;
