@@ -44,7 +44,8 @@ export async function withDeadline<T>(
   const alarm = setTimeout(() => timer.abort(), ms);
   try {
     // The call begins also when the signal is aborted already: it may have to put something away.
-    return await Promise.race([call(signal), ended]);
+    const begin = async (): Promise<T> => call(signal); // a call that throws at once leaves nobody waiting for `ended` alone
+    return await Promise.race([begin(), ended]);
   } finally {
     clearTimeout(alarm);
     if (stop !== undefined) signal.removeEventListener('abort', stop);
