@@ -300,6 +300,7 @@ CREATE TABLE medzen.recording (
   state text COLLATE "C" NOT NULL,
   state_at timestamp(3) with time zone NOT NULL,
   started_at timestamp(3) with time zone NOT NULL,
+  captured_at timestamp(3) with time zone,
   ended_at timestamp(3) with time zone,
   duration_seconds double precision,
   media jsonb,
@@ -1649,7 +1650,7 @@ BEGIN ATOMIC
            ORDER BY (((((((change_events.p_id || substr(r.hex, 33, 3)) || '-'::text) || translate(substr(r.hex, 36, 1), '0123456789abcdef'::text, '89ab89ab89ab89ab'::text)) || substr(r.hex, 37, 3)) || '-'::text) || substr(r.hex, 40, 12)))::uuid) e;
 END;
 
-CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text, p_storage jsonb DEFAULT NULL::jsonb, p_lock jsonb DEFAULT NULL::jsonb, p_deletion jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION medzen.change_recording(p_tenant text, p_id uuid, p_expected_revision integer, p_at timestamp with time zone, p_event_id text, p_event_body bytea, p_to text DEFAULT NULL::text, p_ended_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_duration_seconds double precision DEFAULT NULL::double precision, p_media jsonb DEFAULT NULL::jsonb, p_object jsonb DEFAULT NULL::jsonb, p_failure jsonb DEFAULT NULL::jsonb, p_clear_failure boolean DEFAULT false, p_token text DEFAULT NULL::text, p_dedupe_key text DEFAULT NULL::text, p_storage jsonb DEFAULT NULL::jsonb, p_lock jsonb DEFAULT NULL::jsonb, p_deletion jsonb DEFAULT NULL::jsonb, p_captured_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1663,6 +1664,9 @@ BEGIN
   IF (p_to IS NOT DISTINCT FROM 'deleting') <> (p_deletion IS NOT NULL) THEN
     PERFORM medzen.fail('invalid_input', 'deletion must be given with to: deleting, and only then');
   END IF;
+  IF p_captured_at > medzen.now() THEN
+    PERFORM medzen.fail('invalid_input', 'capturedAt must not be later than the store''s clock');
+  END IF;
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
     RETURN jsonb_build_object('status', 'not_found');
@@ -1675,6 +1679,8 @@ BEGIN
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
     WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
+    -- Retention counts from it by then.
+    WHEN p_captured_at IS NOT NULL AND (v_row.object IS NOT NULL OR v_row.state = 'deleting') THEN 'invalid_transition'
     -- Past no hold, no access request and no date: only what failed before anything was stored.
     WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0 OR v_row.request_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
@@ -1700,6 +1706,17 @@ BEGIN
   UPDATE medzen.recording r SET
     state = coalesce(p_to, r.state),
     state_at = CASE WHEN p_to IS NULL THEN r.state_at ELSE p_at END,
+    captured_at = coalesce(p_captured_at, r.captured_at),
+    -- Drops the decision made from another start.
+    rules_version = CASE WHEN p_captured_at IS NULL THEN r.rules_version END,
+    facts_revision = CASE WHEN p_captured_at IS NULL THEN r.facts_revision END,
+    decided_at = CASE WHEN p_captured_at IS NULL THEN r.decided_at END,
+    retain_until = CASE WHEN p_captured_at IS NULL THEN r.retain_until END,
+    warn_at = CASE WHEN p_captured_at IS NULL THEN r.warn_at END,
+    grace_until = CASE WHEN p_captured_at IS NULL THEN r.grace_until END,
+    rule_ids = CASE WHEN p_captured_at IS NULL THEN r.rule_ids END,
+    undated = CASE WHEN p_captured_at IS NULL THEN r.undated END,
+    deletable_at = CASE WHEN p_captured_at IS NULL THEN r.deletable_at END,
     ended_at = coalesce(p_ended_at, r.ended_at),
     duration_seconds = coalesce(p_duration_seconds, r.duration_seconds),
     media = coalesce(p_media, r.media),
@@ -5185,7 +5202,7 @@ CREATE OR REPLACE FUNCTION medzen.recording_json(r medzen.recording)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'storage', (r).storage, 'lock', (r).object_lock, 'deletion', ((r).deletion || jsonb_build_object('versions', (r).removed_versions, 'bytes', (r).removed_bytes)), 'providerAccount', (r).provider_account, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'keepUntil', CASE WHEN ((r).keep_until IS NOT NULL) THEN jsonb_build_object('until', medzen.format_instant((r).keep_until), 'reason', (r).keep_reason) ELSE NULL::jsonb END, 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids), 'undated', (r).undated) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'accessRequests', (r).request_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
+RETURN jsonb_strip_nulls(jsonb_build_object('id', (r).id, 'sessionId', (r).session_id, 'patient', (r).patient, 'participants', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', p.participant, 'role', p.role, 'location', p.location) ORDER BY p."position"), '[]'::jsonb) AS "coalesce" FROM medzen.recording_participant p WHERE ((p.tenant = (recording_json.r).tenant) AND (p.recording_id = (recording_json.r).id))), 'provider', (r).provider, 'providerRef', (r).provider_ref, 'state', (r).state, 'stateAt', medzen.format_instant((r).state_at), 'startedAt', medzen.format_instant((r).started_at), 'capturedAt', medzen.format_instant((r).captured_at), 'endedAt', medzen.format_instant((r).ended_at), 'durationSeconds', (r).duration_seconds, 'media', (r).media, 'object', (r).object, 'objectPrefix', (r).object_prefix, 'storage', (r).storage, 'lock', (r).object_lock, 'deletion', ((r).deletion || jsonb_build_object('versions', (r).removed_versions, 'bytes', (r).removed_bytes)), 'providerAccount', (r).provider_account, 'retentionClass', jsonb_build_object('jurisdiction', (r).jurisdiction, 'providerClass', (r).provider_class, 'zone', (r).zone), 'keepUntil', CASE WHEN ((r).keep_until IS NOT NULL) THEN jsonb_build_object('until', medzen.format_instant((r).keep_until), 'reason', (r).keep_reason) ELSE NULL::jsonb END, 'decision', CASE WHEN ((r).rules_version IS NOT NULL) THEN jsonb_build_object('rulesVersion', (r).rules_version, 'factsRevision', (r).facts_revision, 'decidedAt', medzen.format_instant((r).decided_at), 'retainUntil', medzen.format_instant((r).retain_until), 'warnAt', medzen.format_instant((r).warn_at), 'graceUntil', medzen.format_instant((r).grace_until), 'ruleIds', to_jsonb((r).rule_ids), 'undated', (r).undated) ELSE NULL::jsonb END, 'deletableAt', medzen.format_instant((r).deletable_at), 'failure', (r).failure, 'stopRequest', CASE WHEN ((r).stop_consent IS NOT NULL) THEN jsonb_build_object('at', medzen.format_instant((r).stop_requested_at), 'consent', (r).stop_consent) ELSE NULL::jsonb END, 'tombstone', (r).tombstone, 'holds', (r).hold_count, 'accessRequests', (r).request_count, 'views', (r).views, 'downloads', (r).downloads, 'revision', (r).revision));
 
 CREATE OR REPLACE FUNCTION medzen.refuse_change()
  RETURNS trigger

@@ -184,7 +184,13 @@ export interface Recording {
   readonly providerAccount?: string;
   readonly state: RecordingState;
   readonly stateAt: string;
+  /** When it was asked for, by the clock of the process that asked, or the store's where that one contradicts it. */
   readonly startedAt: string;
+  /**
+   * When the capture began, by the provider, where that contradicts `startedAt` by more than five minutes: a clock was wrong, or it began
+   * later. Never later than the store's clock. Retention counts from it.
+   */
+  readonly capturedAt?: string;
   readonly endedAt?: string;
   readonly durationSeconds?: number;
   readonly media?: ProviderMedia;

@@ -125,6 +125,15 @@ describe('applyProviderEvent', () => {
     );
   });
 
+  it('takes the start of a capture from its event, where that is not when it was asked for', () => {
+    const asked: Recording = { ...fresh, state: 'starting' };
+    expect(applyProviderEvent(asked, event('capture_started', 4))).toEqual({ to: 'recording' });
+    const late = event('capture_started', 20);
+    expect(applyProviderEvent(asked, late)).toEqual({ to: 'recording', capturedAt: late.at });
+    // Somebody who joins later begins another track.
+    expect(applyProviderEvent(fresh, late)).toBeUndefined();
+  });
+
   it('leaves what is available, archived, being deleted or deleted as it is', () => {
     for (const state of ['available', 'archived', 'deleting', 'deleted'] as const)
       for (const one of Object.values(told).flat()) {

@@ -1,12 +1,16 @@
 import { isLive, type Recording, type RecordingChange } from '@medzen/core';
 import { endOf } from './capture/capture-end.ts';
+import { isMuchLater } from './capture/store-time.ts';
 import type { ProviderEvent } from './provider.ts';
 
 /** Clocks of providers and hosts differ by less. */
 const clockSkewMs = 60_000;
 
 /** Changes that an event makes to a recording, without the housekeeping of a change. */
-export type ProviderPatch = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'>;
+export type ProviderPatch = Pick<
+  RecordingChange,
+  'to' | 'capturedAt' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'
+>;
 
 /**
  * Applies one event of a provider to a recording: a pure function, so that any order of the same events, with any
@@ -23,7 +27,11 @@ export function applyProviderEvent(recording: Recording, event: ProviderEvent): 
   switch (event.type) {
     case 'capture_started':
       return begins(recording, event)
-        ? { to: 'recording', ...(state === 'failed' ? { failure: null } : {}) }
+        ? {
+            to: 'recording',
+            ...(isMuchLater(event.at, recording) ? { capturedAt: event.at } : {}),
+            ...(state === 'failed' ? { failure: null } : {}),
+          }
         : undefined;
     case 'capture_completed':
       // One track of several: it tells nothing of the others.

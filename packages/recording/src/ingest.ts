@@ -121,6 +121,7 @@ function facts(recording: Recording, event: ProviderEvent, patch: ProviderPatch 
       at: event.at,
       from: recording.state,
       ...(to === undefined ? {} : { to }),
+      ...(patch?.capturedAt === undefined ? {} : { startedAt: recording.startedAt, capturedAt: patch.capturedAt }),
       ...(event.failureCode === undefined ? {} : { code: event.failureCode }),
     },
   };

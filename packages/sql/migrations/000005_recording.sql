@@ -32,6 +32,8 @@ CREATE TABLE medzen.recording (
     ('starting', 'recording', 'processing', 'uploading', 'available', 'archived', 'deleting', 'deleted', 'failed')),
   state_at timestamptz(3) NOT NULL,
   started_at timestamptz(3) NOT NULL,
+  -- When the capture began, by the provider, where that contradicts started_at.
+  captured_at timestamptz(3),
   ended_at timestamptz(3),
   duration_seconds double precision CHECK (duration_seconds >= 0),
   media jsonb CHECK (jsonb_typeof(media) = 'object'),
@@ -288,6 +290,7 @@ RETURN jsonb_strip_nulls(jsonb_build_object(
   'state', r.state,
   'stateAt', medzen.format_instant(r.state_at),
   'startedAt', medzen.format_instant(r.started_at),
+  'capturedAt', medzen.format_instant(r.captured_at),
   'endedAt', medzen.format_instant(r.ended_at),
   'durationSeconds', r.duration_seconds,
   'media', r.media,
@@ -550,7 +553,8 @@ CREATE FUNCTION medzen.change_recording(
   p_dedupe_key text DEFAULT NULL,
   p_storage jsonb DEFAULT NULL,
   p_lock jsonb DEFAULT NULL,
-  p_deletion jsonb DEFAULT NULL
+  p_deletion jsonb DEFAULT NULL,
+  p_captured_at timestamptz DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -562,6 +566,9 @@ DECLARE
 BEGIN
   IF (p_to IS NOT DISTINCT FROM 'deleting') <> (p_deletion IS NOT NULL) THEN
     PERFORM medzen.fail('invalid_input', 'deletion must be given with to: deleting, and only then');
+  END IF;
+  IF p_captured_at > medzen.now() THEN
+    PERFORM medzen.fail('invalid_input', 'capturedAt must not be later than the store''s clock');
   END IF;
   SELECT * INTO v_row FROM medzen.recording r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -575,6 +582,8 @@ BEGIN
     WHEN p_token IS NOT NULL AND v_row.claim_token::text IS DISTINCT FROM p_token THEN 'lease_lost'
     WHEN v_row.revision <> p_expected_revision THEN 'conflict'
     WHEN v_row.state = 'deleted' OR p_to = 'deleted' OR v_row.state = 'deleting' AND p_to IS NOT NULL THEN 'invalid_transition'
+    -- Retention counts from it by then.
+    WHEN p_captured_at IS NOT NULL AND (v_row.object IS NOT NULL OR v_row.state = 'deleting') THEN 'invalid_transition'
     -- Past no hold, no access request and no date: only what failed before anything was stored.
     WHEN p_to = 'deleting' AND (v_row.state <> 'failed' OR v_row.hold_count > 0 OR v_row.request_count > 0
       OR v_row.object IS NOT NULL OR p_object IS NOT NULL) THEN 'invalid_transition'
@@ -600,6 +609,17 @@ BEGIN
   UPDATE medzen.recording r SET
     state = coalesce(p_to, r.state),
     state_at = CASE WHEN p_to IS NULL THEN r.state_at ELSE p_at END,
+    captured_at = coalesce(p_captured_at, r.captured_at),
+    -- Drops the decision made from another start.
+    rules_version = CASE WHEN p_captured_at IS NULL THEN r.rules_version END,
+    facts_revision = CASE WHEN p_captured_at IS NULL THEN r.facts_revision END,
+    decided_at = CASE WHEN p_captured_at IS NULL THEN r.decided_at END,
+    retain_until = CASE WHEN p_captured_at IS NULL THEN r.retain_until END,
+    warn_at = CASE WHEN p_captured_at IS NULL THEN r.warn_at END,
+    grace_until = CASE WHEN p_captured_at IS NULL THEN r.grace_until END,
+    rule_ids = CASE WHEN p_captured_at IS NULL THEN r.rule_ids END,
+    undated = CASE WHEN p_captured_at IS NULL THEN r.undated END,
+    deletable_at = CASE WHEN p_captured_at IS NULL THEN r.deletable_at END,
     ended_at = coalesce(p_ended_at, r.ended_at),
     duration_seconds = coalesce(p_duration_seconds, r.duration_seconds),
     media = coalesce(p_media, r.media),
@@ -676,4 +696,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '8ce14d9a7fd9e3714eca5b4a8abb32c7800b81a523af81b5876efba45a76cb66', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '7f7b21323b21347ae4979b4b3a67aafc30e5800273bd26de438ef91928bd7c0d', false);

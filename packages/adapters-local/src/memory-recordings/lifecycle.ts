@@ -92,6 +92,8 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
     change: async (scope, id, change, event) => {
       if ((change.to === 'deleting') !== (change.deletion !== undefined))
         throw new MedzenError('invalid_input', 'deletion must be given with to: deleting, and only then');
+      if (change.capturedAt !== undefined && Date.parse(change.capturedAt) > tables.now())
+        throw new MedzenError('invalid_input', "capturedAt must not be later than the store's clock");
       const entry = entryOf(tables, scope, id);
       if (entry === undefined) return { status: 'not_found' };
       const refused = refusal(tables, entry, change);
@@ -105,7 +107,10 @@ export function lifecycle(tables: RecordingTables): Lifecycle {
           : {}),
         ...(failure === undefined || failure === null ? {} : { failure }),
       };
-      commit(tables, entry, event, next, failure === null ? ['failure'] : []);
+      const dropped: ('failure' | 'decision')[] = failure === null ? ['failure'] : [];
+      if (change.capturedAt !== undefined) dropped.push('decision');
+      commit(tables, entry, event, next, dropped);
+      if (change.capturedAt !== undefined) delete entry.warnedAt;
       if (token !== undefined || to !== undefined) delete entry.work;
       if (to !== undefined) entry.postponed.delete('archive');
       if (failure === null) entry.postponed.delete('discard');
@@ -155,6 +160,8 @@ function refusal(
   if (change.token !== undefined && entry.work?.token !== change.token) return 'lease_lost';
   if (change.expectedRevision !== row.revision) return 'conflict';
   if (row.state === 'deleted') return 'invalid_transition';
+  if (change.capturedAt !== undefined && (row.object !== undefined || row.state === 'deleting'))
+    return 'invalid_transition';
   if (change.to === undefined) return undefined;
   const kept = activeHolds(tables, entry) > 0 || openRequests(tables, entry) > 0;
   const closed =

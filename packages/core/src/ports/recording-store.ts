@@ -58,6 +58,11 @@ export interface RecordingChange {
   readonly to?: RecordingState;
   /** RFC 3339 instant at which it happened, for `stateAt`. */
   readonly at: string;
+  /**
+   * See `Recording.capturedAt`. Not later than the store's clock (else `invalid_input`), and only before the media is stored (else
+   * `invalid_transition`). The decision made without it is dropped with its warning.
+   */
+  readonly capturedAt?: string;
   readonly endedAt?: string;
   readonly durationSeconds?: number;
   readonly media?: ProviderMedia;

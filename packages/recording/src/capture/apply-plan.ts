@@ -90,6 +90,7 @@ async function applyChange(
           cause: 'provider_asked',
           from: row.state,
           ...(to === undefined ? {} : { to }),
+          ...(patch.capturedAt === undefined ? {} : { startedAt: row.startedAt, capturedAt: patch.capturedAt }),
           ...(code === undefined ? {} : { code }),
         },
       }),

@@ -24,7 +24,10 @@ function endsCapture(row: Pick<Recording, 'endedAt'>, change: { readonly endedAt
  *
  * @param at - what is said now, RFC 3339
  */
-export function endOf({ startedAt, endedAt }: Pick<Recording, 'startedAt' | 'endedAt'>, at: string): string {
-  const said = Date.parse(at) < Date.parse(startedAt) ? startedAt : at;
+export function endOf(
+  { startedAt, capturedAt = startedAt, endedAt }: Pick<Recording, 'startedAt' | 'capturedAt' | 'endedAt'>,
+  at: string,
+): string {
+  const said = Date.parse(at) < Date.parse(capturedAt) ? capturedAt : at;
   return endedAt !== undefined && Date.parse(endedAt) <= Date.parse(said) ? endedAt : said;
 }

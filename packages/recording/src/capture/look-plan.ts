@@ -2,6 +2,7 @@ import { isLive, mayStillRun, type Recording, type RecordingChange } from '@medz
 import type { CaptureStatus } from '../provider.ts';
 import { mediaExpired } from '../transfer/media-failures.ts';
 import { endOf } from './capture-end.ts';
+import { capturedAt } from './store-time.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -34,7 +35,10 @@ export interface LookPlan {
 }
 
 /** One change that an answer calls for. */
-export type LookChange = Pick<RecordingChange, 'to' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'> & {
+export type LookChange = Pick<
+  RecordingChange,
+  'to' | 'capturedAt' | 'endedAt' | 'durationSeconds' | 'media' | 'failure'
+> & {
   /** The session is over and nothing was ever captured in it: `endedAt` is the end of no capture. */
   readonly neverCaptured?: true;
 };
@@ -52,6 +56,14 @@ export type LookOutcome = CaptureStatus | { readonly status: 'unreachable' | 'no
  */
 export function planLook(recording: Recording, outcome: LookOutcome, now: Date, attempts: number): LookPlan {
   const answer = notInFuture(outcome, now);
+  const began = isAnswer(answer) && recording.object === undefined ? capturedAt(recording, answer, now) : undefined;
+  if (began === undefined) return planAnswer(recording, answer, now, attempts);
+  // A fact of its own, before whatever is reckoned from it.
+  const plan = planAnswer({ ...recording, capturedAt: began }, answer, now, attempts);
+  return { ...plan, changes: [{ capturedAt: began }, ...plan.changes] };
+}
+
+function planAnswer(recording: Recording, answer: LookOutcome, now: Date, attempts: number): LookPlan {
   const age = now.getTime() - Date.parse(recording.stateAt);
   const at = now.toISOString();
   const again = { changes: [], againSeconds: usual(recording, age, attempts) } as const;

@@ -434,6 +434,51 @@ describe('the queue', () => {
 });
 
 describe('clocks', () => {
+  it('of process and store that were years behind at the start are corrected by the provider, and retention counts from that', async () => {
+    const [began, over] = ['2026-11-21T15:00:00.000Z', '2026-11-21T15:30:00.000Z'];
+    clinic.clock.set('2018-11-21T15:00:00.000Z');
+    await clinic.fact('birth', '1980-05-01');
+    const { id, providerRef } = await clinic.start();
+    clinic.clock.set('2026-11-21T15:40:00.000Z');
+    clinic.server.endRoom(providerRef);
+    clinic.server.outbox.splice(0);
+    const knowing: Provider = {
+      ...clinic.provider,
+      look: async (...asked) => ({ ...(await clinic.provider.look(...asked)), startedAt: began, endedAt: over }),
+    };
+    const app = clinic.another({
+      providers: { twilio: knowing },
+      plausibility: { minSessionShare: 0, minCapturedShare: 0 },
+    });
+    await app.reconcile(clinic.scope);
+    expect(await clinic.get(id)).toMatchObject({
+      startedAt: '2018-11-21T15:00:00.000Z',
+      capturedAt: began,
+      endedAt: over,
+    });
+    expect((await clinic.events()).filter(({ detail }) => detail?.capturedAt !== undefined)).toMatchObject([
+      { action: 'recording.reconcile', detail: { startedAt: '2018-11-21T15:00:00.000Z', capturedAt: began } },
+    ]);
+    finishSilently(providerRef);
+    await jobs(10, app);
+    const home = await clinic.get(id);
+    expect(home).toMatchObject({ state: 'available', capturedAt: began });
+    expect(home.decision?.retainUntil).toBe('2033-11-22T05:00:00.000Z');
+  });
+
+  it('that agree leave the row as it is, also when the session had begun long before', async () => {
+    const room = clinic.server.createRoom();
+    clinic.clock.advance(3 * hour);
+    const { id } = await clinic.start('s-1', room);
+    clinic.server.endRoom(room);
+    clinic.server.outbox.splice(0);
+    await jobs(20);
+    finishSilently(room);
+    await jobs(20);
+    expect((await clinic.get(id)).state).toBe('available');
+    expect(await clinic.get(id)).not.toHaveProperty('capturedAt');
+  });
+
   it.each(['2018-11-21T15:00:00.000Z', '2026-11-20T14:00:00.000Z', '2036-01-01T00:00:00.000Z'])(
     'of a process that says %s do not date a recording',
     async (wrong) => {

@@ -1,3 +1,5 @@
+import type { Recording } from '@medzen/core';
+import type { CaptureTimes } from '../provider.ts';
 import type { Room } from '../room.ts';
 
 /** Clocks that are kept right differ by less: milliseconds. */
@@ -33,20 +35,45 @@ export async function notInFuture(room: Pick<Room, 'stores' | 'clock'>, at: stri
   return Date.parse(at) <= storeNow.getTime() ? at : storeNow.toISOString();
 }
 
+/**
+ * Finds out when a capture began, from what its provider says about the session, where that contradicts the row: the session began later
+ * than the row says, the row lies in the future, or the session had ended before it. A session that began earlier contradicts nothing: it
+ * may be recorded from its middle on.
+ *
+ * @param times - the provider's; a start that lies ahead of the store's clock is not believed
+ * @param now - by the store's clock
+ * @returns RFC 3339; undefined when nothing is to be corrected
+ */
+export function capturedAt(
+  recording: Pick<Recording, 'startedAt' | 'capturedAt'>,
+  times: CaptureTimes,
+  now: Date,
+): string | undefined {
+  if (times.startedAt === undefined) return undefined;
+  const [said, row] = [Date.parse(times.startedAt), Date.parse(recording.capturedAt ?? recording.startedAt)];
+  if (!(said <= now.getTime())) return undefined;
+  const ended = times.endedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(times.endedAt);
+  const wrong = said > row + toleranceMs || row > Math.min(now.getTime(), ended) + toleranceMs;
+  return wrong ? new Date(said).toISOString() : undefined;
+}
+
+/** True when a capture that began at an instant began long after the row says: longer than clocks differ. */
+export function isMuchLater(at: string, { startedAt }: Pick<Recording, 'startedAt'>): boolean {
+  return Date.parse(at) > Date.parse(startedAt) + toleranceMs;
+}
+
 /** A session lasts no longer: milliseconds. */
 const longestSessionMs = 24 * 60 * 60_000;
 
 /**
- * When a session took place, for retention: its start; but its end, where that lies more than a day later, because then the clock that told
- * the start was wrong, and what counts from too early a day would be deleted too early.
+ * When a session took place, for retention: its start, by the provider where that contradicts ours; but its end, where that lies more than a
+ * day later, because then the clock that told the start was wrong, and what counts from too early a day would be deleted too early.
  */
 export function tookPlaceAt({
   startedAt,
+  capturedAt: began = startedAt,
   endedAt,
-}: {
-  readonly startedAt: string;
-  readonly endedAt?: string | undefined;
-}): string {
-  const apart = endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(startedAt);
-  return endedAt !== undefined && apart > longestSessionMs ? endedAt : startedAt;
+}: Pick<Recording, 'startedAt' | 'capturedAt' | 'endedAt'>): string {
+  const apart = endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(began);
+  return endedAt !== undefined && apart > longestSessionMs ? endedAt : began;
 }

@@ -28,7 +28,7 @@ const sessionSlackSeconds = 60;
  * @returns why not; undefined when it may be
  */
 export function tooShort(
-  recording: Pick<Recording, 'startedAt' | 'endedAt' | 'durationSeconds'>,
+  recording: Pick<Recording, 'startedAt' | 'capturedAt' | 'endedAt' | 'durationSeconds'>,
   facts: Pick<MediaFacts, 'seconds'>,
   said: { readonly durationSeconds?: number | undefined; readonly capturedSeconds?: number | undefined },
   { minCapturedShare = 0.9, minSessionShare = 0.5 }: PlausibilityOptions,
@@ -41,7 +41,7 @@ export function tooShort(
   const session =
     said.capturedSeconds !== undefined || recording.endedAt === undefined
       ? undefined
-      : (Date.parse(recording.endedAt) - Date.parse(recording.startedAt)) / 1000;
+      : (Date.parse(recording.endedAt) - Date.parse(recording.capturedAt ?? recording.startedAt)) / 1000;
   const short =
     below(stated, minCapturedShare, slackSeconds) ||
     below(said.capturedSeconds, minCapturedShare, slackSeconds) ||

@@ -1,5 +1,5 @@
 import { type RecordingChange, type RecordingState, recordingTransitions } from '@medzen/core';
-import { holds, present, same, status } from '../assertions.ts';
+import { holds, present, rejects, same, status } from '../assertions.ts';
 import { define, drive, lease, type RecordingCase, states } from './recording-driver.ts';
 
 /** What `change` allows: the table, but for the roads that only a deletion, its end or its cancellation may take. */
@@ -100,6 +100,33 @@ export const changeCases: readonly RecordingCase[] = [
     const third = await driver.moved(second, { object });
     same(third, { ...second, object, revision: second.revision + 1 }, 'without a move');
     same(await driver.fresh(first), third, 'read back');
+  }),
+
+  define('change.captured', 'keeps when the provider began, and decides anew from it', async (tools) => {
+    const { stores, scope, mine, clock } = tools;
+    const driver = drive(tools);
+    const failed = await driver.warned(await driver.decided(await driver.inState('failed')));
+    holds(failed.deletableAt !== undefined, 'it is not warned of');
+    const capturedAt = new Date(clock.now().getTime() - 1000).toISOString();
+    const after = await driver.moved(failed, { capturedAt });
+    const { decision: _d, deletableAt: _e, ...rest } = failed;
+    same(after, { ...rest, capturedAt, revision: failed.revision + 1 }, 'the rest');
+    same(await driver.fresh(failed), after, 'read back');
+    const again = await driver.moved(after, { durationSeconds: 3 });
+    same(again.capturedAt, capturedAt, 'it stays');
+    const ahead = { expectedRevision: again.revision, at: clock.now().toISOString() };
+    const late = { ...ahead, capturedAt: new Date(clock.now().getTime() + 60_000).toISOString() };
+    const event = mine.event();
+    await rejects(
+      stores.recordings.change(scope, failed.id, late, event),
+      'invalid_input',
+      "ahead of the store's clock",
+    );
+    await driver.untouched(again, event, 'ahead');
+    const home = await driver.moved(await driver.inState('available'), { object: mine.object() });
+    const change = { expectedRevision: home.revision, at: clock.now().toISOString(), capturedAt };
+    status(await stores.recordings.change(scope, home.id, change, event), 'invalid_transition', 'once it is stored');
+    await driver.untouched(home, event, 'stored');
   }),
 
   define('change.failure', 'keeps a failure until it is cleared', async (tools) => {

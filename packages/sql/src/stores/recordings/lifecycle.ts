@@ -94,6 +94,7 @@ export function lifecycle(wire: Wire): Lifecycle {
           expected_revision: change.expectedRevision,
           at: change.at,
           to: change.to ?? null,
+          captured_at: change.capturedAt ?? null,
           ended_at: change.endedAt ?? null,
           duration_seconds: change.durationSeconds ?? null,
           media: jsonArg(change.media),

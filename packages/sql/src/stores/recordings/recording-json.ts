@@ -81,6 +81,7 @@ export const recording: Reader<Recording> = shape(
     revision: integer,
   },
   {
+    capturedAt: text,
     endedAt: text,
     durationSeconds: number,
     media: shape({ ref: text, contentType: text }, { size: number, acceptedBy: text }),

@@ -9,6 +9,16 @@ export const brokenLifecycles: readonly BrokenStore<RecordingStoreContext>[] = [
     start: (scope, row, _, event) => good.start(scope, row, [], event),
   })),
 
+  brokenRecording('keeps_old_decision', 'decides by a start that was corrected', 'change.captured', ({ good }) => ({
+    change: async (scope, id, change, event) => {
+      const before = await good.get(scope, id);
+      const answer = await good.change(scope, id, change, event);
+      return answer.status === 'changed' && change.capturedAt !== undefined && before?.decision !== undefined
+        ? { ...answer, recording: { ...answer.recording, decision: before.decision } }
+        : answer;
+    },
+  })),
+
   brokenRecording(
     'half_consent',
     'takes a consent without all acknowledgements',
