@@ -4114,7 +4114,9 @@ BEGIN
     WHEN v_row.request_count > 0 THEN 'access_requested'
     WHEN v_row.deletion ->> 'basis' = 'retention' AND (v_row.rules_version IS DISTINCT FROM p_rules_version
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
-      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision) THEN 'stale'
+      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision
+      -- A floor that was set since it began, though another worker has decided with it by now.
+      OR v_row.keep_until > (v_row.deletion ->> 'startedAt')::timestamptz) THEN 'stale'
   END;
   IF v_status IS NOT NULL THEN
     RETURN jsonb_build_object('status', v_status);

@@ -156,7 +156,9 @@ BEGIN
     WHEN v_row.request_count > 0 THEN 'access_requested'
     WHEN v_row.deletion ->> 'basis' = 'retention' AND (v_row.rules_version IS DISTINCT FROM p_rules_version
       OR v_row.facts_revision IS DISTINCT FROM p_facts_revision
-      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision) THEN 'stale'
+      OR v_row.facts_revision IS DISTINCT FROM v_row.subject_revision
+      -- A floor that was set since it began, though another worker has decided with it by now.
+      OR v_row.keep_until > (v_row.deletion ->> 'startedAt')::timestamptz) THEN 'stale'
   END;
   IF v_status IS NOT NULL THEN
     RETURN jsonb_build_object('status', v_status);
@@ -288,4 +290,4 @@ SELECT medzen.permit('medzen_app', 'claim_expired', 'begin_deletion', 'note_remo
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '76cd66cfef891ade991dc515ab1f8cd7a75f7875305fa05b093d6b2ab2bc6a8f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000009_deletion', '158fdf9a2a76c5b268e77866fba8aa3bf36512fe2fc3f3571e90537e4ef1b633', false);

@@ -12,7 +12,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000006_claims', checksum: 'bbef8db1fb80e84de4699c4f0bd8d65566428feb5f9e7b67a11cd41a149e3cf0', breaking: false },
   { id: '000007_retention', checksum: 'd9ae4b1fe6370eba2531794434b33de98400bb430f6a41b2c8ebabb0daaa08d0', breaking: false },
   { id: '000008_legal_hold', checksum: 'f2bbe192794270581354a783b212d1b55df78459bcca20c9cbb3254bf88d458d', breaking: false },
-  { id: '000009_deletion', checksum: '76cd66cfef891ade991dc515ab1f8cd7a75f7875305fa05b093d6b2ab2bc6a8f', breaking: false },
+  { id: '000009_deletion', checksum: '158fdf9a2a76c5b268e77866fba8aa3bf36512fe2fc3f3571e90537e4ef1b633', breaking: false },
   { id: '000010_identity', checksum: 'ec2babc3ff525cd6a78f2a8e25e16445681b28ae6a6f3901a60c1299b07d5939', breaking: false },
   { id: '000011_audit_table', checksum: '1b367133fdf628ce62aec07b177d3ea8e882ec9583c1e670991f8e5a9241dd33', breaking: false },
   { id: '000012_people_api', checksum: 'b47be50c1dc08a515467be79518bc4492830c54647a0c4e2a96dca53dd2699d3', breaking: false },

@@ -99,7 +99,10 @@ export function deletion(tables: RecordingTables): Deletion {
         const reason = keeps(entry);
         if (reason !== undefined) return { status: reason };
         const fresh =
-          decisionIsFresh(tables, entry, rulesVersion) && factsRevision === revisionOf(tables, scope, row.patient);
+          decisionIsFresh(tables, entry, rulesVersion) &&
+          factsRevision === revisionOf(tables, scope, row.patient) &&
+          // No floor was set since it began, with which another worker may have decided by now.
+          !(row.keepUntil !== undefined && row.keepUntil.until > row.deletion.startedAt);
         if (row.deletion.basis === 'retention' && !fresh) return { status: 'stale' };
       }
       for (const ref of kept) entry.removed.delete(ref);

@@ -303,7 +303,7 @@ export interface RecordingStore extends AccessRequestStore {
    *
    * - `extended`: written, with the event. `repeated`: it stands at that instant already. `shorter`: it stands later than that.
    * - `too_late`: it is beyond recall (`isBeyondRecall`). What is `deleting` and of which nothing was removed takes a floor: its
-   *   decision is stale then, so that nothing can be removed and the deletion can only be canceled.
+   *   decision is stale then, so that nothing can be removed and the deletion can only be canceled, also once it was decided again.
    *
    * @throws MedzenError `invalid_input` for a floor more than 100 years after the store's clock, or a reason that is empty or too long
    */

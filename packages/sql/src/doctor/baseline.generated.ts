@@ -580,7 +580,7 @@ export const baseline: Readonly<Record<string, string>> = {
   "function medzen.note_audited(regclass, jsonb)": "cbb1767e407365d2.e3b0c44298fc1c14",
   "function medzen.note_fact(text, uuid, text, text, date, text, text, bytea, uuid)": "87546359590072d5.4385a67c7204ff8b",
   "function medzen.note_lock(text, uuid, text, jsonb)": "975b10253bdd8022.8334ab26f1b6e5ed",
-  "function medzen.note_removal(text, uuid, text, text[], text[], text[], boolean, integer, text)": "2f453a861c09de65.e3b0c44298fc1c14",
+  "function medzen.note_removal(text, uuid, text, text[], text[], text[], boolean, integer, text)": "dd68873a5b92f8bb.e3b0c44298fc1c14",
   "function medzen.now()": "302631ceffc04574.26953f654e30afee",
   "function medzen.now_ns()": "2b5ac3dc1634cf2b.81301193660e50b7",
   "function medzen.oldest_transaction(interval)": "263774ef14b8424e.e3b0c44298fc1c14",

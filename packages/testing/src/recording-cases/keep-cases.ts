@@ -121,6 +121,26 @@ export const keepCases: readonly RecordingCase[] = [
     same([kept.state, kept.keepUntil], [recording.state, keep], 'where it was, with the floor');
   }),
 
+  define(
+    'keep.decided_again',
+    'stops the first removal also when another worker has decided with it',
+    async (tools) => {
+      const { stores, scope, mine } = tools;
+      const driver = drive(tools);
+      const recording = await driver.expired();
+      const claim = await driver.begun(recording);
+      status(await stores.recordings.extendKeep(scope, recording.id, keep, mine.event()), 'extended', 'the floor');
+      const again = await stores.recordings.saveDecision(scope, recording.id, mine.decision(), mine.event());
+      status(again, 'saved', 'another worker');
+      for (const removal of [{ removing: [{ ref: 'media', size: 7 }] }, { provider: true }]) {
+        const given = { ...removalOf(claim), ...removal };
+        same(await stores.recordings.noteRemoval(scope, recording.id, given), { status: 'stale' }, 'a removal');
+      }
+      const { deletion } = await driver.fresh(recording);
+      same([deletion?.versions, deletion?.providerAsked ?? false], [0, false], 'noted');
+    },
+  ),
+
   define('undecided', 'lists and counts what no rule gives a date, the oldest first', async (tools) => {
     const { stores, scope, mine } = tools;
     const driver = drive(tools);

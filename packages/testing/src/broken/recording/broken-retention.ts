@@ -91,6 +91,14 @@ export const brokenRetentions: readonly BrokenStore<RecordingStoreContext>[] = [
     },
   })),
 
+  brokenRecording('removes_kept', 'forgets a floor once it was decided with', 'keep.decided_again', ({ good }) => ({
+    noteRemoval: async (scope, id, removal) => {
+      const answer = await good.noteRemoval(scope, id, removal);
+      const recording = await good.get(scope, id);
+      const decided = recording?.decision !== undefined && recording.keepUntil !== undefined;
+      return answer.status === 'stale' && decided ? { status: 'noted', recording } : answer;
+    },
+  })),
   brokenRecording('keeps_too_late', 'takes a floor for what is being deleted', 'keep.too_late', ({ good }) => ({
     extendKeep: async (scope, id, keep, event) => {
       const answer = await good.extendKeep(scope, id, keep, event);
