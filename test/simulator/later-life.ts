@@ -122,7 +122,8 @@ async function changeBucket(world: World): Promise<void> {
   const { deployment } = world;
   const name = `bucket-${world.objects.buckets.size + 1}`;
   const before = deployment.buckets;
-  deployment.buckets = [name, ...before];
+  // Changed twice before anything lies in it, it has the same name again.
+  deployment.buckets = [...new Set([name, ...before])];
   if (world.plan() > 0.4) return;
   deployment.buckets = [name];
   later(world, () => {
