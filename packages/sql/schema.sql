@@ -766,7 +766,7 @@ DECLARE
 BEGIN
   SELECT * INTO v_key FROM medzen.cosignature_key(p_line);
   IF v_key.key_id IS NULL THEN
-    PERFORM medzen.fail('invalid_input', 'Not a signature line');
+    PERFORM medzen.fail('invalid_input', 'line must be a C2SP signature line (''— <name> <base64>'')');
   END IF;
   -- One after another, so that the count below holds.
   PERFORM FROM medzen.audit_checkpoint c WHERE c.size = p_size::bigint FOR NO KEY UPDATE;
@@ -900,7 +900,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'append takes 1 to 1000 events per call');
   END IF;
   -- A line feed within a body would shift the lines against the ids, and the last would be left out unseen.
   IF split_part(p_bodies, E'\n', v_count + 1) <> '' THEN
@@ -916,7 +916,7 @@ BEGIN
         AND v_id::uuid::text = v_id AND strpos(p_bodies, ',"id":"' || v_id || '"') > 0 AND strpos(p_bodies, E'\n') = 0
         AND v_event #>> '{actor,id}' IS NOT NULL AND v_event ->> 'action' IS NOT NULL AND v_event ->> 'outcome' IS NOT NULL
       ) IS NOT TRUE THEN
-      PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+      PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
     END IF;
     v_at := v_event ->> 'at';
     -- Well within the minute there is no need to look closer.
@@ -945,7 +945,7 @@ BEGIN
       SELECT d.*, v_now FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d;
       GET DIAGNOSTICS v_good = ROW_COUNT;
       IF v_good <> v_count THEN
-        PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+        PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
       END IF;
       INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
       PERFORM medzen.refuse_purged(p_ids);
@@ -969,7 +969,7 @@ BEGIN
   )
   SELECT (SELECT count(*) FROM derived), (SELECT count(*) FROM queued) INTO v_good, v_added;
   IF v_good <> v_count THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+    PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
   END IF;
   IF v_added < v_count THEN
     -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by
@@ -1759,10 +1759,10 @@ CREATE OR REPLACE FUNCTION medzen.check_claim_options(p_limit integer, p_lease_m
 AS $function$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'A claim takes 1 to 1000 recordings');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1000');
   END IF;
   IF p_lease_ms IS NULL OR p_lease_ms NOT BETWEEN 1000 AND 3600000 THEN
-    PERFORM medzen.fail('invalid_input', 'A lease lasts 1 second to 1 hour');
+    PERFORM medzen.fail('invalid_input', 'p_lease_ms must be from 1 second to 1 hour');
   END IF;
 END $function$;
 
@@ -1861,11 +1861,11 @@ CREATE OR REPLACE FUNCTION medzen.check_page(p_limit integer, p_cursor text, p_s
 AS $function$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 200 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200');
+    PERFORM medzen.fail('invalid_input', 'limit must be from 1 to 200');
   END IF;
   IF p_cursor !~ ('^' || replace(replace(p_shape, 'instant', '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'), 'uuid',
     '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') || '$') THEN
-    PERFORM medzen.fail('invalid_input', 'Not a cursor of this list');
+    PERFORM medzen.fail('invalid_input', 'cursor is not from this list; pass back the cursor of the previous page, or omit it');
   END IF;
 END
 $function$;
@@ -1897,7 +1897,7 @@ CREATE OR REPLACE FUNCTION medzen.check_tenant(p_tenant text)
 AS $function$
 BEGIN
   IF p_tenant IS NULL OR p_tenant !~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN
-    PERFORM medzen.fail('invalid_input', 'Not a tenant name');
+    PERFORM medzen.fail('invalid_input', 'p_tenant must be 1 to 64 characters of a-z, 0-9, ''_'' and ''-'', starting with a letter or digit');
   END IF;
 END
 $function$;
@@ -2082,7 +2082,7 @@ DECLARE
   v_gone int;
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 THEN
-    PERFORM medzen.fail('invalid_input', 'A clean-up drops 1 to 100000 keys');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 100000');
   END IF;
   -- MATERIALIZED: on the inner side of a join, the LIMIT would start anew for each outer row.
   WITH due AS MATERIALIZED (
@@ -2148,7 +2148,7 @@ BEGIN
   END IF;
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 10000 OR octet_length(p_leaf_hashes) <> 32 * v_count
      OR cardinality(p_tile_keys) <> cardinality(p_tile_hashes) THEN
-    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events, and one leaf hash for each');
+    PERFORM medzen.fail('invalid_input', 'A batch takes 1 to 10000 events with one leaf hash each');
   END IF;
   SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY i.at), array_agg(e.xid ORDER BY i.at) INTO v_hashes, v_xids
   FROM unnest(v_ids) WITH ORDINALITY AS i (id, at)
@@ -2163,7 +2163,7 @@ BEGIN
   EXCEPTION
     WHEN unique_violation THEN
       IF (SELECT count(DISTINCT i.id) FROM unnest(v_ids) i (id)) < v_count THEN
-        PERFORM medzen.fail('invalid_input', 'A batch names an event twice');
+        PERFORM medzen.fail('invalid_input', 'p_event_ids must not contain duplicates');
       END IF;
       RETURN jsonb_build_object('status', 'conflict');
   END;
@@ -2238,7 +2238,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF jsonb_array_length(p_requests) NOT BETWEEN 1 AND 16 THEN
-    PERFORM medzen.fail('invalid_input', 'A rate limit takes 1 to 16 policies');
+    PERFORM medzen.fail('invalid_input', 'Rate limit: one call takes 1 to 16 policies');
   END IF;
   IF jsonb_array_length(p_requests) > 1 THEN
     RETURN medzen.consume_several(p_tenant, p_requests, v_now);
@@ -2504,13 +2504,13 @@ DECLARE
 BEGIN
   -- Supabase gives a subject, and the role of those who are signed in, to anonymous sign-ins too.
   IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
-    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
+    PERFORM medzen.fail('unauthenticated', 'Not signed in: the token has no subject, or is anonymous');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
     PERFORM medzen.fail('unauthenticated', 'The token must name a valid tenant');
   END IF;
   IF medzen.read_setting('request.headers') ->> 'prefer' ~* 'tx\s*=\s*rollback' THEN
-    PERFORM medzen.fail('invalid_input', 'What is read here is recorded: it cannot be rolled back');
+    PERFORM medzen.fail('invalid_input', 'Remove ''Prefer: tx=rollback'': reads are recorded and cannot be rolled back');
   END IF;
   IF current_query() ~* '\m(cast|where)\M' THEN
     PERFORM medzen.fail('invalid_input', 'To be called without filters and casts');
@@ -2675,10 +2675,10 @@ BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_event ->> 'tenant' IS DISTINCT FROM p_tenant OR v_event ->> 'action' IS DISTINCT FROM 'identity.erase'
      OR v_event #>> '{target,type}' IS DISTINCT FROM 'identity' THEN
-    PERFORM medzen.fail('invalid_input', 'An erasure is recorded by an event of action identity.erase');
+    PERFORM medzen.fail('invalid_input', 'event must have action ''identity.erase'' and target.type ''identity''');
   END IF;
   IF coalesce(v_event ->> 'reason', '') !~ '[^[:space:]]' OR strpos(v_event ->> 'reason', p_value) > 0 THEN
-    PERFORM medzen.fail('invalid_input', 'An erasure has a reason, and the reason does not name who is erased');
+    PERFORM medzen.fail('invalid_input', 'event.reason must not be blank and must not contain the value to erase');
   END IF;
   -- Nobody places a hold between the look and the erasure. Who erases at the same time waits at the rows, and then finds none.
   LOCK TABLE medzen.legal_hold IN SHARE MODE;
@@ -3331,7 +3331,7 @@ CREATE OR REPLACE FUNCTION medzen.jcs(p_value jsonb, p_depth integer DEFAULT 0)
 AS $function$
 BEGIN
   IF p_depth > 128 THEN
-    PERFORM medzen.fail('invalid_input', 'Not canonical JSON: nested too deeply');
+    PERFORM medzen.fail('invalid_input', 'Cannot write canonical JSON: nested too deeply');
   END IF;
   CASE jsonb_typeof(p_value)
     WHEN 'object' THEN
@@ -3395,7 +3395,7 @@ BEGIN
       IF abs(p_number) < 1 THEN
         RETURN '0'; -- nearer to zero than to any double
       END IF;
-      PERFORM medzen.fail('invalid_input', 'Not canonical JSON: a number that is not finite');
+      PERFORM medzen.fail('invalid_input', 'Cannot write canonical JSON: a number is not finite');
   END;
   v_text := split_part(v_double::text, 'e', 1);
   v_digits := replace(v_text, '.', '');
@@ -3728,7 +3728,7 @@ DECLARE
   v_result jsonb;
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 201 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200 recordings');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 201');
   END IF;
   IF p_participant IS NOT NULL THEN
     v_from := 'medzen.recording_participant p JOIN medzen.recording r ON r.tenant = p.tenant AND r.id = p.recording_id';
@@ -3763,7 +3763,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 OR p_state IS NULL OR p_state NOT IN ('open', 'signed', 'all') THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 that are open, signed or either');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001 and p_state ''open'', ''signed'' or ''all''');
   END IF;
   -- Written out for each call, so that the planner sees whether the index of what is open will do.
   EXECUTE format(
@@ -3924,10 +3924,10 @@ CREATE OR REPLACE FUNCTION medzen.move_cursor(p_name text, p_from text, p_to tex
 AS $function$
 BEGIN
   IF p_name IS NULL OR p_name !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
-    PERFORM medzen.fail('invalid_input', 'Not the name of a cursor');
+    PERFORM medzen.fail('invalid_input', 'p_name must be 1 to 128 characters of a-z, 0-9, ''.'', ''_'', ''-'' and start with a letter or digit');
   END IF;
   IF p_to::bigint NOT BETWEEN 0 AND (SELECT h.size FROM medzen.audit_head h) THEN
-    PERFORM medzen.fail('invalid_input', 'A cursor stays within the log');
+    PERFORM medzen.fail('invalid_input', 'p_from and p_to must be from 0 to the size of the log');
   END IF;
   INSERT INTO medzen.tail_cursor (name, leaf_index, moved_at) VALUES (p_name, 0, medzen.now()) ON CONFLICT DO NOTHING;
   UPDATE medzen.tail_cursor c SET leaf_index = p_to::bigint, moved_at = medzen.now()
@@ -4442,7 +4442,7 @@ DECLARE
   v_old medzen.legal_hold;
 BEGIN
   IF num_nonnulls(p_recording_id, p_patient) <> 1 THEN
-    PERFORM medzen.fail('invalid_input', 'A hold is on one recording or on one patient');
+    PERFORM medzen.fail('invalid_input', 'Set exactly one of p_recording_id and p_patient');
   END IF;
   SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
   IF found THEN
@@ -4563,7 +4563,7 @@ BEGIN
     v_parts := v_parts || jsonb_build_object(v_part.name, v_text);
   END LOOP;
   IF v_text IS NULL OR NOT v_parts ? '' THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event');
+    PERFORM medzen.fail('invalid_input', 'The line is not an audit event (one JSON object)');
   END IF;
   RETURN CASE WHEN v_hidden IS NULL THEN v_text ELSE replace(v_text, v_hidden, '\u0000') END;
 END
@@ -4816,11 +4816,11 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF jsonb_typeof(p_findings) IS DISTINCT FROM 'array' OR jsonb_array_length(p_findings) NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'Between 1 and 1000 findings are queued at a time');
+    PERFORM medzen.fail('invalid_input', 'p_findings must hold 1 to 1000 findings');
   END IF;
   -- Postgres also takes 'yesterday' for an instant.
   IF EXISTS (SELECT FROM jsonb_array_elements(p_findings) f WHERE f.value ->> 'at' NOT LIKE '____-__-__T__:__:__.___Z') THEN
-    PERFORM medzen.fail('invalid_input', 'Not a finding');
+    PERFORM medzen.fail('invalid_input', 'Each finding needs id, rule, eventId, leafIndex, actor and at (YYYY-MM-DDTHH:MM:SS.mmmZ)');
   END IF;
   INSERT INTO medzen.review (tenant, id, rule, event_id, leaf_index, at, actor, patient, detail, queued_at)
   SELECT p_tenant, f.value ->> 'id', f.value ->> 'rule', (f.value ->> 'eventId')::uuid, (f.value ->> 'leafIndex')::bigint,
@@ -4832,7 +4832,7 @@ BEGIN
   RETURN jsonb_build_object('queued', v_added);
 EXCEPTION
   WHEN check_violation OR not_null_violation OR data_exception THEN
-    PERFORM medzen.fail('invalid_input', 'Not a finding');
+    PERFORM medzen.fail('invalid_input', 'Each finding needs id, rule, eventId, leafIndex, actor and at (YYYY-MM-DDTHH:MM:SS.mmmZ)');
 END
 $function$;
 
@@ -4867,7 +4867,7 @@ CREATE OR REPLACE FUNCTION medzen.read_batch(p_limit integer)
 AS $function$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 THEN
-    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 10000');
   END IF;
   RETURN QUERY
     SELECT p.event_id::text, e.body
@@ -5784,7 +5784,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001');
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
@@ -5848,7 +5848,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;
   IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
-    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+    PERFORM medzen.fail('invalid_input', 'p_outcome must be ''appropriate'', ''violation'' or ''inconclusive'', and p_note at most 2048 characters');
   END IF;
   SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -6081,7 +6081,7 @@ AS $function$
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
-    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+    PERFORM medzen.fail('invalid_input', 'p_from, p_to and p_limit (1 to 100001) are required');
   END IF;
   -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
   RETURN QUERY EXECUTE $query$

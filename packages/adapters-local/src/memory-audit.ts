@@ -83,7 +83,7 @@ export function createEventTable(now: () => number, identities: IdentityTable): 
     pending,
     plan: (scope, events) => {
       if (events.length < 1 || events.length > 1000)
-        throw new MedzenError('invalid_input', 'An append takes 1 to 1000 events');
+        throw new MedzenError('invalid_input', 'append takes 1 to 1000 events per call');
       const writtenAt = now();
       const fresh = new Map<string, EventRow>();
       const given = new Map<string, Uint8Array>();

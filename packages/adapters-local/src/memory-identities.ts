@@ -154,9 +154,12 @@ export function memoryIdentities({
     erase: async (scope, erasure, event) => {
       const { action, target, reason } = openSealedEvent(scope, event);
       if (action !== 'identity.erase' || target?.type !== 'identity')
-        throw new MedzenError('invalid_input', 'An erasure is recorded by an event of action identity.erase');
+        throw new MedzenError('invalid_input', "event must have action 'identity.erase' and target.type 'identity'");
       if (reason === undefined || reason.trim() === '' || reason.includes(erasure.value))
-        throw new MedzenError('invalid_input', 'An erasure has a reason, and the reason does not name who is erased');
+        throw new MedzenError(
+          'invalid_input',
+          'event.reason must not be blank and must not contain the value to erase',
+        );
       const [pseudonym] = pseudonymsOf(scope, erasure);
       if (pseudonym === undefined) return { status: 'absent' };
       if (target.id !== pseudonym)

@@ -168,7 +168,7 @@ export function memoryLimits(options: MemoryLimitsOptions = {}): RateLimitStore 
     },
     cleanup: async (limit) => {
       if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-        throw new MedzenError('invalid_input', 'A clean-up drops 1 to 100 000 keys');
+        throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 100,000');
       return table.cleanup(nowMs() - epoch, limit);
     },
   };
@@ -210,5 +210,5 @@ function check(requests: readonly RateLimitRequest[]): void {
 }
 
 function refusal(what: string): MedzenError {
-  return new MedzenError('invalid_input', `A rate limit takes ${what}`);
+  return new MedzenError('invalid_input', `Rate limit: ${what}`);
 }

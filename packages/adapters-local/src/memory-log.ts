@@ -27,7 +27,7 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
   let head: LogHead = { size: 0, root: sha256() };
   const bound = (limit: number, most: number): void => {
     if (!Number.isInteger(limit) || limit < 1 || limit > most)
-      throw new MedzenError('invalid_input', `A limit lies between 1 and ${most}`);
+      throw new MedzenError('invalid_input', `limit must be an integer from 1 to ${most}`);
   };
 
   /** With its cosignatures, in the order of their keys. */
@@ -167,5 +167,5 @@ function keyOfSignature(line: string): string {
     } catch {
       // not base64
     }
-  throw new MedzenError('invalid_input', 'Not a signature line');
+  throw new MedzenError('invalid_input', "line must be a C2SP signature line ('— <name> <base64>')");
 }

@@ -37,7 +37,7 @@ export function memoryReviews(events: EventTable, clock: Clock, identities: Iden
   return {
     queue: async ({ tenant }, findings) => {
       if (findings.length < 1 || findings.length > 1000 || !findings.every(isFinding))
-        throw new MedzenError('invalid_input', 'Between 1 and 1000 findings are queued at a time');
+        throw new MedzenError('invalid_input', 'findings must hold 1 to 1000 valid findings');
       let queued = 0;
       for (const finding of findings) {
         const key = keyOf(tenant, finding.id);
@@ -74,7 +74,10 @@ export function memoryReviews(events: EventTable, clock: Clock, identities: Iden
       if (target?.type !== 'review' || target.id !== id)
         throw new MedzenError('invalid_input', 'The event is about something else than this review');
       if ((note?.length ?? 0) > 2048 || !['appropriate', 'violation', 'inconclusive'].includes(outcome))
-        throw new MedzenError('invalid_input', 'Not an outcome, or too long a note');
+        throw new MedzenError(
+          'invalid_input',
+          "outcome must be 'appropriate', 'violation' or 'inconclusive', and note at most 2048 characters",
+        );
       const row = rows.get(keyOf(scope.tenant, id));
       if (row === undefined) return { status: 'missing' };
       if (row.review.signed !== undefined)

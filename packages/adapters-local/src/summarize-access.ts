@@ -4,8 +4,9 @@ import { type AccessSummary, type AuditEvent, MedzenError, type MonthlyAccess, t
 export function summarizeAccess(events: readonly AuditEvent[], query: SummaryQuery): AccessSummary {
   const { from, to, limit = 10_000 } = query;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-    throw new MedzenError('invalid_input', 'A summary has 1 to 100000 lines', { pointers: ['/limit'] });
-  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime())) throw new MedzenError('invalid_input', 'Not a date');
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 100,000', { pointers: ['/limit'] });
+  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+    throw new MedzenError('invalid_input', 'from and to must be valid Dates');
   const tallies = new Map<string, Tally>();
   for (const event of events) {
     const at = Date.parse(event.at);

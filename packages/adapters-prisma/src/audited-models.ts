@@ -93,7 +93,10 @@ export function auditedModels(options: AuditedModelsOptions): AuditedModelsExten
   const caller = async (): Promise<CallContext> => {
     const ctx = await context();
     if (ctx === undefined)
-      throw new MedzenError('unauthenticated', 'Nobody is known who asks: PHI is read for a caller only');
+      throw new MedzenError(
+        'unauthenticated',
+        'auditedModels: context() returned no caller; await the query inside AsyncLocalStorage.run()',
+      );
     sealEvent(draftEvent({ action: 'table.read', kind: 'read', outcome: 'success', patient: '?' }, ctx), sealing); // refuses a bad one
     return ctx;
   };

@@ -58,8 +58,9 @@ export interface SupabaseService {
  */
 export async function asService(reason: string, options: AsServiceOptions): Promise<SupabaseService> {
   const { client, service, ctx, schema } = options;
-  if (reason.trim() === '') throw new MedzenError('invalid_input', 'A service says why it steps in');
-  if (service.trim() === '') throw new MedzenError('invalid_input', 'A service has a name');
+  if (reason.trim() === '')
+    throw new MedzenError('invalid_input', 'reason must not be blank: say why the service acts without a user');
+  if (service.trim() === '') throw new MedzenError('invalid_input', 'service must not be blank');
   const wire = supabaseWire(client, schema === undefined ? {} : { schema });
   const stores = options.stores ?? sqlStores(wire);
   const person = ctx.actor?.type === 'user' ? { onBehalfOf: ctx.actor.id } : {};

@@ -76,7 +76,10 @@ export function asUser<C extends SupabaseClientLike>(
   const { url, key, createClient, header = 'authorization' } = options;
   const schema = peopleSchema(checkedSchema(options.schema ?? 'medzen'));
   if (!/^sb_publishable_\S+$/.test(key) && claimsOf(key)?.role !== 'anon')
-    throw new MedzenError('invalid_configuration', 'A person is bound with the anon or publishable key, and no other');
+    throw new MedzenError(
+      'invalid_configuration',
+      'key must be the anon or publishable key, never a secret or service_role key',
+    );
   const { token, issuer } = personToken(request, header.toLowerCase());
   const accessToken = async (): Promise<string> => token;
   const client = createClient(url, key, { accessToken });
@@ -87,7 +90,7 @@ export function asUser<C extends SupabaseClientLike>(
     async call<Answer>(name: string, args: PeopleArguments = {}): Promise<Answer> {
       const names = Object.keys(args);
       if (![name, ...names].every((one) => /^[a-z][a-z0-9_]{0,62}$/.test(one)))
-        throw new MedzenError('invalid_input', 'Not the name of a function or of an argument');
+        throw new MedzenError('invalid_input', 'Function and argument names must match /^[a-z][a-z0-9_]{0,62}$/');
       let answer: SupabaseAnswer;
       try {
         answer = await untyped

@@ -25,11 +25,12 @@ export function personToken(request: { readonly headers: Headers }, header: stri
   if (token === '') throw new MedzenError('unauthenticated', 'The request carries no token of a person');
   // Keys of Supabase that are no tokens: sb_secret_… and sb_publishable_….
   if (token.startsWith('sb_secret_')) throw serviceKey();
-  if (token.startsWith('sb_')) throw new MedzenError('unauthenticated', 'A key is no token of a person');
+  if (token.startsWith('sb_'))
+    throw new MedzenError('unauthenticated', 'An API key was sent where a user token is required');
   const claims = token.length <= maxTokenLength ? claimsOf(token) : undefined;
   if (claims === undefined) throw new MedzenError('unauthenticated', 'The token has another form');
   const { role, sub, iss, is_anonymous: anonymous } = claims;
-  if (role === 'anon') throw new MedzenError('unauthenticated', 'A key is no token of a person');
+  if (role === 'anon') throw new MedzenError('unauthenticated', 'An API key was sent where a user token is required');
   if (role !== undefined && role !== 'authenticated') throw serviceKey();
   if (typeof sub !== 'string' || sub === '') throw new MedzenError('unauthenticated', 'The token names nobody');
   if (anonymous === true) throw new MedzenError('forbidden', 'An anonymous sign-in does not say who calls');

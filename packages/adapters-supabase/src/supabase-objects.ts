@@ -169,8 +169,9 @@ async function presignGet(bucket: Bucket, key: string, link: PresignOptions): Pr
   checkKey(key);
   const { versionId, expiresInSeconds, contentDisposition = 'inline' } = link;
   if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > 604_800)
-    throw new MedzenError('invalid_input', 'A link lives 1 to 604800 seconds');
-  if (!/^[\x20-\x7e]+$/.test(contentDisposition)) throw new MedzenError('invalid_input', 'Not a content disposition');
+    throw new MedzenError('invalid_input', 'expiresInSeconds must be an integer from 1 to 604800 (7 days)');
+  if (!/^[\x20-\x7e]+$/.test(contentDisposition))
+    throw new MedzenError('invalid_input', 'contentDisposition must be non-empty printable ASCII');
   const download = /^attachment\b/i.test(contentDisposition)
     ? (/;\s*filename="([^"\\]+)"/i.exec(contentDisposition)?.[1] ?? 'download')
     : undefined;

@@ -94,7 +94,7 @@ interface KnownFunction {
 function knownFunction(name: string, functions: SupabaseWireOptions['functions']): KnownFunction {
   const known = functions !== undefined && Object.hasOwn(functions, name) ? functions : manifest;
   const found = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (found === undefined) throw new MedzenError('internal', `No function ${name} in the manifest`);
+  if (found === undefined) throw new MedzenError('internal', `Internal: the manifest has no function ${name}`);
   if (found.returns === undefined) throw new MedzenError('internal', `The manifest does not say what ${name} gives`);
   return { args: found.args, returns: found.returns };
 }

@@ -199,7 +199,7 @@ export function createAuditLog(deps: AuditLogDeps): AuditLog {
 
   const recordMany: AuditLog['recordMany'] = async (facts, ctx, options = {}) => {
     if (facts.length < 1 || facts.length > 1000)
-      throw new MedzenError('invalid_input', 'Between 1 and 1000 events are recorded at a time');
+      throw new MedzenError('invalid_input', 'record takes 1 to 1000 events per call');
     const events = facts.map((fact) => sealEvent(draftEvent(fact, ctx), sealing));
     const { status } = await append(ctx.scope, events, durabilityOf(facts, options));
     return { status, ids: events.map(({ id }) => id) };

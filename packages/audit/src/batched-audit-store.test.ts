@@ -168,6 +168,6 @@ describe('a batched store', () => {
 
   it('refuses bounds that make no sense', () => {
     for (const options of [{ maxEvents: 1 }, { maxEvents: 1001 }, { maxDelayMs: -1 }, { maxDelayMs: Number.NaN }])
-      expect(() => batchedAuditStore(memoryStores().audit, options)).toThrow(/batch holds|event waits/);
+      expect(() => batchedAuditStore(memoryStores().audit, options)).toThrow(/maxEvents must be|maxDelayMs must be/);
   });
 });

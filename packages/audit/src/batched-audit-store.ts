@@ -43,9 +43,9 @@ interface Batch {
 export function batchedAuditStore(store: AuditStore, options: BatchedAuditStoreOptions = {}): AuditStore {
   const { maxEvents = 200, maxDelayMs = 5, schedule = (callback, ms) => setTimeout(callback, ms) } = options;
   if (!Number.isInteger(maxEvents) || maxEvents < 2 || maxEvents > 1000)
-    throw new MedzenError('invalid_configuration', 'A batch holds 2 to 1000 events');
+    throw new MedzenError('invalid_configuration', 'maxEvents must be an integer from 2 to 1000');
   if (!(maxDelayMs >= 0 && maxDelayMs <= 1000))
-    throw new MedzenError('invalid_configuration', 'An event waits 0 to 1000 ms');
+    throw new MedzenError('invalid_configuration', 'maxDelayMs must be from 0 to 1000');
   const gathering = new Map<string, Batch>();
   const underWay = new Map<string, number>();
 

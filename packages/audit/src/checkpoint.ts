@@ -69,8 +69,9 @@ export interface CheckpointFailure {
  */
 export async function signCheckpoint(head: TreeHead, signer: Signer): Promise<string> {
   const { origin, size, root, extensions = [] } = head;
-  if (origin !== signer.origin) throw new MedzenError('invalid_input', 'A signer signs for its own origin only');
-  if (!isSize(size) || !isHash(root)) throw new MedzenError('invalid_input', 'Not a tree head');
+  if (origin !== signer.origin) throw new MedzenError('invalid_input', 'origin must equal signer.origin');
+  if (!isSize(size) || !isHash(root))
+    throw new MedzenError('invalid_input', 'size must be an integer ≥ 0 and root 32 bytes');
   if (extensions.some((line) => line === '' || line.includes('\n')))
     throw new MedzenError('invalid_input', 'An extension of a checkpoint is one line, not empty');
   const key = parseVerifierKey(signer.verifierKey);

@@ -34,7 +34,8 @@ export interface Cosigner {
  */
 export function createCosigner(options: { readonly name: string; readonly privateKey: Uint8Array }): Cosigner {
   const { name, privateKey } = options;
-  if (!isKeyName(name)) throw new MedzenError('invalid_configuration', 'Not the name of a witness');
+  if (!isKeyName(name))
+    throw new MedzenError('invalid_configuration', "name must be a valid C2SP key name (no spaces, no '+')");
   if (!(privateKey instanceof Uint8Array) || privateKey.length !== 32)
     throw new MedzenError('invalid_configuration', 'The private key of a witness is a seed of 32 bytes');
   const seed = Uint8Array.from(privateKey);

@@ -101,9 +101,13 @@ export function createCosigning({ store, tiles, witnesses, clock, logger }: Cosi
 }
 
 function forked(one: Asked): MedzenError {
-  return new MedzenError('checkpoint_inconsistent', 'A witness has cosigned a tree that this log did not grow out of', {
-    detail: { witness: nameOf(one) },
-  });
+  return new MedzenError(
+    'checkpoint_inconsistent',
+    'A witness has cosigned a tree that is inconsistent with this log; stop and investigate a possible fork',
+    {
+      detail: { witness: nameOf(one) },
+    },
+  );
 }
 
 function nameOf({ witness }: Asked): string {

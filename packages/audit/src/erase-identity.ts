@@ -72,10 +72,7 @@ export async function eraseIdentity(
   const { reason, ...erasure } = request;
   const { kind, value, despiteRetention = false } = erasure;
   if (value === '' || reason.trim() === '' || reason.includes(value))
-    throw new MedzenError(
-      'invalid_input',
-      'An erasure has a value and a reason, and the reason does not hold the value',
-    );
+    throw new MedzenError('invalid_input', 'value and reason must not be blank, and reason must not contain value');
   const pseudonyms = await identities.pseudonyms(ctx.scope, { kind, value });
   const [pseudonym] = pseudonyms;
   if (pseudonym === undefined) return { status: 'absent' };

@@ -58,7 +58,7 @@ export interface EvidenceOptions {
 export async function createEvidence(log: LogStore, eventId: string, options: EvidenceOptions = {}): Promise<string> {
   const index = isUuid(eventId) ? await log.leafOf(eventId) : undefined;
   if (index === undefined)
-    throw new MedzenError('not_found', 'No leaf of this event: it is unknown, or not sequenced yet');
+    throw new MedzenError('not_found', 'Event not found in the log: it is unknown or not sequenced yet');
   const checkpoint = options.checkpoint ?? (await log.head()).checkpoint ?? '';
   const head = readTreeHead(checkpoint);
   if (head === undefined || head.size <= index)
@@ -70,7 +70,7 @@ export async function createEvidence(log: LogStore, eventId: string, options: Ev
     throw new MedzenError('checkpoint_inconsistent', 'The event is missing, or is not the one that was sealed');
   // What would convince nobody is not handed out: the stored hashes may have been altered as well.
   if (!verifyInclusion({ leafHash: leafHash(body), index, size, proof, root }))
-    throw new MedzenError('checkpoint_inconsistent', 'What is stored does not lead to the signed root');
+    throw new MedzenError('checkpoint_inconsistent', 'The stored event and proof do not match the signed root');
   return formatTlogProof({ index, proof, checkpoint, ...(options.event !== 'left_out' && { extra: body }) });
 }
 

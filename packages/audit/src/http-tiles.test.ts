@@ -39,6 +39,6 @@ describe('a log’s files on a web server', () => {
       await expect(served('https://log.example', respond).read('checkpoint')).rejects.toMatchObject({
         code: 'store_unavailable',
       });
-    expect(() => httpTiles('nowhere')).toThrow('Not a URL');
+    expect(() => httpTiles('nowhere')).toThrow('prefix must be an absolute URL');
   });
 });

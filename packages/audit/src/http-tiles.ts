@@ -24,7 +24,7 @@ const maxBytes = 256 * (65_535 + 2);
  */
 export function httpTiles(prefix: string, options: HttpTilesOptions = {}): TileSource {
   const { timeoutMs = 30_000, fetch: send = (request: Request) => fetch(request) } = options;
-  if (!URL.canParse(prefix)) throw new MedzenError('invalid_configuration', 'Not a URL');
+  if (!URL.canParse(prefix)) throw new MedzenError('invalid_configuration', 'prefix must be an absolute URL');
   const urlOf = (path: string): URL => {
     const url = new URL(prefix);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/${path}`;

@@ -19,7 +19,7 @@ export function dayIn(zone: string): (instant: Date) => CalendarDate {
       day: '2-digit',
     });
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not a time zone', { cause });
+    throw new MedzenError('invalid_input', "Time zone must be an IANA name such as 'America/New_York'", { cause });
   }
   return (instant) => {
     const part: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
@@ -36,5 +36,5 @@ export function dayIn(zone: string): (instant: Date) => CalendarDate {
 export function checkDay(text: string, pointer: string): CalendarDate {
   const at = new Date(`${text}T00:00:00Z`);
   if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)) return text;
-  throw new MedzenError('invalid_input', 'Not a date of the form YYYY-MM-DD', { pointers: [pointer] });
+  throw new MedzenError('invalid_input', 'Date must be YYYY-MM-DD', { pointers: [pointer] });
 }

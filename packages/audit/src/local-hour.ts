@@ -22,7 +22,9 @@ export function hourIn(zone: string): (instant: Date) => LocalHour {
       hourCycle: 'h23',
     });
   } catch (cause) {
-    throw new MedzenError('invalid_configuration', 'Not a time zone', { cause });
+    throw new MedzenError('invalid_configuration', "Time zone must be an IANA name such as 'America/New_York'", {
+      cause,
+    });
   }
   return (instant) => {
     const part: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};

@@ -41,7 +41,7 @@ export async function monthlySummary(
 ): Promise<MonthlySummary> {
   const { months = 12, limit, clock = systemClock } = options;
   if (!Number.isInteger(months) || months < 0 || months > 120)
-    throw new MedzenError('invalid_input', 'Between 0 and 120 months back', { pointers: ['/months'] });
+    throw new MedzenError('invalid_input', 'months must be an integer from 0 to 120', { pointers: ['/months'] });
   const now = clock.now();
   const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
   const [from, to] = [new Date(Date.UTC(year, month - months)), new Date(Date.UTC(year, month + 1))];

@@ -40,7 +40,7 @@ export function inclusionRanges(index: number, size: number): readonly LeafRange
  */
 export function consistencyRanges(size1: number, size2: number): readonly LeafRange[] {
   if (!isSize(size1) || !isSize(size2) || size1 < 1 || size1 > size2)
-    throw new MedzenError('invalid_input', 'A consistency proof needs 1 ≤ size1 ≤ size2');
+    throw new MedzenError('invalid_input', 'size1 and size2 must satisfy 1 ≤ size1 ≤ size2');
   const path: LeafRange[] = [];
   let from = 0;
   let to = size2;

@@ -83,7 +83,7 @@ const breakGlass: ReviewRule = {
 };
 
 function denialsInARow({ count = 5, windowMs = 900_000 }: DenialsOptions): ReviewRule {
-  atLeastTwo(count);
+  atLeastTwo('denials.count', count);
   return {
     id: 'denials',
     windowMs,
@@ -116,7 +116,7 @@ function accessToVip(isVip: (patient: string) => boolean | Promise<boolean>): Re
 
 function bulkAfterHours(options: AfterHoursOptions): ReviewRule {
   const { zone, open, days = [1, 2, 3, 4, 5], patients = 20, windowMs = 3_600_000 } = options;
-  atLeastTwo(patients);
+  atLeastTwo('afterHours.patients', patients);
   const hourOf = hourIn(zone);
   const [from, to] = open;
   if (![from, to].every((hour) => hour >= 0 && hour <= 24))
@@ -171,7 +171,7 @@ function plainName(name: string): string {
     .toLowerCase();
 }
 
-function atLeastTwo(count: number): void {
+function atLeastTwo(option: string, count: number): void {
   if (!Number.isInteger(count) || count < 2 || count > 1000)
-    throw new MedzenError('invalid_configuration', 'Between 2 and 1000 of them are many');
+    throw new MedzenError('invalid_configuration', `${option} must be an integer from 2 to 1000`);
 }

@@ -134,7 +134,7 @@ export function createSequencer(deps: SequencerDeps): Sequencer {
   const { store, signer, batchSize = 1000, logger = stderrLogger, sleep = sleepUntil } = deps;
   const { witnesses = [], clock = systemClock, lagBoundMs = 60_000, onLag = () => {} } = deps;
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 10_000)
-    throw new MedzenError('invalid_configuration', 'A batch is 1 to 10 000 events');
+    throw new MedzenError('invalid_configuration', 'batchSize must be an integer from 1 to 10,000');
   if (!(lagBoundMs >= 1)) throw new MedzenError('invalid_configuration', 'The bound of the lag is 1 ms or more');
   checkMemory(deps);
   if (deps.memory === undefined)

@@ -34,7 +34,8 @@ export interface Signer {
  */
 export function createSigner(options: { readonly origin: string; readonly privateKey: Uint8Array }): Signer {
   const { origin, privateKey } = options;
-  if (!isKeyName(origin)) throw new MedzenError('invalid_configuration', 'Not the name of a log');
+  if (!isKeyName(origin))
+    throw new MedzenError('invalid_configuration', "origin must be a valid C2SP key name (no spaces, no '+')");
   if (!(privateKey instanceof Uint8Array) || privateKey.length !== 32)
     throw new MedzenError('invalid_configuration', 'The private key of a log is a seed of 32 bytes');
   const seed = Uint8Array.from(privateKey);

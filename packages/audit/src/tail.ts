@@ -56,7 +56,10 @@ export interface TailBatch extends OpenedLeaves {
 export async function* tail({ log, cursors }: TailDeps, options: TailOptions): AsyncGenerator<TailBatch, void, void> {
   const { name, batch = 500, pollMs = 1000, signal = new AbortController().signal } = options;
   if (!Number.isInteger(batch) || batch < 1 || batch > 10_000 || !(pollMs >= 0 && pollMs <= 3_600_000))
-    throw new MedzenError('invalid_configuration', 'A batch has 1 to 10000 leaves, and a wait 0 to 3600000 ms');
+    throw new MedzenError(
+      'invalid_configuration',
+      'batch must be an integer from 1 to 10,000 and pollMs from 0 to 3,600,000',
+    );
   let from = await cursors.read(name);
   while (!signal.aborted) {
     const leaves = await untilAborted(signal, log.readLeaves(from, batch)).catch((error: unknown) => {
@@ -70,7 +73,8 @@ export async function* tail({ log, cursors }: TailDeps, options: TailOptions): A
     const to = from + leaves.length;
     yield { from, to, ...(await revealLeaves(openLeaves(leaves), options.identities)) };
     const { status } = await cursors.move(name, from, to);
-    if (status === 'conflict') throw new MedzenError('conflict', 'Another of this name follows the log');
+    if (status === 'conflict')
+      throw new MedzenError('conflict', 'Another consumer advanced the cursor of this name; run one consumer per name');
     from = to;
   }
 }

@@ -28,7 +28,7 @@ export interface TickHandlerOptions {
 export function createTickHandler(options: TickHandlerOptions): (request: Request) => Promise<Response> {
   const { sequencer, key, maxTicks = 20, logger = stderrLogger } = options;
   if (!Number.isInteger(maxTicks) || maxTicks < 1 || maxTicks > 1000)
-    throw new MedzenError('invalid_configuration', 'A request ticks 1 to 1000 times');
+    throw new MedzenError('invalid_configuration', 'maxTicks must be an integer from 1 to 1000');
   return keyedHandler({
     key,
     logger,

@@ -64,5 +64,5 @@ export function treeHash(leafHashes: readonly Uint8Array[]): Uint8Array {
 }
 
 function notAHash(): MedzenError {
-  return new MedzenError('invalid_input', `A hash is ${hashBytes} bytes`);
+  return new MedzenError('invalid_input', `Hashes must be ${hashBytes} bytes`);
 }

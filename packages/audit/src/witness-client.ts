@@ -77,9 +77,9 @@ const maxLines = 16;
 export function witnessClient(options: WitnessClientOptions): WitnessClient {
   const { verifierKey, timeoutMs = 10_000, fetch: send = (request: Request) => fetch(request) } = options;
   if (parseVerifierKey(verifierKey)?.type !== 'cosignature')
-    throw new MedzenError('invalid_configuration', 'Not the verifier key of a witness');
+    throw new MedzenError('invalid_configuration', 'verifierKey must be a witness (cosignature) key');
   if (!URL.canParse(options.url) || !(timeoutMs >= 1 && timeoutMs <= 60_000))
-    throw new MedzenError('invalid_configuration', 'A witness has a URL, and 1 to 60 000 ms to answer');
+    throw new MedzenError('invalid_configuration', 'url must be an absolute URL and timeoutMs from 1 to 60,000');
   const url = `${options.url.replace(/\/+$/, '')}/add-checkpoint`;
   let knownSize = 0; // asked with a wrong one, the witness says what it knows
 

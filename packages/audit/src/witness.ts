@@ -133,12 +133,15 @@ export function createWitness(deps: WitnessDeps): Witness {
 function keysByOrigin(logs: readonly WitnessedLog[]): ReadonlyMap<string, readonly string[]> {
   const known = new Map<string, readonly string[]>();
   for (const { origin, verifierKeys } of logs) {
-    if (known.has(origin)) throw new MedzenError('invalid_configuration', 'A witness is told of a log twice');
+    if (known.has(origin)) throw new MedzenError('invalid_configuration', `logs must not repeat an origin: ${origin}`);
     if (verifierKeys.length === 0 || verifierKeys.some((key) => parseVerifierKey(key)?.type !== 'ed25519'))
-      throw new MedzenError('invalid_configuration', 'A witness needs the Ed25519 verifier key of each log');
+      throw new MedzenError(
+        'invalid_configuration',
+        `logs[].verifierKeys must be one or more Ed25519 log keys: ${origin}`,
+      );
     known.set(origin, verifierKeys);
   }
-  if (known.size === 0) throw new MedzenError('invalid_configuration', 'A witness without a log has nothing to do');
+  if (known.size === 0) throw new MedzenError('invalid_configuration', 'logs must not be empty');
   return known;
 }
 

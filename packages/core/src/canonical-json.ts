@@ -28,7 +28,7 @@ export function canonicalize(value: unknown): string {
 const maxDepth = 128;
 
 function refuse(what: string): never {
-  throw new MedzenError('invalid_input', `Not canonical JSON: ${what}`);
+  throw new MedzenError('invalid_input', `Cannot write canonical JSON: ${what}`);
 }
 
 function write(value: unknown, depth: number): string {

@@ -20,7 +20,8 @@ export function toHex(bytes: Uint8Array): string {
  * @throws MedzenError `invalid_input`
  */
 export function fromHex(text: string): Uint8Array {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) throw new MedzenError('invalid_input', 'Not hexadecimal');
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text))
+    throw new MedzenError('invalid_input', 'Text must be hexadecimal with an even number of digits');
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++)
     bytes[i] = (nibble(text.charCodeAt(2 * i)) << 4) | nibble(text.charCodeAt(2 * i + 1));
@@ -50,8 +51,8 @@ export function fromBase64(text: string): Uint8Array {
   try {
     bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not base64', { cause });
+    throw new MedzenError('invalid_input', 'Text must be base64', { cause });
   }
-  if (toBase64(bytes) !== text) throw new MedzenError('invalid_input', 'Not canonical base64');
+  if (toBase64(bytes) !== text) throw new MedzenError('invalid_input', 'Text must be padded, canonical base64');
   return bytes;
 }

@@ -14,6 +14,10 @@ const pattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
  * @throws MedzenError `invalid_input`
  */
 export function scopeOf(tenant: string): Scope {
-  if (!pattern.test(tenant)) throw new MedzenError('invalid_input', 'Not a tenant name');
+  if (!pattern.test(tenant))
+    throw new MedzenError(
+      'invalid_input',
+      "tenant must be 1 to 64 characters of a-z, 0-9, '_' and '-', starting with a letter or digit",
+    );
   return { tenant };
 }

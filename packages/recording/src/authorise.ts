@@ -36,7 +36,12 @@ export async function recordingFor(
   const recording = isUuid(id) ? await room.stores.recordings.get(ctx.scope, id) : undefined;
   if (recording === undefined) throw new MedzenError('not_found', 'No such recording');
   if (allowed(recording)) return recording;
-  return refuse(room, ctx, { ...what, ...about(recording) }, new MedzenError('forbidden', 'Not your recording'));
+  return refuse(
+    room,
+    ctx,
+    { ...what, ...about(recording) },
+    new MedzenError('forbidden', 'Not allowed to access this recording'),
+  );
 }
 
 /** Participants, and those who may see all. */

@@ -33,5 +33,5 @@ export function checkReason(value: string): void {
  */
 export function checkWhole(value: number, min: number, max: number, pointer: string): void {
   if (!Number.isInteger(value) || value < min || value > max)
-    throw new MedzenError('invalid_input', `Not a whole number from ${min} to ${max}`, { pointers: [pointer] });
+    throw new MedzenError('invalid_input', `Must be an integer from ${min} to ${max}`, { pointers: [pointer] });
 }

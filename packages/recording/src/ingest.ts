@@ -94,7 +94,10 @@ async function stopUnwanted(room: Room, scope: Scope, recording: Recording, { at
 function checkEvent({ key, failureCode = '-', durationSeconds = 0 }: ProviderEvent): void {
   const bounded = (text: string, max: number): boolean => text.length >= 1 && text.length <= max;
   if (!bounded(key, 512) || !bounded(failureCode, 128) || !(durationSeconds >= 0))
-    throw new MedzenError('invalid_input', 'Not an event of a provider');
+    throw new MedzenError(
+      'invalid_input',
+      'Provider event needs key (1 to 512 characters), failureCode of at most 128 characters and durationSeconds ≥ 0',
+    );
 }
 
 function ended({ state }: Recording): boolean {

@@ -69,7 +69,7 @@ export function s3Objects(options: S3ObjectsOptions): ObjectStore {
   const { bucket, encryption, clock = systemClock, random = systemRandom, partSize = 8 * 1024 * 1024 } = options;
   if (bucket === '') throw new MedzenError('invalid_configuration', 'The bucket has no name');
   if (!Number.isInteger(partSize) || partSize < 5 * 1024 ** 2 || partSize > 5 * 1024 ** 3) {
-    throw new MedzenError('invalid_configuration', 'A part has 5 MiB to 5 GiB');
+    throw new MedzenError('invalid_configuration', 'partSize must be an integer from 5 MiB to 5 GiB (bytes)');
   }
   const { store = 's3' } = options;
   if (store.length < 1 || store.length > 64)

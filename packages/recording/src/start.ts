@@ -64,7 +64,7 @@ async function newRecording(room: Room, input: StartInput, ctx: CallContext): Pr
   checkText(input.patient, '/patient');
   checkText(input.providerRef, '/providerRef');
   if (input.id !== undefined && !isUuid(input.id))
-    throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
+    throw new MedzenError('invalid_input', 'id must be a UUID', { pointers: ['/id'] });
   if (!Object.hasOwn(room.providers, input.provider))
     throw new MedzenError('invalid_input', 'No such provider is configured', { pointers: ['/provider'] });
   checkParticipants(input);
@@ -124,12 +124,13 @@ function checkParticipants({ participants, patient, absent = [] }: StartInput): 
   if (participants.length < 1 || participants.length > 100) wrong('A recording has 1 to 100 participants');
   for (const { id, role, location } of participants) {
     checkText(id, '/participants');
-    if (!['patient', 'provider', 'guest'].includes(role)) wrong('Not a role of a participant');
+    if (!['patient', 'provider', 'guest'].includes(role))
+      wrong("participants[].role must be 'patient', 'provider' or 'guest'");
     if (location !== undefined) checkText(location, '/participants', 16);
   }
   if (new Set(participants.map(({ id }) => id)).size !== participants.length) wrong('A participant is listed twice');
   if (absent.length > 100 || absent.some((id) => participants.some((one) => one.id === id)))
-    throw new MedzenError('invalid_input', 'Who takes part is not absent', { pointers: ['/absent'] });
+    throw new MedzenError('invalid_input', 'absent must not include a participant', { pointers: ['/absent'] });
   for (const id of absent) checkText(id, '/absent');
   if (!participants.some(({ id, role }) => role === 'patient' && id === patient))
     wrong('The patient is not among them');
@@ -178,7 +179,7 @@ function refuseConsent(
     room,
     ctx,
     { ...denied, ...about(row), detail: { missing: who, rule: needed.rule } },
-    new MedzenError('consent_required', 'Not everyone whose consent is needed has given it in full', {
+    new MedzenError('consent_required', 'Consent is missing; see detail.missing', {
       detail: { missing: who, rule: needed.rule, citations, explanation: needed.explanation },
     }),
   );

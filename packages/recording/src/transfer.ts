@@ -40,7 +40,7 @@ export async function transfer(room: Room, id: string, scope: Scope): Promise<Re
   if (recording === undefined) throw new MedzenError('not_found', 'No such recording');
   if (recording.state === 'uploading')
     throw new MedzenError('conflict', 'Another worker has it, or it failed a moment ago', { retryable: true });
-  throw new MedzenError('invalid_transition', 'It is not waiting for a transfer', {
+  throw new MedzenError('invalid_transition', 'The recording is not waiting for a transfer', {
     detail: { state: recording.state },
   });
 }

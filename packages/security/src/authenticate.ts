@@ -34,7 +34,7 @@ export async function authenticate(attempt: Attempt, policy: AnyPolicy, tools: G
     attempt.scope = scopeOf(tools.tenantOf(verdict.actor, attempt.request));
   } catch (cause) {
     attempt.reason = 'tenant';
-    throw new MedzenError('forbidden', 'No tenant is open to this identity', { cause });
+    throw new MedzenError('forbidden', 'No valid tenant for this identity; check tenantOf or defaultTenant', { cause });
   }
   return { claims: verdict.claims, issuer: verdict.issuer };
 }

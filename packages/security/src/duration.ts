@@ -13,7 +13,10 @@ export function durationMs(duration: Duration): number {
   const [, digits = '', unit = ''] = /^([1-9]\d{0,8})([smhd])$/.exec(duration) ?? [];
   const ms = Number(digits) * (unitMs[unit] ?? 0);
   if (!(ms > 0 && ms <= 365 * 86_400_000))
-    throw new MedzenError('invalid_configuration', `Not a duration: ${duration}`);
+    throw new MedzenError(
+      'invalid_configuration',
+      `Duration must be a whole number with s, m, h or d (such as 30s), at most 365d: ${duration}`,
+    );
   return ms;
 }
 
@@ -29,6 +32,10 @@ const unitBytes: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 *
 export function byteSize(size: ByteSize): number {
   const [, digits = '', unit = 'b'] = /^([1-9]\d{0,9})(b|kb|mb)?$/.exec(String(size)) ?? [];
   const bytes = Number(digits) * (unitBytes[unit] ?? 0);
-  if (!(bytes > 0 && bytes <= 1024 ** 3)) throw new MedzenError('invalid_configuration', `Not a size: ${size}`);
+  if (!(bytes > 0 && bytes <= 1024 ** 3))
+    throw new MedzenError(
+      'invalid_configuration',
+      `Size must be bytes or a whole number with b, kb or mb (such as 512kb), at most 1 GiB: ${size}`,
+    );
   return bytes;
 }

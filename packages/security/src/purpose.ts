@@ -29,7 +29,7 @@ export interface PurposeHeaderOptions {
  * ```
  */
 export function purposeHeader(options: PurposeHeaderOptions): PurposeHeader {
-  if (options.allow.length === 0) throw new MedzenError('invalid_configuration', 'No purpose is allowed');
+  if (options.allow.length === 0) throw new MedzenError('invalid_configuration', 'purpose.allow must not be empty');
   return {
     allow: options.allow,
     header: (options.header ?? 'x-purpose-of-use').toLowerCase(),

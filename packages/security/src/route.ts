@@ -51,7 +51,7 @@ const literalPattern = /^[A-Za-z0-9._~$&',;=@-]*$/;
  */
 export function parseRoute(template: Route): RoutePattern {
   const refuse = (): never => {
-    throw new MedzenError('invalid_configuration', `Not a route template: ${template}`);
+    throw new MedzenError('invalid_configuration', `Route must be 'METHOD /path/:param': ${template}`);
   };
   const found = /^(GET|POST|PUT|PATCH|DELETE) (\/\S*)$/.exec(template);
   if (found === null) return refuse();

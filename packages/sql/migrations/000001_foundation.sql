@@ -234,7 +234,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_tenant IS NULL OR p_tenant !~ '^[a-z0-9][a-z0-9_-]{0,63}$' THEN
-    PERFORM medzen.fail('invalid_input', 'Not a tenant name');
+    PERFORM medzen.fail('invalid_input', 'p_tenant must be 1 to 64 characters of a-z, 0-9, ''_'' and ''-'', starting with a letter or digit');
   END IF;
 END
 $$;
@@ -282,4 +282,4 @@ SELECT medzen.permit('medzen_auditor', 'read_migrations', 'read_installation', '
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', 'e29c64da3b610e071b61925a1a97650348ae875652a1e3e85fbd850190be0076', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000001_foundation', '8f62d8b3785c94b235b6e90908ca743a86f3a61ec0a34a69fef5f5e57edc83d8', false);

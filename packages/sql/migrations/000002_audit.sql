@@ -273,7 +273,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'append takes 1 to 1000 events per call');
   END IF;
   -- A line feed within a body would shift the lines against the ids, and the last would be left out unseen.
   IF split_part(p_bodies, E'\n', v_count + 1) <> '' THEN
@@ -289,7 +289,7 @@ BEGIN
       SELECT d.*, v_now FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d;
       GET DIAGNOSTICS v_good = ROW_COUNT;
       IF v_good <> v_count THEN
-        PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+        PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
       END IF;
       INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
       RETURN jsonb_build_object('added', v_count);
@@ -312,7 +312,7 @@ BEGIN
   )
   SELECT (SELECT count(*) FROM derived), (SELECT count(*) FROM queued) INTO v_good, v_added;
   IF v_good <> v_count THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+    PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
   END IF;
   IF v_added < v_count THEN
     -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by now: the insert waited for it.
@@ -368,7 +368,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001');
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_patient IS NOT NULL THEN v_where := v_where || ' AND e.patient = $4'; END IF;
@@ -423,7 +423,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 THEN
-    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 10000');
   END IF;
   RETURN QUERY
     SELECT p.event_id::text, e.body
@@ -460,7 +460,7 @@ BEGIN
   END IF;
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 10000 OR octet_length(p_leaf_hashes) <> 32 * v_count
      OR cardinality(p_tile_keys) <> cardinality(p_tile_hashes) THEN
-    PERFORM medzen.fail('invalid_input', 'A batch holds 1 to 10000 events, and one leaf hash for each');
+    PERFORM medzen.fail('invalid_input', 'A batch takes 1 to 10000 events with one leaf hash each');
   END IF;
   SELECT string_agg(e.leaf_hash, ''::bytea ORDER BY i.at), array_agg(e.xid ORDER BY i.at) INTO v_hashes, v_xids
   FROM unnest(v_ids) WITH ORDINALITY AS i (id, at)
@@ -475,7 +475,7 @@ BEGIN
   EXCEPTION
     WHEN unique_violation THEN
       IF (SELECT count(DISTINCT i.id) FROM unnest(v_ids) i (id)) < v_count THEN
-        PERFORM medzen.fail('invalid_input', 'A batch names an event twice');
+        PERFORM medzen.fail('invalid_input', 'p_event_ids must not contain duplicates');
       END IF;
       RETURN jsonb_build_object('status', 'conflict');
   END;
@@ -630,4 +630,4 @@ SELECT medzen.permit('medzen_auditor', 'search_events', 'read_head', 'read_tile'
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', '8073d1ade4f0bf0ea629d257f9d2827419e54a1380963b07a2c03fa64efdc7c2', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000002_audit', 'a329c8f6dd1178b656fbf5eb1c8e9cc83dd78d21ccbdbad4427933be039c14cd', false);

@@ -125,7 +125,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF jsonb_array_length(p_requests) NOT BETWEEN 1 AND 16 THEN
-    PERFORM medzen.fail('invalid_input', 'A rate limit takes 1 to 16 policies');
+    PERFORM medzen.fail('invalid_input', 'Rate limit: one call takes 1 to 16 policies');
   END IF;
   IF jsonb_array_length(p_requests) > 1 THEN
     RETURN medzen.consume_several(p_tenant, p_requests, v_now);
@@ -158,7 +158,7 @@ DECLARE
   v_gone int;
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 100000 THEN
-    PERFORM medzen.fail('invalid_input', 'A clean-up drops 1 to 100000 keys');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 100000');
   END IF;
   -- MATERIALIZED: on the inner side of a join, the LIMIT would start anew for each outer row.
   WITH due AS MATERIALIZED (
@@ -176,4 +176,4 @@ SELECT medzen.permit('medzen_app', 'consume_limits', 'cleanup_rate_limits');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', '4cb9e0e0dab377603422223c11228822d46f64408e01268f1058183a56950b78', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000003_rate_limit', '961c28acf758c79bef11e5e87dcfcac83cecee8469cf875ab4d09a71331d86d4', false);

@@ -509,7 +509,7 @@ DECLARE
   v_result jsonb;
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 201 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200 recordings');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 201');
   END IF;
   IF p_participant IS NOT NULL THEN
     v_from := 'medzen.recording_participant p JOIN medzen.recording r ON r.tenant = p.tenant AND r.id = p.recording_id';
@@ -696,4 +696,4 @@ SELECT medzen.permit('medzen_app', 'start_recording', 'get_recording', 'find_rec
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', '7f7b21323b21347ae4979b4b3a67aafc30e5800273bd26de438ef91928bd7c0d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000005_recording', 'c9aba7515f7887f7c46308410f637eb5d9a1b60960991e8bf6b529d9c5350490', false);

@@ -19,10 +19,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'A claim takes 1 to 1000 recordings');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1000');
   END IF;
   IF p_lease_ms IS NULL OR p_lease_ms NOT BETWEEN 1000 AND 3600000 THEN
-    PERFORM medzen.fail('invalid_input', 'A lease lasts 1 second to 1 hour');
+    PERFORM medzen.fail('invalid_input', 'p_lease_ms must be from 1 second to 1 hour');
   END IF;
 END $$;
 
@@ -223,4 +223,4 @@ SELECT medzen.permit('medzen_app', 'read_clock', 'claim_transfers', 'claim_stops
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', 'bbef8db1fb80e84de4699c4f0bd8d65566428feb5f9e7b67a11cd41a149e3cf0', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000006_claims', '88d90b5cd252c215baebc7a6d96bf0a7e3d0a105c0a5c69c4bfbca557aeca3f6', false);

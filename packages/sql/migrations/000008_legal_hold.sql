@@ -116,7 +116,7 @@ DECLARE
   v_old medzen.legal_hold;
 BEGIN
   IF num_nonnulls(p_recording_id, p_patient) <> 1 THEN
-    PERFORM medzen.fail('invalid_input', 'A hold is on one recording or on one patient');
+    PERFORM medzen.fail('invalid_input', 'Set exactly one of p_recording_id and p_patient');
   END IF;
   SELECT * INTO v_old FROM medzen.legal_hold h WHERE h.tenant = p_tenant AND h.id = p_id;
   IF found THEN
@@ -252,4 +252,4 @@ SELECT medzen.permit('medzen_app', 'place_hold', 'release_hold', 'list_holds', '
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'f2bbe192794270581354a783b212d1b55df78459bcca20c9cbb3254bf88d458d', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000008_legal_hold', 'ef2e9b1a9e9a15a3817993a0a659665e3c15a7f0896c40642c1fb7692a8765ee', false);

@@ -214,7 +214,7 @@ BEGIN
       IF abs(p_number) < 1 THEN
         RETURN '0'; -- nearer to zero than to any double
       END IF;
-      PERFORM medzen.fail('invalid_input', 'Not canonical JSON: a number that is not finite');
+      PERFORM medzen.fail('invalid_input', 'Cannot write canonical JSON: a number is not finite');
   END;
   v_text := split_part(v_double::text, 'e', 1);
   v_digits := replace(v_text, '.', '');
@@ -259,7 +259,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_depth > 128 THEN
-    PERFORM medzen.fail('invalid_input', 'Not canonical JSON: nested too deeply');
+    PERFORM medzen.fail('invalid_input', 'Cannot write canonical JSON: nested too deeply');
   END IF;
   CASE jsonb_typeof(p_value)
     WHEN 'object' THEN
@@ -387,4 +387,4 @@ SELECT medzen.permit('medzen_auditor', 'current_tenant');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', 'ec2babc3ff525cd6a78f2a8e25e16445681b28ae6a6f3901a60c1299b07d5939', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000010_identity', '1164319094ef3b46efe364bc4286c4d6d773d88a546b0cfd6bd66d310180380d', false);

@@ -30,13 +30,13 @@ DECLARE
 BEGIN
   -- Supabase gives a subject, and the role of those who are signed in, to anonymous sign-ins too.
   IF v_subject IS NULL OR medzen.read_setting('request.jwt.claims') -> 'is_anonymous' = 'true' THEN
-    PERFORM medzen.fail('unauthenticated', 'Nobody is signed in: the token names no person');
+    PERFORM medzen.fail('unauthenticated', 'Not signed in: the token has no subject, or is anonymous');
   END IF;
   IF medzen.current_tenant() IS NULL THEN
     PERFORM medzen.fail('unauthenticated', 'The token must name a valid tenant');
   END IF;
   IF medzen.read_setting('request.headers') ->> 'prefer' ~* 'tx\s*=\s*rollback' THEN
-    PERFORM medzen.fail('invalid_input', 'What is read here is recorded: it cannot be rolled back');
+    PERFORM medzen.fail('invalid_input', 'Remove ''Prefer: tx=rollback'': reads are recorded and cannot be rolled back');
   END IF;
   IF current_query() ~* '\m(cast|where)\M' THEN
     PERFORM medzen.fail('invalid_input', 'To be called without filters and casts');
@@ -81,11 +81,11 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 200 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 200');
+    PERFORM medzen.fail('invalid_input', 'limit must be from 1 to 200');
   END IF;
   IF p_cursor !~ ('^' || replace(replace(p_shape, 'instant', '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'), 'uuid',
     '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') || '$') THEN
-    PERFORM medzen.fail('invalid_input', 'Not a cursor of this list');
+    PERFORM medzen.fail('invalid_input', 'cursor is not from this list; pass back the cursor of the previous page, or omit it');
   END IF;
 END
 $$;
@@ -543,4 +543,4 @@ SELECT medzen.permit('authenticated', 'medzen_api.list_my_recordings', 'medzen_a
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', 'b47be50c1dc08a515467be79518bc4492830c54647a0c4e2a96dca53dd2699d3', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000012_people_api', '0eea10eabc548781bf7f349c4625529aa505cce77976c489c356bccf25b871f4', false);

@@ -51,7 +51,7 @@ DECLARE
 BEGIN
   SELECT * INTO v_key FROM medzen.cosignature_key(p_line);
   IF v_key.key_id IS NULL THEN
-    PERFORM medzen.fail('invalid_input', 'Not a signature line');
+    PERFORM medzen.fail('invalid_input', 'line must be a C2SP signature line (''— <name> <base64>'')');
   END IF;
   -- One after another, so that the count below holds.
   PERFORM FROM medzen.audit_checkpoint c WHERE c.size = p_size::bigint FOR NO KEY UPDATE;
@@ -107,4 +107,4 @@ SELECT medzen.permit('medzen_sequencer', 'add_cosignature');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', '660688182c32c860ef420e0d8c818995db19466d34e2f66a1e92b8cff66bfa14', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000015_cosignature', 'c4cacf1a4311ac101ef1fea2940978c358217de7ee175e4b666d0868e01e9b98', false);

@@ -363,7 +363,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'append takes 1 to 1000 events per call');
   END IF;
   -- A line feed within a body would shift the lines against the ids, and the last would be left out unseen.
   IF split_part(p_bodies, E'\n', v_count + 1) <> '' THEN
@@ -379,7 +379,7 @@ BEGIN
         AND v_id::uuid::text = v_id AND strpos(p_bodies, ',"id":"' || v_id || '"') > 0 AND strpos(p_bodies, E'\n') = 0
         AND v_event #>> '{actor,id}' IS NOT NULL AND v_event ->> 'action' IS NOT NULL AND v_event ->> 'outcome' IS NOT NULL
       ) IS NOT TRUE THEN
-      PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+      PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
     END IF;
     v_at := v_event ->> 'at';
     -- Well within the minute there is no need to look closer.
@@ -408,7 +408,7 @@ BEGIN
       SELECT d.*, v_now FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d;
       GET DIAGNOSTICS v_good = ROW_COUNT;
       IF v_good <> v_count THEN
-        PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+        PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
       END IF;
       INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
       PERFORM medzen.refuse_purged(p_ids);
@@ -432,7 +432,7 @@ BEGIN
   )
   SELECT (SELECT count(*) FROM derived), (SELECT count(*) FROM queued) INTO v_good, v_added;
   IF v_good <> v_count THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+    PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
   END IF;
   IF v_added < v_count THEN
     -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by
@@ -573,4 +573,4 @@ SELECT medzen.permit('medzen_owner', 'purge_archive');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', '098b247c830cdd0084605d36d188e3b86759ca35fac5d5696970ba1983d534bc', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000016_archive', 'f1649ebd83677fd5296cd56abe784ce553f6f5ae2b3d00e001ec91d2030ba41c', false);

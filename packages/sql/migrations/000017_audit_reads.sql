@@ -14,7 +14,7 @@ AS $$
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
-    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+    PERFORM medzen.fail('invalid_input', 'p_from, p_to and p_limit (1 to 100001) are required');
   END IF;
   -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
   RETURN QUERY EXECUTE $query$
@@ -113,11 +113,11 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF jsonb_typeof(p_findings) IS DISTINCT FROM 'array' OR jsonb_array_length(p_findings) NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'Between 1 and 1000 findings are queued at a time');
+    PERFORM medzen.fail('invalid_input', 'p_findings must hold 1 to 1000 findings');
   END IF;
   -- Postgres also takes 'yesterday' for an instant.
   IF EXISTS (SELECT FROM jsonb_array_elements(p_findings) f WHERE f.value ->> 'at' NOT LIKE '____-__-__T__:__:__.___Z') THEN
-    PERFORM medzen.fail('invalid_input', 'Not a finding');
+    PERFORM medzen.fail('invalid_input', 'Each finding needs id, rule, eventId, leafIndex, actor and at (YYYY-MM-DDTHH:MM:SS.mmmZ)');
   END IF;
   INSERT INTO medzen.review (tenant, id, rule, event_id, leaf_index, at, actor, patient, detail, queued_at)
   SELECT p_tenant, f.value ->> 'id', f.value ->> 'rule', (f.value ->> 'eventId')::uuid, (f.value ->> 'leafIndex')::bigint,
@@ -129,7 +129,7 @@ BEGIN
   RETURN jsonb_build_object('queued', v_added);
 EXCEPTION
   WHEN check_violation OR not_null_violation OR data_exception THEN
-    PERFORM medzen.fail('invalid_input', 'Not a finding');
+    PERFORM medzen.fail('invalid_input', 'Each finding needs id, rule, eventId, leafIndex, actor and at (YYYY-MM-DDTHH:MM:SS.mmmZ)');
 END
 $$;
 
@@ -145,7 +145,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 OR p_state IS NULL OR p_state NOT IN ('open', 'signed', 'all') THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 that are open, signed or either');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001 and p_state ''open'', ''signed'' or ''all''');
   END IF;
   -- Written out for each call, so that the planner sees whether the index of what is open will do.
   EXECUTE format(
@@ -174,7 +174,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;
   IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
-    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+    PERFORM medzen.fail('invalid_input', 'p_outcome must be ''appropriate'', ''violation'' or ''inconclusive'', and p_note at most 2048 characters');
   END IF;
   SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -225,10 +225,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 AS $$
 BEGIN
   IF p_name IS NULL OR p_name !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
-    PERFORM medzen.fail('invalid_input', 'Not the name of a cursor');
+    PERFORM medzen.fail('invalid_input', 'p_name must be 1 to 128 characters of a-z, 0-9, ''.'', ''_'', ''-'' and start with a letter or digit');
   END IF;
   IF p_to::bigint NOT BETWEEN 0 AND (SELECT h.size FROM medzen.audit_head h) THEN
-    PERFORM medzen.fail('invalid_input', 'A cursor stays within the log');
+    PERFORM medzen.fail('invalid_input', 'p_from and p_to must be from 0 to the size of the log');
   END IF;
   INSERT INTO medzen.tail_cursor (name, leaf_index, moved_at) VALUES (p_name, 0, medzen.now()) ON CONFLICT DO NOTHING;
   UPDATE medzen.tail_cursor c SET leaf_index = p_to::bigint, moved_at = medzen.now()
@@ -245,4 +245,4 @@ SELECT medzen.permit_select('medzen_auditor', 'tail_cursor');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '4d845ae5153525a64621c84f78e41f91145a10e6c09c9e948e91115bfe36abfe', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000017_audit_reads', '80afdcd2987ee5e4198b137add652ca8c758ed43d429e484604988bf300196b4', false);

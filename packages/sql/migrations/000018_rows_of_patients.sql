@@ -31,7 +31,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001');
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_actor IS NOT NULL THEN v_where := v_where || ' AND e.actor = $5'; END IF;
@@ -93,4 +93,4 @@ $$;
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000018_rows_of_patients', 'a9501457f64fe6b2adea941685b4abff2379eb03cdb482c62ecc7910782829de', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000018_rows_of_patients', '3b5d22f55370a966c249625fee30320bf3fca704d4671aac246caa4863f0ac59', false);

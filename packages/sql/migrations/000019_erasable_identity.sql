@@ -364,7 +364,7 @@ BEGIN
     v_parts := v_parts || jsonb_build_object(v_part.name, v_text);
   END LOOP;
   IF v_text IS NULL OR NOT v_parts ? '' THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event');
+    PERFORM medzen.fail('invalid_input', 'The line is not an audit event (one JSON object)');
   END IF;
   RETURN CASE WHEN v_hidden IS NULL THEN v_text ELSE replace(v_text, v_hidden, '\u0000') END;
 END
@@ -596,7 +596,7 @@ AS $$
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
-    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+    PERFORM medzen.fail('invalid_input', 'p_from, p_to and p_limit (1 to 100001) are required');
   END IF;
   -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
   RETURN QUERY EXECUTE $query$
@@ -722,7 +722,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;
   IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
-    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+    PERFORM medzen.fail('invalid_input', 'p_outcome must be ''appropriate'', ''violation'' or ''inconclusive'', and p_note at most 2048 characters');
   END IF;
   SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -819,10 +819,10 @@ BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_event ->> 'tenant' IS DISTINCT FROM p_tenant OR v_event ->> 'action' IS DISTINCT FROM 'identity.erase'
      OR v_event #>> '{target,type}' IS DISTINCT FROM 'identity' THEN
-    PERFORM medzen.fail('invalid_input', 'An erasure is recorded by an event of action identity.erase');
+    PERFORM medzen.fail('invalid_input', 'event must have action ''identity.erase'' and target.type ''identity''');
   END IF;
   IF coalesce(v_event ->> 'reason', '') !~ '[^[:space:]]' OR strpos(v_event ->> 'reason', p_value) > 0 THEN
-    PERFORM medzen.fail('invalid_input', 'An erasure has a reason, and the reason does not name who is erased');
+    PERFORM medzen.fail('invalid_input', 'event.reason must not be blank and must not contain the value to erase');
   END IF;
   -- Nobody places a hold between the look and the erasure. Who erases at the same time waits at the rows, and then finds none.
   LOCK TABLE medzen.legal_hold IN SHARE MODE;
@@ -1054,4 +1054,4 @@ SELECT medzen.permit('medzen_sequencer', 'reveal_identities');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'dd06385a602a198da44510281e75d6913f15432641c6e033ca800959c12ee33f', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000019_erasable_identity', 'f0959d2068b850670433ef55b4bde3792980fad232523e4448d03b67ea0f51c3', false);

@@ -49,7 +49,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF v_count IS NULL OR v_count NOT BETWEEN 1 AND 1000 THEN
-    PERFORM medzen.fail('invalid_input', 'An append takes 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'append takes 1 to 1000 events per call');
   END IF;
   -- A line feed within a body would shift the lines against the ids, and the last would be left out unseen.
   IF split_part(p_bodies, E'\n', v_count + 1) <> '' THEN
@@ -65,7 +65,7 @@ BEGIN
       SELECT d.*, v_now FROM medzen.derive_events(p_tenant, p_ids, p_bodies) d;
       GET DIAGNOSTICS v_good = ROW_COUNT;
       IF v_good <> v_count THEN
-        PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+        PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
       END IF;
       INSERT INTO medzen.audit_pending (event_id, written_at) SELECT i::uuid, v_now FROM unnest(p_ids) i;
       RETURN jsonb_build_object('added', v_count);
@@ -88,7 +88,7 @@ BEGIN
   )
   SELECT (SELECT count(*) FROM derived), (SELECT count(*) FROM queued) INTO v_good, v_added;
   IF v_good <> v_count THEN
-    PERFORM medzen.fail('invalid_input', 'Not an audit event, or one of another tenant or id than the call names');
+    PERFORM medzen.fail('invalid_input', 'p_bodies: a body is not an audit event, or its tenant or id differs from the call');
   END IF;
   IF v_added < v_count THEN
     -- A retry, or a conflicting event with this id. A transaction that had it in hand has ended by now: the insert waited for it.

@@ -26,7 +26,7 @@ DECLARE
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1001 THEN
-    PERFORM medzen.fail('invalid_input', 'A page holds 1 to 1000 events');
+    PERFORM medzen.fail('invalid_input', 'p_limit must be from 1 to 1001');
   END IF;
   IF p_before IS NOT NULL THEN v_where := v_where || ' AND e.id < $3'; END IF;
   IF p_patient IS NOT NULL THEN v_where := v_where || ' AND e.patient = $4'; END IF;

@@ -32,7 +32,7 @@ BEGIN
     PERFORM medzen.fail('invalid_input', 'The event is about something else than this review');
   END IF;
   IF p_outcome IS NULL OR p_outcome NOT IN ('appropriate', 'violation', 'inconclusive') OR medzen.utf16_length(p_note) > 2048 THEN
-    PERFORM medzen.fail('invalid_input', 'Not an outcome, or too long a note');
+    PERFORM medzen.fail('invalid_input', 'p_outcome must be ''appropriate'', ''violation'' or ''inconclusive'', and p_note at most 2048 characters');
   END IF;
   SELECT * INTO v_review FROM medzen.review r WHERE r.tenant = p_tenant AND r.id = p_id FOR NO KEY UPDATE;
   IF NOT found THEN
@@ -95,7 +95,7 @@ AS $$
 BEGIN
   PERFORM medzen.check_tenant(p_tenant);
   IF num_nulls(p_from, p_to, p_limit) > 0 OR p_limit NOT BETWEEN 1 AND 100001 THEN
-    PERFORM medzen.fail('invalid_input', 'A summary takes a span and a limit of 1 to 100000');
+    PERFORM medzen.fail('invalid_input', 'p_from, p_to and p_limit (1 to 100001) are required');
   END IF;
   -- Executed, so that the planner sees the span and opens no other partition. All but strays are found by their ids.
   RETURN QUERY EXECUTE $query$

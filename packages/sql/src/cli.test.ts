@@ -118,7 +118,7 @@ describe('add', () => {
     rmSync(join(host.dir, `medzen/${last}.sql`));
     expect(await host.run('add', '--target', 'psql')).toBe(2);
     expect(host.said).toContain(`${second}.sql`);
-    expect(host.said).toContain('Nothing was written');
+    expect(host.said).toContain('No files were written');
     expect(host.read(`medzen/${second}.sql`)).toBe(changed);
     expect(host.files()).not.toContain(`medzen/${last}.sql`);
   });

@@ -33,7 +33,7 @@ export function statementOf(
 ): Statement {
   const known = functions !== undefined && Object.hasOwn(functions, name) ? functions : manifest;
   const types = Object.hasOwn(known, name) ? known[name]?.args : undefined;
-  if (types === undefined) throw new MedzenError('internal', `No function ${name} in the manifest`);
+  if (types === undefined) throw new MedzenError('internal', `Internal: the manifest has no function ${name}`);
   const values: WireValue[] = [];
   const given: string[] = [];
   let shape = '';

@@ -43,7 +43,7 @@ export function sqliteAudit(db: DatabaseSync): AuditStore {
   return {
     append: async (scope, events, { durability = 'joined' } = {}) => {
       if (events.length < 1 || events.length > 1000)
-        throw new MedzenError('invalid_input', 'An append takes 1 to 1000 events');
+        throw new MedzenError('invalid_input', 'append takes 1 to 1000 events per call');
       const inside = asMedzenError(() => db.isTransaction);
       if (inside && durability === 'independent')
         throw new MedzenError('wire_busy', 'The only connection is in a transaction of the host');
@@ -91,7 +91,7 @@ function search(db: DatabaseSync, scope: Scope, query: AuditQuery): AuditPage {
 
 function summarize(db: DatabaseSync, scope: Scope, { from, to, limit = 10_000 }: SummaryQuery): AccessSummary {
   if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-    throw new MedzenError('invalid_input', 'A summary has 1 to 100000 lines', { pointers: ['/limit'] });
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 100,000', { pointers: ['/limit'] });
   const rows = db
     .prepare(
       `SELECT strftime('%Y-%m', at_ms / 1000, 'unixepoch') AS month, actor, sum(outcome = 'success') AS accesses,
@@ -116,7 +116,8 @@ function summarize(db: DatabaseSync, scope: Scope, { from, to, limit = 10_000 }:
 
 function instant(date: Date | undefined, pointer: string): number | undefined {
   const ms = date?.getTime();
-  if (Number.isNaN(ms)) throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
+  if (Number.isNaN(ms))
+    throw new MedzenError('invalid_input', 'from and to must be valid Dates', { pointers: [pointer] });
   return ms;
 }
 

@@ -9,7 +9,7 @@ export function checkpoint({ guard, lastCheckpoint }: Services): GuardedHandler 
     { route: 'GET /audit/checkpoint', auth: publicRoute('a checkpoint is made to be published'), limits: [perAddress] },
     async () => {
       const text = await lastCheckpoint();
-      if (text === undefined) throw new MedzenError('not_found', 'Nothing was sealed yet');
+      if (text === undefined) throw new MedzenError('not_found', 'No checkpoint exists yet; wait for the sequencer');
       return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } });
     },
   );

@@ -25,10 +25,11 @@ export function isHeaderText(text: string): boolean {
  */
 export function checkPut(key: string, options: PutObjectOptions): void {
   checkKey(key);
-  if (!isHeaderText(options.contentType)) throw new MedzenError('invalid_input', 'Not a content type');
+  if (!isHeaderText(options.contentType))
+    throw new MedzenError('invalid_input', 'contentType must be non-empty printable ASCII');
   const { contentLength, sha256 } = options;
   if (contentLength !== undefined && !(Number.isSafeInteger(contentLength) && contentLength >= 0)) {
-    throw new MedzenError('invalid_input', 'Not a length in bytes');
+    throw new MedzenError('invalid_input', 'contentLength must be an integer ≥ 0');
   }
   if (sha256 !== undefined && sha256.length !== 32) throw new MedzenError('invalid_input', 'A SHA-256 has 32 bytes');
   options.signal?.throwIfAborted();
@@ -68,7 +69,7 @@ export function spanOf(range: { readonly first: number; readonly last?: number }
 /** @throws MedzenError `invalid_input` */
 export function checkLimit(limit: number): void {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new MedzenError('invalid_input', 'A page has 1 to 1000 entries');
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 1000');
   }
 }
 

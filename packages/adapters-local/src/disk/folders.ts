@@ -11,9 +11,13 @@ export async function isPlainPath(root: string, folders: readonly string[]): Pro
     try {
       const found = await lstat(path);
       if (!found.isDirectory()) {
-        throw new MedzenError('store_unavailable', 'Something that is no folder stands in the store', {
-          retryable: false,
-        });
+        throw new MedzenError(
+          'store_unavailable',
+          'A file or link is in the place of a directory inside the object store; remove it',
+          {
+            retryable: false,
+          },
+        );
       }
     } catch (error) {
       if (isMissing(error)) return false;

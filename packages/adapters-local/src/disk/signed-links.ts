@@ -80,11 +80,15 @@ export function createSignedLinks(options: SignedLinksOptions): SignedLinks {
     sign: (key, { versionId, expiresInSeconds, contentDisposition, contentType }) => {
       checkKey(key);
       if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > 604_800) {
-        throw new MedzenError('invalid_input', 'A link lasts a whole number of seconds between 1 and 604800');
+        throw new MedzenError('invalid_input', 'expiresInSeconds must be an integer from 1 to 604800 (7 days)');
       }
-      if (versionId === '') throw new MedzenError('invalid_input', 'A link names a version');
+      if (versionId === '') throw new MedzenError('invalid_input', 'versionId must not be empty');
       for (const text of [contentDisposition, contentType]) {
-        if (text !== undefined && !isHeaderText(text)) throw new MedzenError('invalid_input', 'Not a header value');
+        if (text !== undefined && !isHeaderText(text))
+          throw new MedzenError(
+            'invalid_input',
+            'contentDisposition and contentType must be printable ASCII without line breaks',
+          );
       }
       const expires = Math.floor(options.clock.now().getTime() / 1000) + expiresInSeconds;
       const grant: LinkGrant = {

@@ -62,13 +62,13 @@ export function claim(
 
 function checkOptions({ limit, leaseMs }: ClaimOptions): void {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new MedzenError('invalid_input', 'A claim takes 1 to 1000 rows');
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 1000');
   checkLease(leaseMs);
 }
 
 function checkLease(leaseMs: number): void {
   if (!(leaseMs >= 1000 && leaseMs <= 3_600_000))
-    throw new MedzenError('invalid_input', 'A lease lasts a second to an hour');
+    throw new MedzenError('invalid_input', 'leaseMs must be from 1000 to 3,600,000');
 }
 
 /** Claims that stop captures, bring media in or ask providers, and the ways to renew and end a claim. */

@@ -78,7 +78,7 @@ export async function listVersions(
   { cursor, limit = 1000 }: { readonly cursor?: string; readonly limit?: number } = {},
 ): Promise<ObjectVersionPage> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new MedzenError('invalid_input', 'A page has 1 to 1000 entries');
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 1000');
   const begin = cursor === undefined ? {} : readCursor(cursor);
   const { found, position } = await readPage(bucket, searchOf(prefix), limit, begin);
   const keys = await keysOf(bucket, found);

@@ -79,7 +79,7 @@ const last = 999_999_999;
 /** The version that comes after another, before it in order: a listing shows the newest first. */
 export function versionAfter(newest: string | undefined, random: Uint8Array): string {
   const place = newest === undefined ? last : Number(newest.slice(0, 9)) - 1;
-  if (place < 0) throw new MedzenError('internal', 'A key has had more versions than can be numbered');
+  if (place < 0) throw new MedzenError('internal', 'The key has reached its maximum number of versions (999,999,999)');
   return `${String(place).padStart(9, '0')}-${toHex(random)}`;
 }
 

@@ -72,9 +72,10 @@ async function withdraw(bucket: Bucket, name: string): Promise<void> {
 
 function check(key: string, { contentType, contentLength, sha256, ifExists, signal }: PutObjectOptions): void {
   checkKey(key);
-  if (!/^[\x20-\x7e]+$/.test(contentType)) throw new MedzenError('invalid_input', 'Not a content type');
+  if (!/^[\x20-\x7e]+$/.test(contentType))
+    throw new MedzenError('invalid_input', 'contentType must be non-empty printable ASCII');
   if (contentLength !== undefined && !(Number.isSafeInteger(contentLength) && contentLength >= 0))
-    throw new MedzenError('invalid_input', 'Not a length in bytes');
+    throw new MedzenError('invalid_input', 'contentLength must be an integer ≥ 0');
   if (sha256 !== undefined && sha256.length !== 32) throw new MedzenError('invalid_input', 'A SHA-256 has 32 bytes');
   if (ifExists === 'refuse')
     throw new MedzenError('invalid_input', 'Storage cannot refuse in one step where a version exists');
@@ -97,7 +98,7 @@ function checkSent({ contentLength, sha256 }: PutObjectOptions, size: number, di
 }
 
 const otherLength = (): MedzenError =>
-  new MedzenError('checksum_mismatch', 'Another number of bytes came than was announced');
+  new MedzenError('checksum_mismatch', 'Number of received bytes does not match contentLength');
 
 function countedBytes(body: Uint8Array, options: PutObjectOptions): Counted {
   const digest = sha256(body);

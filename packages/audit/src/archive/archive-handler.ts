@@ -28,7 +28,7 @@ export interface ArchiveHandlerOptions {
 export function createArchiveHandler(options: ArchiveHandlerOptions): (request: Request) => Promise<Response> {
   const { archiver, key, maxRanges = 10, logger = stderrLogger } = options;
   if (!Number.isInteger(maxRanges) || maxRanges < 1 || maxRanges > 1000)
-    throw new MedzenError('invalid_configuration', 'A request archives 1 to 1000 ranges');
+    throw new MedzenError('invalid_configuration', 'maxRanges must be an integer from 1 to 1000');
   return keyedHandler({
     key,
     logger,

@@ -93,7 +93,7 @@ export function openEvent(body: Uint8Array): AuditEvent {
     const event = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as AuditEvent; // checked on the next line
     if (event !== null && typeof event === 'object' && event.v === 1 && typeof event.id === 'string') return event;
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not an audit event', { cause });
+    throw new MedzenError('invalid_input', 'The line is not an audit event (one JSON object)', { cause });
   }
-  throw new MedzenError('invalid_input', 'Not an audit event');
+  throw new MedzenError('invalid_input', 'The line is not an audit event (one JSON object)');
 }

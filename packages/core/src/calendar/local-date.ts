@@ -28,7 +28,7 @@ export function localDate(text: string): LocalDate {
  */
 export function addYears(date: LocalDate, years: number): LocalDate {
   if (!Number.isInteger(years) || years < 0 || years > 200)
-    throw new MedzenError('invalid_input', 'Not a number of years');
+    throw new MedzenError('invalid_input', 'years must be an integer from 0 to 200');
   const from = plain(date);
   const to = from.add({ years }, { overflow: 'constrain' });
   return fourDigits(to.day === from.day ? to : to.add({ days: 1 }));
@@ -42,7 +42,7 @@ export function addYears(date: LocalDate, years: number): LocalDate {
  */
 export function addDays(date: LocalDate, days: number): LocalDate {
   if (!Number.isInteger(days) || Math.abs(days) > 100_000)
-    throw new MedzenError('invalid_input', 'Not a number of days');
+    throw new MedzenError('invalid_input', 'days must be an integer from -100,000 to 100,000');
   return fourDigits(plain(date).add({ days }));
 }
 
@@ -57,7 +57,7 @@ export function startOfDay(date: LocalDate, zone: string): Date {
   try {
     return new Date(day.toZonedDateTime(ianaName(zone)).epochMilliseconds);
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not a time zone', { cause });
+    throw new MedzenError('invalid_input', "Time zone must be an IANA name such as 'America/New_York'", { cause });
   }
 }
 
@@ -71,7 +71,7 @@ export function localDateAt(instant: Date, zone: string): LocalDate {
   try {
     day = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(ianaName(zone)).toPlainDate();
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not an instant, or not a time zone', { cause });
+    throw new MedzenError('invalid_input', 'at must be a valid Date and zone an IANA time zone', { cause });
   }
   return fourDigits(day);
 }
@@ -90,7 +90,7 @@ export function compareDates(a: LocalDate, b: LocalDate): number {
  * @throws MedzenError `invalid_input`
  */
 function partsOf(text: string): readonly [year: number, month: number, day: number] {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw new MedzenError('invalid_input', 'Not a date of the form YYYY-MM-DD');
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw new MedzenError('invalid_input', 'Date must be YYYY-MM-DD');
   const [year, month, day] = [Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8))];
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const days = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
@@ -101,7 +101,7 @@ function partsOf(text: string): readonly [year: number, month: number, day: numb
 /** Temporal would also take an offset, or a whole date and time with a zone somewhere in it, which no store expects. */
 function ianaName(zone: string): string {
   if (/^[A-Za-z][A-Za-z0-9._+/-]{0,63}$/.test(zone)) return zone;
-  throw new RangeError('Not the name of a time zone');
+  throw new RangeError('zone must be an IANA name, not an offset');
 }
 
 /** Past 9999 a date is written with a sign and six digits, which neither compares as text nor reads back here. */

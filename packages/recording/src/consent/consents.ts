@@ -22,7 +22,11 @@ export function consents(room: Room): Recordings['consent'] {
       checkConsent(input);
       const { participant, record } = await authored(room, input, ctx, 'consent.give');
       if (participant !== ctx.actor.id && input.method !== 'verbal' && input.method !== 'written')
-        throw new MedzenError('invalid_input', 'Nobody clicks or signs for another', { pointers: ['/method'] });
+        throw new MedzenError(
+          'invalid_input',
+          "method must be 'verbal' or 'written' when consenting for someone else",
+          { pointers: ['/method'] },
+        );
       return save(room, ctx, input, {
         ...record,
         decision: 'given',
@@ -86,14 +90,14 @@ async function authored(
   if (input.participant !== undefined) checkText(input.participant, '/participant');
   if (input.patient !== undefined) checkText(input.patient, '/patient');
   if (input.id !== undefined && !isUuid(input.id))
-    throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
+    throw new MedzenError('invalid_input', 'id must be a UUID', { pointers: ['/id'] });
   const participant = input.participant ?? ctx.actor.id;
   if (participant !== ctx.actor.id && !hasRole(ctx, room.roles.consentForOthers))
     await refuse(
       room,
       ctx,
       { action, kind: 'create', target: { type: 'session', id: input.sessionId } },
-      new MedzenError('forbidden', 'Not yours to say for another'),
+      new MedzenError('forbidden', 'Not allowed to give or withdraw consent for another participant'),
     );
   const { ip, userAgent } = ctx.source;
   // A forwarding header handed on as it came, say.
@@ -151,5 +155,7 @@ function checkConsent(input: ConsentInput): void {
   if (![recording, storage, access, retention].every((answer) => typeof answer === 'boolean'))
     throw new MedzenError('invalid_input', 'Four acknowledgements are needed', { pointers: ['/acknowledgements'] });
   if (!['click', 'written', 'verbal', 'signature'].includes(input.method))
-    throw new MedzenError('invalid_input', 'Not a method of consent', { pointers: ['/method'] });
+    throw new MedzenError('invalid_input', "method must be 'click', 'written', 'verbal' or 'signature'", {
+      pointers: ['/method'],
+    });
 }

@@ -29,7 +29,7 @@ async function place(room: Room, input: HoldInput, ctx: CallContext): Promise<Pl
   checkText(input.matter, '/matter');
   checkReason(input.reason);
   if (input.id !== undefined && !isUuid(input.id))
-    throw new MedzenError('invalid_input', 'Not a UUID', { pointers: ['/id'] });
+    throw new MedzenError('invalid_input', 'id must be a UUID', { pointers: ['/id'] });
   const covered = await target(room, input.target, ctx);
   const hold: LegalHold = {
     id: input.id ?? room.ids.uuid(),
@@ -88,7 +88,7 @@ export async function nameBeyondRecall(
 async function target(room: Room, on: LegalHold['target'], ctx: CallContext): Promise<ReturnType<typeof about>> {
   const allowed = hasRole(ctx, room.roles.hold);
   if ('recordingId' in on === 'patient' in on)
-    throw new MedzenError('invalid_input', 'A hold is on one recording or on one patient', { pointers: ['/target'] });
+    throw new MedzenError('invalid_input', 'Set exactly one of recordingId and patient', { pointers: ['/target'] });
   if ('recordingId' in on) {
     const recording: Recording = await recordingFor(room, on.recordingId, ctx, placing, () => allowed);
     return about(recording);

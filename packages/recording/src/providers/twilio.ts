@@ -116,7 +116,7 @@ function checkedBase(options: TwilioOptions): string {
 /** Ids come from callers and from Twilio, and go into paths. */
 function sid(text: string): string {
   if (isSid(text)) return text;
-  throw new MedzenError('not_available', 'Not an id of Twilio');
+  throw new MedzenError('not_available', 'Id must be a Twilio SID');
 }
 
 function formatOf({ options }: Twilio, format: unknown): string {

@@ -82,7 +82,7 @@ export async function deleteVersions(
 ): Promise<DeleteVersionsResult> {
   if (versions.length > 1000) throw new MedzenError('invalid_input', 'One call deletes at most 1000 versions');
   if (versions.some(({ key, versionId }) => key === '' || versionId === '')) {
-    throw new MedzenError('invalid_input', 'A version has a key and an id');
+    throw new MedzenError('invalid_input', 'Each version needs a key and a versionId');
   }
   const deleted: Version[] = [];
   const errors: Failure[] = [];

@@ -34,7 +34,7 @@ export async function listVersions(
   }: { readonly cursor?: string; readonly limit?: number; readonly signal?: AbortSignal } = {},
 ): Promise<ObjectVersionPage> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new MedzenError('invalid_input', 'A page has 1 to 1000 entries');
+    throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 1000');
   }
   const marker = cursor === undefined ? {} : readCursor(cursor);
   const input = { Bucket: bucket, Prefix: prefix, MaxKeys: limit, EncodingType: 'url' as const, ...marker };

@@ -32,12 +32,15 @@ export async function presignGet(
 ): Promise<PresignedUrl> {
   const { versionId, expiresInSeconds, contentDisposition, contentType } = options;
   if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > maximumSeconds) {
-    throw new MedzenError('invalid_input', 'A link lasts a whole number of seconds between 1 and 604800');
+    throw new MedzenError('invalid_input', 'expiresInSeconds must be an integer from 1 to 604800 (7 days)');
   }
-  if (versionId === '') throw new MedzenError('invalid_input', 'A link names a version');
+  if (versionId === '') throw new MedzenError('invalid_input', 'versionId must not be empty');
   for (const text of [contentDisposition, contentType]) {
     if (text !== undefined && !/^[\x20-\x7e]+$/.test(text))
-      throw new MedzenError('invalid_input', 'Not a header value');
+      throw new MedzenError(
+        'invalid_input',
+        'contentDisposition and contentType must be printable ASCII without line breaks',
+      );
   }
   const { config } = s3.client;
   const { credentials, region, endpoint } = await asking(async () => ({

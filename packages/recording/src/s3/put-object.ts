@@ -42,10 +42,11 @@ function checkPut(key: string, options: PutObjectOptions): void {
   if (size < 1 || size > 1024 || !key.isWellFormed()) {
     throw new MedzenError('invalid_input', 'An object key has 1 to 1024 bytes of UTF-8');
   }
-  if (!/^[\x20-\x7e]+$/.test(options.contentType)) throw new MedzenError('invalid_input', 'Not a content type');
+  if (!/^[\x20-\x7e]+$/.test(options.contentType))
+    throw new MedzenError('invalid_input', 'contentType must be non-empty printable ASCII');
   const { contentLength, sha256: digest } = options;
   if (contentLength !== undefined && !(Number.isSafeInteger(contentLength) && contentLength >= 0)) {
-    throw new MedzenError('invalid_input', 'Not a length in bytes');
+    throw new MedzenError('invalid_input', 'contentLength must be an integer ≥ 0');
   }
   if (digest !== undefined && digest.length !== 32) throw new MedzenError('invalid_input', 'A SHA-256 has 32 bytes');
   options.signal?.throwIfAborted();

@@ -46,7 +46,7 @@ export function encodeKey(key: string): string {
 
 /** @throws MedzenError `invalid_input` */
 export function checkRegion(region: string): void {
-  if (!regionPattern.test(region)) throw new MedzenError('invalid_input', 'Not a region name');
+  if (!regionPattern.test(region)) throw new MedzenError('invalid_input', "region must be a name such as 'us-east-1'");
 }
 
 function defaultEndpoint(region: string): string {
@@ -72,7 +72,7 @@ export function placeOf(
   pathStyle: boolean | undefined,
 ): BucketPlace {
   if (!bucketPattern.test(bucket) || bucket.includes('..') || addressPattern.test(bucket)) {
-    throw new MedzenError('invalid_input', 'Not a bucket name');
+    throw new MedzenError('invalid_input', 'bucket must be a valid DNS-style S3 bucket name');
   }
   let url: URL;
   try {

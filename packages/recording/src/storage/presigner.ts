@@ -137,7 +137,7 @@ export function createPresigner(options: PresignerOptions): Presigner {
     const second = Math.floor(now.getTime() / 1000);
     if (lastSecond?.second === second) return lastSecond;
     if (!Number.isFinite(second) || second < 0 || second > 253_402_300_799) {
-      throw new MedzenError('invalid_input', 'Not a date between 1970 and 9999');
+      throw new MedzenError('invalid_input', 'now must be a Date from 1970 to 9999');
     }
     const longDate = new Date(second * 1000).toISOString().replace(/[-:]|\.000/g, '');
     const day = longDate.slice(0, 8);
@@ -163,7 +163,7 @@ export function createPresigner(options: PresignerOptions): Presigner {
 
   function checkSeconds(expiresIn: number): void {
     if (!Number.isInteger(expiresIn) || expiresIn < 1 || expiresIn > maximumSeconds) {
-      throw new MedzenError('invalid_input', 'A link lasts a whole number of seconds between 1 and 604800');
+      throw new MedzenError('invalid_input', 'expiresIn must be an integer from 1 to 604800 (7 days)');
     }
   }
 
@@ -191,7 +191,8 @@ export function createPresigner(options: PresignerOptions): Presigner {
       const target = path + encodeKey(key);
       const bound: Record<string, string> = {};
       for (const [name, value] of Object.entries(input.headers ?? {})) {
-        if (!headerName.test(name) || name === 'host') throw new MedzenError('invalid_input', 'Not a header to bind');
+        if (!headerName.test(name) || name === 'host')
+          throw new MedzenError('invalid_input', 'headers must be valid header names other than host');
         bound[name] = headerValue(value);
       }
       if (contentType !== undefined) bound['content-type'] = headerValue(contentType);
@@ -203,7 +204,7 @@ export function createPresigner(options: PresignerOptions): Presigner {
       }
       if (checksumSha256 !== undefined) {
         if (!/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(checksumSha256)) {
-          throw new MedzenError('invalid_input', 'Not a SHA-256 in base64');
+          throw new MedzenError('invalid_input', 'checksumSha256 must be a SHA-256 in base64');
         }
         bound['x-amz-checksum-sha256'] = checksumSha256;
       }

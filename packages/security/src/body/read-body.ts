@@ -33,7 +33,10 @@ export async function readBody(request: Request, maxBytes: number, deadlineMs: n
   const stated = request.headers.get('content-length');
   if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes);
   if (request.bodyUsed)
-    throw new MedzenError('invalid_configuration', 'Something read the body before the guard: mount it first');
+    throw new MedzenError(
+      'invalid_configuration',
+      'The request body was read before the guard; mount guarded routes before any body parser',
+    );
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), deadlineMs);
   try {

@@ -20,7 +20,7 @@ const fieldName = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 function fieldNames(names: readonly string[]): readonly string[] {
   const lower = names.map((name) => name.toLowerCase());
   if (lower.some((name) => name === '*' || !fieldName.test(name)))
-    throw new MedzenError('invalid_configuration', 'Not names of header fields');
+    throw new MedzenError('invalid_configuration', "allowHeaders and exposeHeaders must be header names, without '*'");
   return lower;
 }
 

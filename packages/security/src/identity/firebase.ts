@@ -23,7 +23,7 @@ export interface FirebaseOptions extends Pick<OidcOptions, 'header' | 'resolveAc
 export function firebase(options: FirebaseOptions): IdentityAuth {
   const { projectId, ...rest } = options;
   if (!/^[a-z][a-z0-9:.-]{3,63}$/.test(projectId))
-    throw new MedzenError('invalid_configuration', 'Not a Firebase project id');
+    throw new MedzenError('invalid_configuration', 'projectId must be the id of a Firebase project');
   return oidc({
     jwks: 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com',
     ...rest,

@@ -52,7 +52,7 @@ export function limit(name: string, options: LimitOptions): Limit {
   const whole = (value: number, top: number): boolean => Number.isInteger(value) && value >= 1 && value <= top;
   const max = 1_000_000_000;
   if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name))
-    throw new MedzenError('invalid_configuration', `Not a name of a limit: ${name}`);
+    throw new MedzenError('invalid_configuration', `limit name must match /^[a-z0-9][a-z0-9_-]{0,63}$/: ${name}`);
   if (!whole(rate, max) || !whole(burst, max) || !whole(cost, burst))
     throw new MedzenError('invalid_configuration', `Rate, burst or cost of the limit ${name} is out of range`);
   return { name, rate, periodMs: durationMs(per), by, burst, cost, onStoreError };

@@ -46,7 +46,7 @@ function finder(trust: TrustedProxies | undefined): (headers: Headers, peer: IpA
   if (trust === undefined) return (_headers, peer) => ({ ip: peer, forwarded: false });
   if ('header' in trust) {
     const name = trust.header;
-    if (!/^[A-Za-z0-9-]+$/.test(name)) throw new MedzenError('invalid_configuration', 'Not the name of a header field');
+    if (!/^[A-Za-z0-9-]+$/.test(name)) throw new MedzenError('invalid_configuration', 'header must be a header name');
     return (headers) => ({ ip: parseForwardedIp(headers.get(name) ?? ''), forwarded: false });
   }
   if ('hops' in trust) {
@@ -60,7 +60,8 @@ function finder(trust: TrustedProxies | undefined): (headers: Headers, peer: IpA
   }
   const ranges = trust.ranges.map((text) => {
     const range = parseRange(text);
-    if (range === undefined) throw new MedzenError('invalid_configuration', `Not a CIDR range: ${text}`);
+    if (range === undefined)
+      throw new MedzenError('invalid_configuration', `trusted proxies must be CIDR ranges such as 10.0.0.0/8: ${text}`);
     return range;
   });
   return (headers, peer) => outsideRanges(headers, peer, ranges);

@@ -42,7 +42,8 @@ export function add(options: AddOptions, known: readonly Migration[], io: CliIo)
   const writesModels = models?.named === true && !existsSync(models.path);
   const faults: Fault[] = [...tree.faults, ...gaps(lacking, known, present)];
   if (models !== undefined && !writesModels) faults.push(...modelFaults(models, io));
-  if (faults.length > 0) throw new MedzenError('conflict', `Nothing was written.\n${faults.map(faultLine).join('\n')}`);
+  if (faults.length > 0)
+    throw new MedzenError('conflict', `No files were written:\n${faults.map(faultLine).join('\n')}`);
 
   const stamps = target.stamped ? stampsAfter(tree.names, io.now(), lacking.length) : [];
   const files = lacking.map((migration, at): [path: string, text: string] => {

@@ -47,10 +47,7 @@ function printObject(object: string, known: readonly Migration[], schema: string
   const [kind = '', name = ''] = object.split(':');
   const sql = definitionOf(known, kind, name.replace(new RegExp(`^${schema}(_api)?\\.`), 'medzen$1.'));
   if (sql === undefined)
-    throw new MedzenError(
-      'not_found',
-      `No one statement makes ${object}; schema.sql in this package shows what it is to be`,
-    );
+    throw new MedzenError('not_found', `${object} is not created by a single statement; see schema.sql in @medzen/sql`);
   // A function that is made anew may be called by PUBLIC, and by nobody else.
   const grants = kind === 'function' ? '\nSELECT medzen.apply_permissions();' : '';
   return `${underSchema(sql + grants, schema)}\n`;

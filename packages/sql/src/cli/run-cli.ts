@@ -49,7 +49,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     return name === undefined ? 2 : 0;
   }
   try {
-    if (!isCommand(name)) throw new MedzenError('invalid_configuration', `No command ${name}\n\n${overview()}`);
+    if (!isCommand(name)) throw new MedzenError('invalid_configuration', `Unknown command ${name}\n\n${overview()}`);
     const given = parse(name, rest);
     if (given.help === true) {
       io.print(usageOf(name));

@@ -38,7 +38,7 @@ function ends({ first, end }: LeafSpan): { readonly first: string; readonly end:
 
 function leaf(index: number): string {
   if (Number.isSafeInteger(index) && index >= 0) return String(index);
-  throw new MedzenError('invalid_input', 'Not the index of a leaf');
+  throw new MedzenError('invalid_input', 'Leaf indexes must be integers ≥ 0');
 }
 
 function rowIn(row: WireRow): ArchiveRow {

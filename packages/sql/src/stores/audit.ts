@@ -56,7 +56,7 @@ export function auditStore(wire: Wire): AuditStore {
     async summarize(scope: Scope, query: SummaryQuery): Promise<AccessSummary> {
       const limit = query.limit ?? 10_000;
       if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-        throw new MedzenError('invalid_input', 'A summary has 1 to 100000 lines', { pointers: ['/limit'] });
+        throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 100,000', { pointers: ['/limit'] });
       const rows = await wire.call('summarize_access', {
         tenant: scope.tenant,
         from: instantOf(query.from, '/from') ?? null,
@@ -83,7 +83,7 @@ function linesOf(events: readonly SealedEvent[]): string {
   try {
     return events.map(({ body }) => decoder.decode(body)).join('\n');
   } catch (cause) {
-    throw new MedzenError('invalid_input', 'Not an audit event', { cause });
+    throw new MedzenError('invalid_input', 'The line is not an audit event (one JSON object)', { cause });
   }
 }
 
@@ -103,7 +103,7 @@ function restrictions(search: AuditSearch): Record<string, WireValue> {
 
 function instantOf(date: Date | undefined, pointer: string): string | undefined {
   if (date !== undefined && Number.isNaN(date.getTime()))
-    throw new MedzenError('invalid_input', 'Not a date', { pointers: [pointer] });
+    throw new MedzenError('invalid_input', 'from and to must be valid Dates', { pointers: [pointer] });
   return date?.toISOString();
 }
 

@@ -26,6 +26,6 @@ export function jsonArg(value: object | undefined): WireValue {
 
 /** An instant as the argument of a `timestamptz` parameter. @throws MedzenError `invalid_input` for an invalid Date */
 export function instantArg(at: Date): string {
-  if (Number.isNaN(at.getTime())) throw new MedzenError('invalid_input', 'Not an instant');
+  if (Number.isNaN(at.getTime())) throw new MedzenError('invalid_input', 'Dates must be valid');
   return at.toISOString();
 }

@@ -12,7 +12,7 @@ export function cursorStore({ root }: Wire): CursorStore {
     },
     async move(name, from, to) {
       if (![from, to].every((place) => Number.isSafeInteger(place) && place >= 0))
-        throw new MedzenError('invalid_input', 'A cursor stays within the log');
+        throw new MedzenError('invalid_input', 'Cursor positions must be integers from 0 to the size of the log');
       const args = { name, from: String(from), to: String(to) };
       return callJson(root, 'move_cursor', args, verdict({ moved: {}, conflict: {} }));
     },

@@ -21,7 +21,7 @@ export function rateLimitStore(wire: Wire): RateLimitStore {
 
     async cleanup(limit: number): Promise<number> {
       if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
-        throw new MedzenError('invalid_input', 'A clean-up drops 1 to 100 000 keys');
+        throw new MedzenError('invalid_input', 'limit must be an integer from 1 to 100,000');
       return Number(resultIn(await root.call('cleanup_rate_limits', { limit })));
     },
   };
@@ -39,5 +39,5 @@ function check(requests: readonly RateLimitRequest[]): void {
 }
 
 function refuse(what: string): never {
-  throw new MedzenError('invalid_input', `A rate limit takes ${what}`);
+  throw new MedzenError('invalid_input', `Rate limit: ${what}`);
 }

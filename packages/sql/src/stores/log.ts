@@ -78,7 +78,8 @@ export function logStore(wire: Wire): LogStore {
 
     async addCosignature(size, line) {
       // On its way half a pair would become a character that was never signed.
-      if (!line.isWellFormed()) throw new MedzenError('invalid_input', 'Not a signature line');
+      if (!line.isWellFormed())
+        throw new MedzenError('invalid_input', "line must be a C2SP signature line ('— <name> <base64>')");
       return statusIn(await root.call('add_cosignature', { size: String(whole(size)), line }), [
         'added',
         'repeated',
@@ -154,7 +155,7 @@ function oldestTransaction(row: WireRow): OldTransaction {
 
 function whole(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new MedzenError('invalid_input', 'Not a whole number ≥ 0');
+  throw new MedzenError('invalid_input', 'Sizes and indexes must be integers ≥ 0');
 }
 
 function argumentsOf(commit: LogCommit): Record<string, WireValue> {
