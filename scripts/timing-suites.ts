@@ -43,7 +43,7 @@ export const timingSuites: readonly TimingSuite[] = [
   { files: 'packages/recording/src/s3.test.ts', why: 'uploads that time out and go on' },
   { files: 'packages/recording/src/sweep/*.test.ts', why: 'two sweeps at once' },
   {
-    files: 'packages/recording/src/storage/object-deadlines.test.ts',
+    files: 'packages/core/src/object-deadlines.test.ts',
     why: 'stores that hang while they are read back',
   },
   { files: 'packages/recording/src/transfer.test.ts', why: 'leases of transfers' },
