@@ -33,7 +33,7 @@ const roads: Readonly<Record<string, readonly string[]>> = {
   available: ['archived', 'deleting'],
   archived: ['available', 'deleting'],
   deleting: ['deleted', 'available', 'archived', 'failed'],
-  failed: ['recording', 'uploading', 'deleting'],
+  failed: ['recording', 'processing', 'uploading', 'deleting'],
   deleted: [],
 };
 
@@ -238,6 +238,8 @@ export const invariants: readonly Invariant[] = [
       // What happened may have to be told first, and its notice to pass.
       if (scheduler.now() < world.happenedAt + 40 * day) return;
       if (locked || !isConfigured(world, recording)) return;
+      // A deadline that has moved is told again, and nothing is deleted before.
+      if (world.unreachable.has(row.patient)) return;
       const since = scheduler.now() - 3 * day;
       if (whyKept(truth, recording, deployment.rules.truth, since).length === 0) yield `${id} is still ${row.state}`;
     },

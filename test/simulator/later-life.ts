@@ -120,7 +120,7 @@ async function changeRules(world: World): Promise<void> {
 /** New media goes elsewhere from now on; sometimes the earlier bucket is forgotten in the configuration for a while. */
 async function changeBucket(world: World): Promise<void> {
   const { deployment } = world;
-  const name = `bucket-${world.objects.buckets.size + 1}`;
+  const { name } = world.objects.bucket(`bucket-${world.objects.buckets.size + 1}`);
   const before = deployment.buckets;
   // Changed twice before anything lies in it, it has the same name again.
   deployment.buckets = [...new Set([name, ...before])];

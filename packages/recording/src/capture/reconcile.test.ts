@@ -371,6 +371,29 @@ describe('a start whose answer is lost', () => {
   });
 });
 
+describe('a process whose clock is years off', () => {
+  it.each(['2016-11-21T15:00:00.000Z', '2036-11-21T15:00:00.000Z'])(
+    'dates its changes by the store, so that nobody gives up on them, or waits, too long: %s',
+    async (wrong) => {
+      const off = clinic.another({ clock: fakeClock(wrong) });
+      const { id, providerRef } = await clinic.start();
+      clinic.clock.advance(minute);
+      const at = clinic.clock.now().toISOString();
+      clinic.server.endRoom(providerRef);
+      clinic.server.outbox.splice(0);
+      await off.ingest({ provider: 'twilio', providerRef, type: 'session_ended', key: 'the end', at }, clinic.scope);
+      expect(await clinic.get(id)).toMatchObject({ state: 'processing', stateAt: at });
+      const away = clinic.another({ providers: { twilio: losing('look', Number.POSITIVE_INFINITY) } });
+      await jobs(10, away);
+      expect(await clinic.get(id)).toMatchObject({ state: 'processing', stateAt: at });
+      await jobs(20);
+      finishSilently(providerRef);
+      await jobs();
+      expect(await clinic.get(id)).toMatchObject({ state: 'available' });
+    },
+  );
+});
+
 describe('the queue', () => {
   it('does not let calls that go on, or a provider that is not configured, keep others waiting', async () => {
     const other: Provider = { ...clinic.provider, name: 'other' };
