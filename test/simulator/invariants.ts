@@ -219,6 +219,8 @@ export const invariants: readonly Invariant[] = [
     *atRest(world, recording) {
       const { id, row, room } = recording;
       if (room.live || !isConfigured(world, recording)) return;
+      // Some of it is gone, and what is left is locked: it is deleting until the lock ends.
+      if (row.state === 'deleting' && isLocked(world, recording)) return;
       if (!settledStates.has(row.state)) yield `${id} is still ${row.state}`;
       // A person has asked for another try meanwhile.
       if (row.state === 'failed' && holdsMedia(room) && room.capturedFor.has(id))
@@ -232,12 +234,11 @@ export const invariants: readonly Invariant[] = [
     sentence: 'What nothing keeps any more is deleted within days, whatever stands before it in the queue.',
     *atRest(world, recording) {
       const { id, row } = recording;
-      const { scheduler, deployment, truth, objects } = world;
+      const { scheduler, deployment, truth } = world;
       if (row.state !== 'available' && row.state !== 'archived' && row.state !== 'deleting') return;
-      const locked = objects.versionsUnder(row.objectPrefix).some(({ version }) => version.lockedUntil > 0);
       // What happened may have to be told first, and its notice to pass.
       if (scheduler.now() < world.happenedAt + 40 * day) return;
-      if (locked || !isConfigured(world, recording)) return;
+      if (isLocked(world, recording) || !isConfigured(world, recording)) return;
       // A deadline that has moved is told again, and nothing is deleted before.
       if (world.unreachable.has(row.patient)) return;
       const since = scheduler.now() - 3 * day;
@@ -302,7 +303,23 @@ function isCapturedLong({ scheduler }: World, { room }: TrueRecording): boolean 
 /** Whether what the provider holds of a room is all that there is of a recording. */
 function isOnlyCopy(world: World, recording: TrueRecording, room: TrueRecording['room'] | undefined): boolean {
   if (recording.room !== room || !room.capturedFor.has(recording.id)) return false;
-  return !isHome(world, recording) && recording.row.state !== 'deleted';
+  return !isHome(world, recording) && recording.row.state !== 'deleted' && !isHomeOfAnother(world, recording);
+}
+
+/** Whether the media of its room, just as the provider last made it, is at home as that of another recording of the room. */
+function isHomeOfAnother(world: World, { id, room }: TrueRecording): boolean {
+  const latest = room.made.at(-1);
+  for (const other of world.truth.recordings.values()) {
+    if (other.room !== room || other.id === id) continue;
+    const stored = storedBytes(world, other.row);
+    if (stored !== undefined && latest !== undefined && equalBytes(stored, latest)) return true;
+  }
+  return false;
+}
+
+/** Whether Object Lock keeps anything of a recording, or did. */
+function isLocked({ objects }: World, { row }: TrueRecording): boolean {
+  return objects.versionsUnder(row.objectPrefix).some(({ version }) => version.lockedUntil > 0);
 }
 
 /** Whether the provider and the object store of a recording are among those that processes are set up with. */

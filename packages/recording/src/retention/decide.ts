@@ -1,4 +1,4 @@
-import { MedzenError, type Recording, type Scope, type StoredDecision } from '@medzen/core';
+import { MedzenError, type Recording, type RetentionFact, type Scope, type StoredDecision } from '@medzen/core';
 import { tookPlaceAt } from '../capture/store-time.ts';
 import { about, actingAs, type Room, seal } from '../room.ts';
 import type { RetentionDecision } from './decision.ts';
@@ -56,13 +56,19 @@ export async function judge(
   now: Date,
 ): Promise<{ readonly decision: RetentionDecision; readonly factsRevision: number }> {
   const { facts, revision } = await room.stores.recordings.facts(scope, recording.patient);
+  return { decision: askRules(room, recording, facts, now), factsRevision: revision };
+}
+
+function askRules(
+  { retention }: Pick<Room, 'retention'>,
+  recording: Recording,
+  facts: readonly RetentionFact[],
+  now: Date,
+): RetentionDecision {
   const { retentionClass, holds, keepUntil } = recording;
   const startedAt = tookPlaceAt(recording);
   const floor = keepUntil === undefined ? {} : { keepUntil: keepUntil.until };
-  return {
-    decision: room.retention.evaluate({ retentionClass, startedAt, facts, holds, ...floor }, now),
-    factsRevision: revision,
-  };
+  return retention.evaluate({ retentionClass, startedAt, facts, holds, ...floor }, now);
 }
 
 function storable(
@@ -85,9 +91,15 @@ function storable(
   };
 }
 
-/** Sets a row aside that the rules cannot judge: no dates, so nothing is ever due, and it is not asked about again until something changes. */
+/**
+ * Sets a row aside that the rules cannot judge: no dates, so nothing is ever due, and it is not asked about again until something changes.
+ * The rules are asked once more, alone: an error of the store, however odd, says nothing about the row.
+ *
+ * @throws what the store throws
+ */
 export async function setAside(room: Room, scope: Scope, recording: Recording, now: Date): Promise<void> {
-  const { revision } = await room.stores.recordings.facts(scope, recording.patient);
+  const { facts, revision } = await room.stores.recordings.facts(scope, recording.patient);
+  if (canBeJudged(room, recording, facts, now)) return;
   const event = seal(room, actingAs(scope, 'sweep', 'system'), {
     action: 'recording.restore',
     kind: 'update',
@@ -100,4 +112,13 @@ export async function setAside(room: Room, scope: Scope, recording: Recording, n
     storable(room, { basis: [] }, revision, now, 'unjudged'),
     event,
   );
+}
+
+function canBeJudged(...asked: Parameters<typeof askRules>): boolean {
+  try {
+    askRules(...asked);
+    return true;
+  } catch {
+    return false; // what it was is reported by whoever asked first
+  }
 }

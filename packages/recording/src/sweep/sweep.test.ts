@@ -592,6 +592,23 @@ describe('sweep', () => {
     expect((await confused.sweep(clinic.scope)).failed).toEqual([]);
   });
 
+  it.each(['recordings.facts', 'recordings.saveDecision'])(
+    'judges a row again that the rules can judge, though the store failed oddly: %s',
+    async (method) => {
+      const { id } = await clinic.available();
+      await clinic.fact('treatment', '2026-11-21');
+      clinic.fault = (called) => {
+        if (called !== method) return;
+        clinic.fault = undefined;
+        throw new TypeError('fetch failed');
+      };
+      expect((await clinic.recordings.sweep(clinic.scope)).failed).toMatchObject([{ id, step: 'decide' }]);
+      expect((await clinic.get(id)).decision).not.toMatchObject({ undated: 'unjudged' });
+      expect(await clinic.recordings.sweep(clinic.scope)).toMatchObject({ decided: 1, failed: [] });
+      expect((await clinic.get(id)).decision).toMatchObject({ graceUntil: graceEnds });
+    },
+  );
+
   it('reports a capture that goes on for more than a day, and stops it after a week', async () => {
     const { id } = await clinic.start();
     clinic.clock.advance(24 * 60 * minute);
