@@ -51,6 +51,25 @@ const hostile = {
   },
 };
 
+test.each([{}, { prepare: false }])(
+  'a call that is aborted before it was sent costs no other its answer (%o)',
+  async (settings) => {
+    const wire = postgresJsWire(open({ max: 1, ...settings }), { functions });
+    for (let round = 0; round < 5; round++) {
+      const gone = new AbortController();
+      const text = (value: string, signal?: AbortSignal) => wire.call('contract_text', { value }, { signal });
+      // Only the first is on its way: the connection is opened for it, or is busy with it.
+      const answered = [text('a'), text('b')];
+      const aborted = [text('c', gone.signal), text('d', gone.signal)];
+      answered.push(text('e'), text('f'));
+      gone.abort();
+      for (const call of await Promise.allSettled(aborted))
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+      expect((await Promise.all(answered)).flat()).toEqual(['a', 'b', 'e', 'f'].map((value) => ({ value })));
+    }
+  },
+);
+
 describe.each([
   ['as it comes', {}, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],
   ['that prepares nothing', { prepare: false }, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],

@@ -28,6 +28,8 @@ export interface PostgresJsQuery extends Promise<PostgresJsRows> {
   readonly canceller?: ((query: never) => Promise<unknown>) | null;
   /** Set once it was sent. */
   readonly state?: unknown;
+  /** Its text, which is read when it is sent. */
+  readonly strings?: string[];
 }
 
 /** Rows as the server wrote them: each a list of columns in text form. */
@@ -137,12 +139,14 @@ const busy: Wire = {
 };
 
 /**
- * Ends a statement. One that was not sent is not canceled, because postgres.js 3.4 then loses the connection that it was to be sent on: it
- * is left without its values, which the driver refuses when its turn comes.
+ * Ends a statement. One that was not sent is neither canceled nor left without its values: postgres.js 3.4 would lose the connection that it was to
+ * be sent on, or fail another statement for it and then give each answer to the next one. When its turn comes, it asks for nothing.
  */
 function stop(query: PostgresJsQuery, values: unknown[]): void {
-  if (query.state === undefined || query.state === null) values.fill(undefined);
-  else query.canceller?.(query as never).catch(() => undefined); // the cancel found no server: the call was answered before it
+  if (query.state === undefined || query.state === null) {
+    query.strings?.splice(0, 1, 'SELECT');
+    values.length = 0;
+  } else query.canceller?.(query as never).catch(() => undefined); // the cancel found no server: the call was answered before it
 }
 
 function withoutReserve({ rootPool: _, root: __, ...others }: PostgresJsWireOptions): PostgresJsWireOptions {
