@@ -55,6 +55,8 @@ describe('denials in a row', () => {
     expect(await foundBy('denials', { denials: { count: 4 } }, events)).toEqual({ places: [7, 8], keys: 1 });
     const slow = kinds.map((_, i) => event(minute(i * 10), { outcome: 'denied' }));
     expect((await foundBy('denials', { denials: { count: 4 } }, slow)).places).toEqual([]);
+    const hour = { count: 4, windowMs: 3_600_000 };
+    expect((await foundBy('denials', { denials: hour }, slow)).places).toEqual([3, 4, 5, 6, 7, 8, 9]);
     const others = kinds.map((_, i) =>
       event(minute(i), { outcome: 'denied', actor: { id: `u${i % 3}`, type: 'user' } }),
     );
@@ -96,6 +98,9 @@ describe('self-access', () => {
     const selfAccess = { patientOf: async (actor: string) => (actor === 'u1' ? 'p9' : undefined) };
     const events = [event(minute(0)), event(minute(1), { patient: 'p9' })];
     expect((await foundBy('self-access', { selfAccess }, events)).places).toEqual([1]);
+    const asClient = event(minute(2), { patient: 'p9', actor: { id: 'u1', type: 'user', role: 'client' } });
+    const named = { ...selfAccess, patientRole: 'client' };
+    expect((await foundBy('self-access', { selfAccess: named }, [...events, asClient])).places).toEqual([1]);
   });
 });
 
@@ -126,6 +131,9 @@ describe('bulk reads after hours', () => {
     expect(summer).toEqual({ places: [2, 3, 4, 5, 6, 7], keys: 1 });
     const sunday = await foundBy('after-hours', { afterHours }, reads('2026-11-22T15:00:00.000Z', 3));
     expect(sunday.places).toEqual([2]);
+    const short = { ...afterHours, windowMs: 60_000 }; // two reads a minute apart are all that it sees
+    const apart = await foundBy('after-hours', { afterHours: short }, reads('2026-11-22T15:00:00.000Z', 8));
+    expect(apart.places).toEqual([]);
     const few = { ...afterHours, patients: 5 };
     expect((await foundBy('after-hours', { afterHours: few }, reads('2026-11-22T15:00:00.000Z', 9))).places).toEqual(
       [],

@@ -91,6 +91,31 @@ describe('a body', () => {
     expect((await ask(echo(), '/x', { method: 'POST', headers, body })).status).toBe(status);
   });
 
+  test('is taken in the media types and up to the size that its reader names', async () => {
+    const schema = z.object({ a: z.string() });
+    const readers = {
+      'application/fhir+json': json(schema, { mediaTypes: ['application/FHIR+json'] }),
+      'application/octet-stream': raw({ maxBytes: 9, mediaTypes: ['application/octet-stream'] }),
+      'application/x-www-form-urlencoded': form(schema, { maxBytes: 9 }),
+    };
+    const bodies = ['{"a":"x"}', 'a=x&b=1', 'a=x&b=1234'];
+    const answers: Record<string, readonly number[]> = {};
+    for (const [type, body] of Object.entries(readers)) {
+      const handler = guard.secure({ route: 'POST /x', auth: publicRoute('x'), body }, () => new Response());
+      const status = async (contentType: string, text: string): Promise<number> =>
+        (await ask(handler, '/x', { method: 'POST', headers: { 'content-type': contentType }, body: text })).status;
+      answers[type] = [
+        await status('text/plain', 'a'),
+        ...(await Promise.all(bodies.map((text) => status(type, text)))),
+      ];
+    }
+    expect(answers).toEqual({
+      'application/fhir+json': [415, 200, 422, 422],
+      'application/octet-stream': [415, 200, 200, 413],
+      'application/x-www-form-urlencoded': [415, 422, 200, 413],
+    });
+  });
+
   test('that does not fit its schema is told by pointer only', async () => {
     const response = await ask(echo(), '/x', asJson({ a: 7, 'Ada Lovelace': 1 }));
     const text = await response.text();

@@ -33,6 +33,14 @@ describe('the purpose of use', () => {
     expect(() => of(headers)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
   });
 
+  test('comes in the header fields that the route names', () => {
+    const named = purposeHeader({ allow: ['BTG'], header: 'X-Purpose', reasonHeader: 'X-Why' });
+    const headers = new Headers({ 'x-purpose': 'BTG', 'x-why': 'collapsed', 'x-purpose-reason': 'another' });
+    expect(purposeOf(named, headers)).toEqual({ purpose: 'BTG', reason: 'collapsed' });
+    headers.delete('x-why');
+    expect(() => purposeOf(named, headers)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
+  });
+
   test('needs something to choose from', () => {
     expect(() => purposeHeader({ allow: [] })).toThrow(expect.objectContaining({ code: 'invalid_configuration' }));
   });

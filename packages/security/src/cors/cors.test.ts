@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cors } from './cors.ts';
+import type { OriginOptions } from './origin-list.ts';
 import { origins } from './origins.ts';
 
 const app = 'https://app.example.com';
@@ -96,4 +97,17 @@ describe('the header fields of an answer', () => {
       expect(headers.get('vary')).toBe(vary);
     }
   });
+});
+
+test('exposes to scripts the header fields that the list names, and no others', () => {
+  const exposedBy = (options: OriginOptions): string | null => {
+    const headers = new Headers();
+    cors(origins(app).with(options), { methods: ['POST'] }).apply(headers, request('POST', { origin: app }));
+    return headers.get('access-control-expose-headers');
+  };
+  const named: OriginOptions = { exposeHeaders: ['X-Total', 'ETag'] };
+  expect(exposedBy(named)?.toLowerCase()).toBe('x-total, etag');
+  const none: OriginOptions = { exposeHeaders: [] };
+  expect(exposedBy(none)).toBe(null);
+  expect(exposedBy({})).toContain('x-request-id');
 });
