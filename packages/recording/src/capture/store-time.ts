@@ -37,8 +37,8 @@ export async function notInFuture(room: Pick<Room, 'stores' | 'clock'>, at: stri
 
 /**
  * Finds out when a capture began, from what its provider says about the session, where that contradicts the row: the session began later
- * than the row says, the row lies in the future, or the session had ended before it. A session that began earlier contradicts nothing: it
- * may be recorded from its middle on.
+ * than the row says, or the row lies in the future. A session that began earlier contradicts nothing: it may be recorded from its middle
+ * on. Nor does one that had ended before: then one of two clocks is wrong, and what counts from the earlier would be deleted too early.
  *
  * @param times - the provider's; a start that lies ahead of the store's clock is not believed
  * @param now - by the store's clock
@@ -52,8 +52,7 @@ export function capturedAt(
   if (times.startedAt === undefined) return undefined;
   const [said, row] = [Date.parse(times.startedAt), Date.parse(recording.capturedAt ?? recording.startedAt)];
   if (!(said <= now.getTime())) return undefined;
-  const ended = times.endedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(times.endedAt);
-  const wrong = said > row + toleranceMs || row > Math.min(now.getTime(), ended) + toleranceMs;
+  const wrong = said > row + toleranceMs || row > now.getTime() + toleranceMs;
   return wrong ? new Date(said).toISOString() : undefined;
 }
 
