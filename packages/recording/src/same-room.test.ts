@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clinic, openClinic, startInput } from '../test/clinic.ts';
+import type { Provider } from './provider.ts';
 
 let clinic: Clinic;
 beforeEach(async () => {
@@ -26,6 +27,18 @@ async function finish(room: string): Promise<void> {
   for (const callback of clinic.server.outbox.splice(0)) await clinic.ingest(callback);
   clinic.server.finishCompositions(room);
   for (const callback of clinic.server.outbox.splice(0)) await clinic.ingest(callback);
+}
+
+/** Twilio that answers with no bytes. */
+function servingNothing(): Provider {
+  return {
+    ...clinic.provider,
+    media: async (recording, signal) => {
+      const { size: _, ...given } = await clinic.provider.media(recording, signal);
+      await given.body.cancel();
+      return { ...given, body: new Blob([]).stream() };
+    },
+  };
 }
 
 describe('two recordings of one room', () => {
@@ -55,6 +68,27 @@ describe('two recordings of one room', () => {
     await finish(room);
     expect(await clinic.get(first.id)).toMatchObject({ state: 'uploading' });
     expect(await clinic.recordings.transfer(first.id, clinic.scope)).toMatchObject({ state: 'available' });
+  });
+
+  it('leave the media of the room at the provider until the one whose transfer failed has it too', async () => {
+    const room = clinic.server.createRoom();
+    const first = await clinic.start('s-1', room);
+    clinic.clock.advance(10 * 60_000);
+    await clinic.recordings.stop(first.id, clinic.doctor);
+    clinic.clock.advance(60_000);
+    const second = await clinic.recordings.start(startInput(room), clinic.doctor);
+    clinic.clock.advance(10 * 60_000);
+    await finish(room);
+    clinic.clock.advance(3_600_000);
+    await clinic.recordings.reconcile(clinic.scope);
+    for (const { id } of [first, second]) expect(await clinic.get(id)).toMatchObject({ state: 'uploading' });
+    const odd = clinic.another({ providers: { twilio: servingNothing() } });
+    await expect(odd.transfer(first.id, clinic.scope)).rejects.toMatchObject({ code: 'not_available' });
+    expect(await clinic.recordings.transfer(second.id, clinic.scope)).toMatchObject({ state: 'available' });
+    expect(clinic.server.left(room).compositions).toHaveLength(1);
+    await clinic.recordings.retryTransfer(first.id, clinic.admin);
+    expect(await clinic.recordings.transfer(first.id, clinic.scope)).toMatchObject({ state: 'available' });
+    expect(clinic.server.left(room)).toEqual({ recordings: [], compositions: [] });
   });
 
   it('are of one session: a room is made into media as a whole, and must not carry one patient’s visit to another', async () => {

@@ -6,7 +6,8 @@ import { providerOf, type Room } from './room.ts';
  * Another recording of the same session in the same room of the provider that has no media of its own yet: a call is stopped and started
  * again. Providers keep, make and remove media by the room, so what one recording no longer needs may be all that the other has.
  *
- * @returns the newest of them; one that failed with nothing does not wait, unless media may still be made of it (`failedToo`)
+ * @returns the newest of them; one that failed waits when its media is known, because a person can have it fetched again, and without
+ * media only with `failedToo`
  */
 export async function waitingInSameRoom(
   room: Pick<Room, 'stores'>,
@@ -23,7 +24,7 @@ export async function waitingInSameRoom(
         other.provider === provider &&
         other.providerRef === providerRef &&
         other.object === undefined &&
-        (options.failedToo || other.state !== 'failed') &&
+        (options.failedToo || other.state !== 'failed' || other.media !== undefined) &&
         other.state !== 'deleting' &&
         other.state !== 'deleted',
     );

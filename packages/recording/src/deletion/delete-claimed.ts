@@ -132,6 +132,10 @@ export async function deleteClaimed(
 
   const survey = await lookAround(work);
   if (survey.reason !== undefined) return stop(work, survey.reason);
+  // All that an earlier attempt noted is there still: it is judged like any other.
+  const whole = isBeyondRecall(recording) && !isBeyondRecall(work.recording);
+  const late = whole ? reasonToKeep(work) : undefined;
+  if (late !== undefined) return stop(work, late);
   if (recording.state !== 'deleting') {
     const refused = await begin(work);
     if (refused !== undefined) return stop(work, refused);
@@ -211,7 +215,7 @@ async function lookAround(work: Work): Promise<Survey> {
     pages += 1;
     listed = versions;
     found ||= versions.some(({ key, versionId }) => key === object?.key && versionId === object.versionId);
-    // What an earlier attempt asked to be removed and is still listed, is there: it is not counted, and may be taken back.
+    // What an earlier attempt asked to be removed and is there still is not counted, and may be taken back.
     if (resumed) await noteKept(work, versions);
   }
   const all = pages <= 1 ? { listed } : {};
@@ -346,8 +350,18 @@ async function note(
   return result.status;
 }
 
+/** Notes which of these versions are there still. A listing may lag behind what was removed, so each is asked for by its id. */
 async function noteKept(work: Work, versions: readonly ObjectVersion[]): Promise<void> {
-  if (versions.length > 0) await note(work, { kept: versions.map(refOf) });
+  const { objects, signal } = work;
+  const there: ObjectVersion[] = [];
+  for (const version of versions) {
+    await work.renew();
+    const { key, versionId, isDeleteMarker } = version;
+    const options = signal === undefined ? {} : { signal };
+    const isThere = isDeleteMarker || (await objects.head(key, versionId, options)) !== undefined;
+    if (isThere) there.push(version);
+  }
+  if (there.length > 0) await note(work, { kept: there.map(refOf) });
 }
 
 /** Reads how versions are locked and keeps it in the row; undefined when none of them is, as far as the store tells. */
