@@ -17,18 +17,22 @@ export interface LeafTable {
   readonly ids: string[];
   /** Ranges of the archive, one after the other. */
   readonly archives: ArchiveRow[];
-  /** Whether a leaf's event was purged. */
+  /** Whether a leaf's event was purged, by a purge whose own event has a leaf behind it. */
   isPurged(index: number): boolean;
 }
 
 /** An empty one. */
 export function createLeafTable(): LeafTable {
   const archives: ArchiveRow[] = [];
+  const ids: string[] = [];
   return {
-    ids: [],
+    ids,
     archives,
     isPurged: (index) =>
-      archives.some(({ first, end, status }) => status === 'purged' && index >= first && index < end),
+      archives.some(
+        ({ first, end, status, purgeEventId }) =>
+          status === 'purged' && index >= first && index < end && ids.indexOf(purgeEventId ?? '', end) >= 0,
+      ),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Stores } from '@medzen/core';
-import { createSamples, fakeClock, type StoreContext } from '@medzen/testing';
+import { createSamples, fakeClock, logStoreCases, runContract, type StoreContext } from '@medzen/testing';
 import { expect, test } from 'vitest';
 import { putStores } from '../../../test/put-stores.ts';
 import { memoryStores } from './memory-stores.ts';
@@ -25,6 +25,23 @@ function createContext(): Context {
 }
 
 putStores('memory', { create: createContext });
+
+test('a store that tells a purge before its event has a leaf fails the contract', async () => {
+  const cases = logStoreCases.filter(({ id }) => id === 'log.archive.purge');
+  const run = (hasty: boolean) =>
+    runContract(cases, {
+      capabilities: ['owner'],
+      createContext: () => {
+        const context = createContext();
+        const { log } = context.stores;
+        const readLeaves: typeof log.readLeaves = async (...range) =>
+          (await log.readLeaves(...range)).map((leaf) => (leaf.body === undefined ? { ...leaf, purged: true } : leaf));
+        return hasty ? { ...context, stores: { ...context.stores, log: { ...log, readLeaves } } } : context;
+      },
+    });
+  expect((await run(false)).failed).toEqual([]);
+  expect((await run(true)).failed).toHaveLength(1);
+});
 
 test('what a caller gave or got can be changed without changing what is stored', async () => {
   const { stores, scope, clock } = createContext();

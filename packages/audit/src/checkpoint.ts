@@ -3,7 +3,7 @@ import { cosignatureTime } from './cosignature.ts';
 import { verifies } from './ed25519.ts';
 import { isHash } from './is-hash.ts';
 import { isSize } from './proof-ranges.ts';
-import { formatSignature, type NoteSignature, parseNote } from './signed-note.ts';
+import { formatSignature, type NoteSignature, parseNote, wellFormedNote } from './signed-note.ts';
 import type { Signer } from './signer.ts';
 import { hashBytes } from './tree-hasher.ts';
 import { isOfKey, parseVerifierKey, readVerifierKey, type VerifierKey } from './verifier-key.ts';
@@ -198,6 +198,14 @@ function parseKeys(texts: unknown): readonly VerifierKey[] | undefined {
 export function readTreeHead(text: unknown): TreeHead | undefined {
   const note = parseNote(text);
   return note === undefined ? undefined : parseHead(note.body);
+}
+
+/**
+ * Parses a checkpoint of the log's own store without verifying signatures, whatever became of the lines below its body; undefined when the body is no
+ * tree head.
+ */
+export function readStoredHead(text: unknown): TreeHead | undefined {
+  return typeof text === 'string' ? readTreeHead(wellFormedNote(text)) : undefined;
 }
 
 /** The body: origin, size, root, and extension lines that are tolerated; every line has something in it. */

@@ -7,6 +7,7 @@ import {
   type LogStore,
   MedzenError,
 } from '@medzen/core';
+import { wellFormedNote } from './signed-note.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { WitnessClient } from './witness-client.ts';
 
@@ -61,7 +62,12 @@ export function createCosigning({ store, tiles, witnesses, clock, logger }: Cosi
     const { size, checkpoint } = head;
     const consistencyProof = (from: number): Promise<readonly Uint8Array[]> => tiles.consistencyProof(from, size);
     try {
-      const answer = await one.witness.cosign({ checkpoint, size, consistencyProof, ...(signal && { signal }) });
+      const answer = await one.witness.cosign({
+        checkpoint: wellFormedNote(checkpoint),
+        size,
+        consistencyProof,
+        ...(signal && { signal }),
+      });
       if (answer.status === 'inconsistent') throw forked(one);
       if (answer.status === 'ahead') {
         if ((await store.head()).size < answer.witnessSize) throw forked(one);

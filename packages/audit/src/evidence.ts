@@ -9,6 +9,7 @@ import {
 } from './checkpoint.ts';
 import { createIdCheck } from './event-id.ts';
 import { verifyInclusion } from './inclusion-proof.ts';
+import { wellFormedNote } from './signed-note.ts';
 import { createTileReader } from './tile-reader.ts';
 import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
 import { leafHash } from './tree-hash.ts';
@@ -59,7 +60,7 @@ export async function createEvidence(log: LogStore, eventId: string, options: Ev
   const index = isUuid(eventId) ? await log.leafOf(eventId) : undefined;
   if (index === undefined)
     throw new MedzenError('not_found', 'Event not found in the log: it is unknown or not sequenced yet');
-  const checkpoint = options.checkpoint ?? (await log.head()).checkpoint ?? '';
+  const checkpoint = options.checkpoint ?? wellFormedNote((await log.head()).checkpoint ?? '');
   const head = readTreeHead(checkpoint);
   if (head === undefined || head.size <= index)
     throw new MedzenError('invalid_input', 'The checkpoint does not cover the event');

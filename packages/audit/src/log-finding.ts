@@ -62,6 +62,11 @@ export type LogFinding =
   | { readonly kind: 'head_altered'; readonly size: number }
   /** A checkpoint cannot be opened: missing, malformed, or its signature fails. */
   | { readonly kind: 'checkpoint_invalid'; readonly which: 'stored' | 'trusted'; readonly reason: string }
+  /**
+   * The log's own signature on a checkpoint holds, and another line below it is damaged: it is no signature line, or a known witness's that fails. The tree is the one
+   * that was signed; the damaged checkpoint opens nowhere else.
+   */
+  | { readonly kind: 'cosignature_damaged'; readonly which: 'stored' | 'trusted' }
   /** A checkpoint is by none of the given keys, or is another log's. */
   | { readonly kind: 'wrong_key'; readonly which: 'stored' | 'trusted' }
   /** The log is shorter than the trusted checkpoint: it was cut, or an old copy was restored. */

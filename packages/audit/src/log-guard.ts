@@ -1,5 +1,5 @@
 import { equalBytes, type LogHead, type LogStore, MedzenError, sha256 } from '@medzen/core';
-import { isSignedByLog, openCheckpoint, readTreeHead } from './checkpoint.ts';
+import { isSignedByLog, readStoredHead } from './checkpoint.ts';
 import { verifyConsistency } from './consistency-proof.ts';
 import { isHash } from './is-hash.ts';
 import { isSize } from './proof-ranges.ts';
@@ -10,6 +10,7 @@ import type { Signer } from './signer.ts';
 import { createTileReader } from './tile-reader.ts';
 import type { TreeEdge } from './tree-edge.ts';
 import type { TreeHasher } from './tree-hasher.ts';
+import { openOwnCheckpoint } from './verify/own-checkpoint.ts';
 
 /** A head whose signature was verified. */
 interface SignedHead {
@@ -18,6 +19,8 @@ interface SignedHead {
   readonly root: Uint8Array;
   readonly extensions?: readonly string[];
   readonly checkpoint: string;
+  /** The checkpoint without damaged lines, for the memory. */
+  readonly note: string;
 }
 
 /** A head that may be grown. */
@@ -61,11 +64,11 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
   let trustedSeen = trusted === undefined;
 
   const open = async (checkpoint: string): Promise<SignedHead | string> => {
-    const opened = await openCheckpoint(checkpoint, keys);
+    const opened = await openOwnCheckpoint(checkpoint, keys);
     if (!opened.ok) return opened.reason;
     if (!isSignedByLog(opened)) return 'not_by_log';
-    const { origin, size, root, extensions } = opened;
-    return { origin, size, root, checkpoint, ...(extensions && { extensions }) };
+    const { origin, size, root, note, extensions } = opened;
+    return { origin, size, root, checkpoint, note, ...(extensions && { extensions }) };
   };
 
   /** Opens a checkpoint of this origin. */
@@ -93,7 +96,7 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
 
   /** A checkpoint that cannot be opened: that of another origin tells what to do. */
   const ofAnother = (checkpoint: string, reason: string): MedzenError => {
-    const head = readTreeHead(checkpoint);
+    const head = readStoredHead(checkpoint);
     if (head === undefined || head.origin === signer.origin)
       return inconsistent(`The stored checkpoint cannot be opened: ${reason}`);
     const rebased = lineageOf(head)?.some(({ origin }) => origin === signer.origin) === true;
@@ -152,21 +155,15 @@ export function createLogGuard(deps: LogGuardDeps): LogGuard {
     return opened;
   };
 
-  const remember = async ({
-    checkpoint,
-    size,
-  }: {
-    readonly checkpoint: string;
-    readonly size: number;
-  }): Promise<void> => {
+  const remember = async ({ note, size }: SignedHead): Promise<void> => {
     if (memory === undefined) return;
     for (;;) {
       const found = await memory.read(signer.origin);
       if (found?.successor !== undefined)
         throw inconsistent('A rebase has ended this origin meanwhile', found.successor.origin);
       // Of a sequencer that was faster: what it has signed came after ours, in the same database.
-      if (found !== undefined && (readTreeHead(found.checkpoint)?.size ?? -1) >= size) return;
-      if (await memory.replace(signer.origin, found, { checkpoint })) return;
+      if (found !== undefined && (readStoredHead(found.checkpoint)?.size ?? -1) >= size) return;
+      if (await memory.replace(signer.origin, found, { checkpoint: note })) return;
     }
   };
 

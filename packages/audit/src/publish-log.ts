@@ -2,6 +2,7 @@ import { equalBytes, type LogStore, MedzenError } from '@medzen/core';
 import { readTreeHead, type TreeHead } from './checkpoint.ts';
 import { verifyConsistency } from './consistency-proof.ts';
 import { formatEntryBundle } from './entry-bundle.ts';
+import { wellFormedNote } from './signed-note.ts';
 import { checkpointPath, tilePath } from './tile-path.ts';
 import { createTileReader, type TileReader } from './tile-reader.ts';
 import type { TileTarget } from './tile-storage.ts';
@@ -58,7 +59,7 @@ export interface Published {
 export async function publishLog(given: PublishLogOptions): Promise<Published> {
   const { signal } = given;
   const options = { ...given, store: endedBy(signal, given.store), target: endedBy(signal, given.target) };
-  const checkpoint = options.checkpoint ?? (await options.store.head()).checkpoint;
+  const checkpoint = options.checkpoint ?? (await storedNote(options.store));
   const head = checkpoint === undefined ? undefined : readTreeHead(checkpoint);
   if (checkpoint !== undefined && head === undefined)
     throw new MedzenError('invalid_input', 'checkpoint must be a signed checkpoint of this log');
@@ -76,7 +77,7 @@ async function publishEpoch(
   const { store, target, signal } = options;
   // Before the head, which is at least as far then, whoever else publishes.
   const present = await target.read(checkpointPath);
-  const checkpoint = options.checkpoint ?? (await store.head()).checkpoint;
+  const checkpoint = options.checkpoint ?? (await storedNote(store));
   if (checkpoint === undefined && present === undefined) return { from: 0, size: 0, files: 0 };
   if (checkpoint === undefined) throw ahead();
   const head = readTreeHead(checkpoint);
@@ -120,6 +121,12 @@ async function publishEpoch(
   signal?.throwIfAborted();
   await target.write(checkpointPath, bytes, { contentType: 'text/plain; charset=utf-8', immutable: false });
   return { from, size, files: files + 1 };
+}
+
+/** The stored checkpoint, without lines that are damaged: readers refuse a note that has one. */
+async function storedNote(store: Pick<LogStore, 'head'>): Promise<string | undefined> {
+  const { checkpoint } = await store.head();
+  return checkpoint === undefined ? undefined : wellFormedNote(checkpoint);
 }
 
 /** Reads the size of the published tree; our tree must have grown out of it. */

@@ -47,6 +47,32 @@ export function parseNote(text: unknown): SignedNote | undefined {
 }
 
 /**
+ * Takes from a checkpoint's text what its log has signed: the body and the lines that are asked for. What else stands below the body may be damaged.
+ *
+ * @param text - as {@link parseNote}, but for the lines, of which only the first 131 072 UTF-16 units of the text are looked at
+ * @param isAsked - whether a line that is well-formed is taken
+ * @returns undefined when no line is taken, or the body is cut off
+ */
+export function logLinesOf(text: unknown, isAsked: (line: NoteSignature) => boolean): string | undefined {
+  if (typeof text !== 'string') return undefined;
+  // The first empty line, not the last: a checkpoint's body has none, and a damaged line may hold some.
+  const split = text.indexOf('\n\n');
+  if (split < 0 || split > maxNoteLength) return undefined;
+  const lines = text.slice(split + 2, maxNoteLength).split('\n');
+  const taken = lines.filter((line) => {
+    const signature = parseLine(line);
+    return signature !== undefined && isAsked(signature);
+  });
+  if (taken.length === 0) return undefined;
+  return `${text.slice(0, split + 2)}${taken.slice(0, maxSignatures).join('\n')}\n`;
+}
+
+/** The note without the lines that are none; itself when it is well-formed, or nothing would be left. What strangers are given opens then. */
+export function wellFormedNote(text: string): string {
+  return parseNote(text) === undefined ? (logLinesOf(text, () => true) ?? text) : text;
+}
+
+/**
  * Writes a signature line, newline included.
  *
  * @param signature - name as {@link isKeyName} allows, key id of 4 bytes

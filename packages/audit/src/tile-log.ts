@@ -1,5 +1,5 @@
 import { type LogLeaf, type LogStore, MedzenError, openStoredEvent, sha256 } from '@medzen/core';
-import { readTreeHead } from './checkpoint.ts';
+import { readStoredHead } from './checkpoint.ts';
 import { parseEntryBundle } from './entry-bundle.ts';
 import { checkpointPath, type TileKind, tilePath } from './tile-path.ts';
 import type { TileSource } from './tile-storage.ts';
@@ -38,7 +38,7 @@ export interface ReadableLog
 export function tileLog(source: TileSource, options: TileLogOptions): ReadableLog {
   const found = source.read(checkpointPath).then((bytes) => (bytes === undefined ? undefined : textIn(bytes)));
   found.catch(() => undefined); // thrown to whoever asks
-  const sized = found.then((checkpoint) => readTreeHead(checkpoint)?.size ?? 0);
+  const sized = found.then((checkpoint) => readStoredHead(checkpoint)?.size ?? 0);
   sized.catch(() => undefined);
   const size = (): Promise<number> => sized;
 
@@ -95,7 +95,7 @@ export function tileLog(source: TileSource, options: TileLogOptions): ReadableLo
     head: async () => {
       const checkpoint = await found;
       if (checkpoint === undefined) throw new MedzenError('not_found', 'There is no checkpoint among the files');
-      const { size, root } = readTreeHead(checkpoint) ?? { size: 0, root: sha256() };
+      const { size, root } = readStoredHead(checkpoint) ?? { size: 0, root: sha256() };
       return { size, root, checkpoint };
     },
     readTile: async (level, index) => {

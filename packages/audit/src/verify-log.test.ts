@@ -13,7 +13,10 @@ import {
 import { fakeClock, fakeIds, fakeRandom } from '@medzen/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { signCheckpoint } from './checkpoint.ts';
+import { openCheckpoint, readTreeHead, signCheckpoint } from './checkpoint.ts';
+import { createCosigner } from './cosigner.ts';
+import { publishLog } from './publish-log.ts';
+import { memoryCheckpoints } from './sequencer/checkpoint-memory.ts';
 import { createSequencer } from './sequencer.ts';
 import { createSigner } from './signer.ts';
 import { leafHash, treeHash } from './tree-hash.ts';
@@ -448,6 +451,63 @@ describe('the checkpoint', () => {
     }
   });
 
+  it('is opened by the signature of the log itself, and a damaged line below it is named', async () => {
+    const witness = createCosigner({ name: 'witness.example/w1', privateKey: new Uint8Array(32).fill(9) });
+    const [name = '', id = ''] = witness.verifierKey.split('+');
+    const failing = `\u2014 ${name} ${Buffer.from(`${id}${'00'.repeat(72)}`, 'hex').toString('base64')}\n`;
+    const short = `\u2014 ${name} ${Buffer.from(`${id}00`, 'hex').toString('base64')}\n`;
+    const keys = [...verifierKeys, witness.verifierKey];
+    const damages = [failing, short, 'no signature line\n', '\u2014 stranger !\n', '\n\n\u0000', 'x'.repeat(200_000)];
+    for (const damage of damages) {
+      const log = await sealedLog(5);
+      const { checkpoint = '' } = await log.store.head();
+      expect((await openCheckpoint(checkpoint + damage, keys)).ok).toBe(false);
+      log.alterHead({ checkpoint: checkpoint + damage });
+      const findings = [{ kind: 'cosignature_damaged', which: 'stored' }];
+      expect(await log.verify({ verifierKeys: keys }), damage.slice(0, 20)).toMatchObject({
+        ok: false,
+        size: 5,
+        findings,
+      });
+      log.alterEvent(3, flip(9));
+      expect(await log.verify({ verifierKeys: keys })).toMatchObject({
+        findings: [...findings, { kind: 'event_altered', index: 3 }],
+        total: 2,
+      });
+    }
+  });
+
+  it('with a damaged line stops neither the sequencer nor its memory, and none is published', async () => {
+    const log = await sealedLog(5);
+    const { checkpoint = '' } = await log.store.head();
+    log.alterHead({ checkpoint: `${checkpoint}damaged\n` });
+    const memory = memoryCheckpoints();
+    await memory.replace(origin, undefined, { checkpoint });
+    const sequencer = createSequencer({ memory, store: log.store, signer });
+    expect(await sequencer.tick()).toMatchObject({ status: 'idle' });
+    expect((await memory.read(origin))?.checkpoint).toBe(checkpoint);
+    const files = new Map<string, Uint8Array>();
+    const target = {
+      read: async (path: string) => files.get(path),
+      write: async (path: string, bytes: Uint8Array) => {
+        files.set(path, bytes);
+      },
+    };
+    await publishLog({ store: log.store, target });
+    expect(readTreeHead(new TextDecoder().decode(files.get('checkpoint')))).toMatchObject({ size: 5 });
+  });
+
+  it('with a failing line of a key of the log is refused, whatever else stands there', async () => {
+    const log = await sealedLog(5);
+    const { checkpoint = '' } = await log.store.head();
+    const other = await signCheckpoint({ origin, size: 4, root: new Uint8Array(32) }, signer);
+    log.alterHead({ checkpoint: `${checkpoint}${other.slice(other.indexOf('\n\n') + 2)}damaged\n` });
+    expect(await log.verify()).toMatchObject({
+      ok: false,
+      findings: [{ kind: 'checkpoint_invalid', which: 'stored', reason: 'malformed' }],
+    });
+  });
+
   it('shows a head row that was altered', async () => {
     for (const change of [
       { size: 2 },
@@ -524,6 +584,38 @@ describe('the checkpoint', () => {
 });
 
 describe('verification', () => {
+  it('believes no purge that is dated ahead, as the last leaf and without a clock', async () => {
+    const log = await sealedLog(6);
+    const years = 20;
+    const at = new Date(Date.now() + years * 366 * 86_400_000);
+    const clock = { now: () => at };
+    const random = fakeRandom();
+    const forged = sealEvent(
+      {
+        ...draft,
+        ...{ action: 'audit.purge', kind: 'delete', target: { type: 'audit_archive', id: '2-4' } },
+        detail: { first: 2, end: 4, years: 6, manifestSha256: '00'.repeat(32) },
+      },
+      { clock, random, ids: fakeIds(clock, random) },
+    );
+    await log.stores.audit.append(scope, [forged]);
+    await log.sequencer.tick();
+    log.alterLeaves((leaves) =>
+      leaves.map((leaf) => {
+        if (leaf.index !== 2 && leaf.index !== 3) return leaf;
+        const { body: _, ...rest } = leaf;
+        return { ...rest, purged: true };
+      }),
+    );
+    const verdict = await log.verify();
+    expect(verdict).toMatchObject({ ok: false, size: 7, total: 2 });
+    expect(verdict.ok ? [] : verdict.findings).toMatchObject([
+      { kind: 'event_missing', index: 2, purge: 'dated_ahead' },
+      { kind: 'event_missing', index: 3, purge: 'dated_ahead' },
+    ]);
+    expect(await log.verify({ clock })).toMatchObject({ ok: true, purged: 2 });
+  });
+
   it('never throws because of what is stored, and never calls a damaged log sound', async () => {
     const junk = fc.oneof(
       fc.constantFrom<unknown>(undefined, null, 0, 'x', {}, new Uint8Array(), new Uint8Array(32), new Uint8Array(33)),

@@ -1,13 +1,16 @@
-import { type Clock, equalBytes, type LogHead, sha256 } from '@medzen/core';
-import { isSignedByLog, type LogOrigin, type OpenCheckpoint, openCheckpoint } from './checkpoint.ts';
+import { type Clock, equalBytes, type LogHead, sha256, systemClock } from '@medzen/core';
+import type { VerifyArchiveOptions } from './archive/verify-archive.ts';
+import { isSignedByLog, type LogOrigin, type OpenCheckpoint } from './checkpoint.ts';
 import { createEarlierRoot } from './earlier-root.ts';
 import { isHash } from './is-hash.ts';
 import type { LogFinding } from './log-finding.ts';
 import { isSize } from './proof-ranges.ts';
 import type { ReadableLog } from './tile-log.ts';
 import { createTreeHasher } from './tree-hasher.ts';
+import { archiveProof } from './verify/archive-proof.ts';
 import { createFindings } from './verify/findings.ts';
 import { walkLog } from './verify/log-walk.ts';
+import { openOwnCheckpoint } from './verify/own-checkpoint.ts';
 import { createPurgeProofs } from './verify/purge-proofs.ts';
 import { createRebaseCheck, judgeTrusted, type VerifiedRebase } from './verify/rebases.ts';
 import { createSideEvidence } from './verify/side-evidence.ts';
@@ -24,11 +27,13 @@ export interface VerifyLogOptions extends LogOrigin {
    * can cut the log back to it unseen; with one, neither that nor a rewritten past goes unnoticed.
    */
   readonly checkpoint?: string;
-  /**
-   * No purge is believed that is dated more than a day later than it shows. Not compared when absent: then a forged purge at the very end of the log may be
-   * dated ahead until something is sealed behind it. Give `systemClock` where time is real.
-   */
+  /** No purge is believed that is dated more than a day later than this clock shows; the machine's own when absent. */
   readonly clock?: Clock;
+  /**
+   * The archive, where the log has one: each purge is proved by it too. Every byte of a purged range is read and compared with the signed root, so a run takes
+   * longer by as much as was purged. Without it a purge is believed when nothing in the log contradicts it.
+   */
+  readonly archive?: Pick<VerifyArchiveOptions, 'objects' | 'prefix'>;
   /** Ends the verification with its reason, while the store does not answer too. */
   readonly signal?: AbortSignal;
   /** Told after each page. */
@@ -81,7 +86,7 @@ interface LogVerdictDamaged {
  * given checkpoint covers and that are lost are a finding.
  *
  * @returns a verdict; never throws because the log is damaged
- * @throws MedzenError `store_unavailable`; the signal's reason when it is aborted
+ * @throws MedzenError `store_unavailable`, of the archive's objects too; the signal's reason when it is aborted
  * @see 45 CFR 164.312(c)(2); RFC 6962 §2.1
  * @example
  * ```ts
@@ -95,7 +100,7 @@ interface LogVerdictDamaged {
  * ```
  */
 export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> {
-  const { store, maxFindings = 100, signal } = options;
+  const { store, maxFindings = 100, clock = systemClock, signal } = options;
   const hasher = createTreeHasher();
   const found = createFindings(maxFindings);
   const { report } = found;
@@ -115,8 +120,9 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   const hashesOnly = store.entries === 'absent';
   const purges = createPurgeProofs({
     notes: store.entries === undefined,
-    now: options.clock?.now().getTime(),
+    now: clock.now().getTime(),
     cosigned: cosignedTimes(compared === undefined ? undefined : trusted),
+    fromArchive: options.archive && archiveProof({ ...options.archive, verifierKeys: options.verifierKeys, signal }),
     idAt: async (index) => {
       const [leaf] = await untilAborted(signal, store.readLeaves(index, 1));
       return leaf?.index === index ? leaf.eventId : undefined;
@@ -177,7 +183,8 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerdict> 
   };
 
   async function open(text: string, which: 'stored' | 'trusted'): Promise<OpenCheckpoint | undefined> {
-    const opened = await openCheckpoint(text, options.verifierKeys);
+    const opened = await openOwnCheckpoint(text, options.verifierKeys);
+    if (opened.ok && opened.damagedLines === true) report({ kind: 'cosignature_damaged', which });
     if (opened.ok && isSignedByLog(opened, options)) return opened;
     // Of an origin that a rebase has ended: whether it belongs to this log is judged by what the log says of it.
     if (opened.ok && which === 'trusted' && isSignedByLog(opened)) return opened;

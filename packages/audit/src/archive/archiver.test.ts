@@ -1,4 +1,4 @@
-import { memoryStores } from '@medzen/adapters-local';
+import { memoryObjects, memoryStores } from '@medzen/adapters-local';
 import { isMedzenError, MedzenError, type ObjectStore, type Stores } from '@medzen/core';
 import { createSamples, fakeClock, type StoreContext } from '@medzen/testing';
 import fc from 'fast-check';
@@ -55,7 +55,8 @@ describe.each(carriers)('the archive over %s', (_name, contexts) => {
       await context.dispose?.();
     }
   }
-  const verdictOf = ({ context }: ArchivedLog) => verifyLog({ store: context.stores.log, verifierKeys });
+  const verdictOf = ({ context }: ArchivedLog) =>
+    verifyLog({ store: context.stores.log, verifierKeys, clock: context.clock });
 
   test('holds whole months, in ranges without a gap, and what it holds is verified without a database', async () => {
     await using(async (context) => {
@@ -183,6 +184,43 @@ describe.each(carriers)('the archive over %s', (_name, contexts) => {
     });
   });
 
+  test('a purge is compared with the archive where the verifier has it', async () => {
+    await using(async (context) => {
+      const log = await archivedLog(context, [2, 6]);
+      const [span] = await archiveAll(log.archiver);
+      expect(span).toBe('0-2');
+      await context.advance(years(6) - 50 * day);
+      await log.archiver.purge(purgedBy);
+      await log.sequence();
+      const { clock, stores } = context;
+      const against = (objects: ObjectStore) =>
+        verifyLog({ store: stores.log, verifierKeys, clock, archive: { objects, prefix } });
+      expect(await against(log.objects)).toMatchObject({ ok: true, purged: 2 });
+      const [events, manifest] = [`${prefix}archive/0-2.ndjson`, `${prefix}archive/0-2.json`];
+      const { objects } = log;
+      const altered: ObjectStore = {
+        ...objects,
+        get: async (key, options) => {
+          const found = await objects.get(key, options);
+          if (key !== events || found === undefined) return found;
+          const text = (await new Response(found.body).text()).replace('provider-1', 'provider-2');
+          return { ...found, body: new Blob([text]).stream() };
+        },
+      };
+      const without = (gone: string): ObjectStore => ({
+        ...objects,
+        get: async (key, options) => (key === gone ? undefined : objects.get(key, options)),
+      });
+      for (const damaged of [altered, without(events), without(manifest), memoryObjects({ clock })]) {
+        const verdict = await against(damaged);
+        expect(verdict).toMatchObject({ ok: false });
+        expect(verdict.ok ? [] : verdict.findings).toContainEqual(
+          expect.objectContaining({ kind: 'event_missing', purge: 'not_in_archive' }),
+        );
+      }
+    });
+  });
+
   test('whatever is altered or removed after a purge is found', async () => {
     await using(async (context) => {
       const log = await archivedLog(context, [2, 6]);
@@ -206,7 +244,9 @@ describe.each(carriers)('the archive over %s', (_name, contexts) => {
         const hashes = tile?.hashes.slice() ?? new Uint8Array();
         hashes[32 * at] = (hashes[32 * at] ?? 0) ^ 1;
         const damaged = { ...store, readTile: async () => ({ level: 0, index: 0, hashes }) };
-        expect(await verifyLog({ store: damaged, verifierKeys }), `hash ${at}`).toMatchObject({ ok: false });
+        expect(await verifyLog({ store: damaged, verifierKeys, clock: context.clock }), `hash ${at}`).toMatchObject({
+          ok: false,
+        });
       }
       const last = leaves.findLast(({ body }) => body !== undefined);
       await context.damage?.(last?.eventId ?? '', undefined);
@@ -267,7 +307,7 @@ describe('an archiver', () => {
       const purged = await Promise.all([log.archiver, log.again({}), log.again({})].map((one) => one.purge(purgedBy)));
       expect(purged.flatMap((one) => one.purged)).toHaveLength(5);
       await log.sequence();
-      expect(await verifyLog({ store: context.stores.log, verifierKeys })).toMatchObject({
+      expect(await verifyLog({ store: context.stores.log, verifierKeys, clock: context.clock })).toMatchObject({
         ok: true,
         purged: 720,
         size: 725,

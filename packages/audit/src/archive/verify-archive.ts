@@ -9,7 +9,7 @@ import {
   toHex,
   withObjectDeadlines,
 } from '@medzen/core';
-import { isSignedByLog, openCheckpoint } from '../checkpoint.ts';
+import { isSignedByLog } from '../checkpoint.ts';
 import { createIdCheck } from '../event-id.ts';
 import { verifyInclusion } from '../inclusion-proof.ts';
 import { objectTiles } from '../object-tiles.ts';
@@ -19,6 +19,7 @@ import { checkpointPath, tilePath } from '../tile-path.ts';
 import { createTileReader } from '../tile-reader.ts';
 import { folderOf } from '../tiles/epochs.ts';
 import { createTreeHasher, hashBytes, tileWidth } from '../tree-hasher.ts';
+import { openOwnCheckpoint } from '../verify/own-checkpoint.ts';
 import { instantIn } from '../verify/purge-claim.ts';
 import { endedBy } from '../verify/until-aborted.ts';
 import { type ArchiveManifest, archivePaths, parseManifest } from './archive-manifest.ts';
@@ -80,7 +81,7 @@ export async function verifyArchive(options: VerifyArchiveOptions): Promise<Arch
   if (manifest === undefined || manifest.first !== first || manifest.end !== end)
     return { ok: false, reason: 'malformed' };
   const { checkpoint, ids, events } = manifest;
-  const opened = await openCheckpoint(checkpoint, verifierKeys);
+  const opened = await openOwnCheckpoint(checkpoint, verifierKeys);
   if (!opened.ok || !isSignedByLog(opened) || opened.size < end) return { ok: false, reason: 'checkpoint' };
 
   const folder = folderOf(opened.origin, (lineageOf(opened) ?? []).length === 0);

@@ -12,9 +12,10 @@ import {
   systemRandom,
   toHex,
 } from '@medzen/core';
-import { isSignedByLog, openCheckpoint } from '../checkpoint.ts';
+import { isSignedByLog } from '../checkpoint.ts';
 import { type EvidencePolicy, verifyEvidence } from '../evidence.ts';
 import { leafHash } from '../tree-hash.ts';
+import { openOwnCheckpoint } from '../verify/own-checkpoint.ts';
 import { lineageOf, standingOf } from './lineage.ts';
 
 /** Options of a readmission: the evidence, and the person who brings it. */
@@ -72,7 +73,7 @@ export async function readmitEvent(options: ReadmitOptions): Promise<Readmitted>
     );
   const { event, index, size, origin: oldOrigin, root } = verdict;
   const { tenant } = verdict.event;
-  const head = await openCheckpoint((await stores.log.head()).checkpoint ?? '', verifierKeys);
+  const head = await openOwnCheckpoint((await stores.log.head()).checkpoint ?? '', verifierKeys);
   if (!head.ok || !isSignedByLog(head))
     throw new MedzenError('invalid_input', 'verifierKeys must hold the key of the present origin');
   const standing = standingOf({ origin: oldOrigin, size, root }, lineageOf(head) ?? []);

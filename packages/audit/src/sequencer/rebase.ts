@@ -13,7 +13,14 @@ import {
   systemClock,
   systemRandom,
 } from '@medzen/core';
-import { isSignedByLog, type OpenCheckpoint, openCheckpoint, readTreeHead, signCheckpoint } from '../checkpoint.ts';
+import {
+  isSignedByLog,
+  type OpenCheckpoint,
+  openCheckpoint,
+  readStoredHead,
+  readTreeHead,
+  signCheckpoint,
+} from '../checkpoint.ts';
 import { verifyConsistency } from '../consistency-proof.ts';
 import type { Signer } from '../signer.ts';
 import { createTileReader, type TileReader } from '../tile-reader.ts';
@@ -21,6 +28,7 @@ import type { TileSource } from '../tile-storage.ts';
 import { followEpochs } from '../tiles/epochs.ts';
 import { createTreeHasher } from '../tree-hasher.ts';
 import { parseVerifierKey } from '../verifier-key.ts';
+import { openOwnCheckpoint } from '../verify/own-checkpoint.ts';
 import type { CheckpointMemory, RememberedLog, Succession } from './checkpoint-memory.ts';
 import { formatPredecessor, lineageOf } from './lineage.ts';
 import { publishedProof } from './published-proof.ts';
@@ -191,7 +199,7 @@ export async function rebaseLog(options: RebaseOptions): Promise<Rebased> {
   /** Checks that the log holds the decided leaf, under the decided checkpoint or one that grew out of it. */
   async function isDone(first: OpenCheckpoint, eventId: string): Promise<boolean> {
     const present = await store.head();
-    if (readTreeHead(present.checkpoint)?.origin !== signer.origin || present.size < first.size) return false;
+    if (readStoredHead(present.checkpoint)?.origin !== signer.origin || present.size < first.size) return false;
     if ((await store.leafOf(eventId)) !== first.size - 1) return false;
     return growsFrom(tiles, first, present);
   }
@@ -261,8 +269,8 @@ async function findEnded(options: RebaseOptions, head: LogHead): Promise<Ended> 
   const { memory, signer, previousKeys, published } = options;
   const keys = [...new Set([...previousKeys, signer.verifierKey])];
   const open = async (text: string, which: string): Promise<Known> => {
-    const opened = await openCheckpoint(text, keys);
-    if (opened.ok && isSignedByLog(opened)) return { ...opened, text: shortened(text) };
+    const opened = await openOwnCheckpoint(text, keys);
+    if (opened.ok && isSignedByLog(opened)) return { ...opened, text: shortened(opened.note) };
     const reason = opened.ok ? 'not_by_log' : opened.reason;
     throw new MedzenError('invalid_input', `${which} must be a checkpoint that previousKeys open: ${reason}`);
   };
@@ -327,7 +335,7 @@ async function publishedCheckpoint(
 /** The database must hold fewer leaves than were known, of the known log or of what it grew out of. */
 async function mustBeLeft(head: LogHead, known: Known, tiles: TileReader): Promise<void> {
   if (head.size < known.size) {
-    const origin = readTreeHead(head.checkpoint)?.origin ?? known.origin;
+    const origin = readStoredHead(head.checkpoint)?.origin ?? known.origin;
     if (origin === known.origin) return;
     const older = (lineageOf(known) ?? []).find((one) => one.origin === origin);
     if (older !== undefined && head.size <= older.surviving) return;

@@ -188,6 +188,8 @@ function wordsFor(finding: LogFinding): string {
       return 'the head says something else than its checkpoint';
     case 'checkpoint_invalid':
       return `the ${finding.which} checkpoint cannot be opened: ${finding.reason}`;
+    case 'cosignature_damaged':
+      return `a signature line of the ${finding.which} checkpoint is damaged; the log's own holds`;
     case 'wrong_key':
       return `the ${finding.which} checkpoint is by nobody whose key was given, or of another log`;
     case 'size_regressed':

@@ -7,13 +7,13 @@ export interface PurgeProofOptions {
   /** True when the store also records its own purges; its records must then match the sealed events. */
   readonly notes: boolean;
   /** The verifier's clock, in milliseconds: no purge lies ahead of it. */
-  readonly now?: number | undefined;
+  readonly now: number;
   /** When trees of these sizes were the largest of the log, by cosignatures that were verified. */
   readonly cosigned: readonly { readonly size: number; readonly at: number }[];
   /** The id in a leaf's row, for a leaf whose event is gone; undefined where it has none. */
   readonly idAt: (index: number) => Promise<string | undefined>;
   /** Proves a purge by the archive: the latest instant of its events, or why the archive does not hold it. Absent without an archive. */
-  readonly fromArchive?: ((claim: PurgeClaim) => Promise<number | string>) | undefined;
+  readonly fromArchive: ((claim: PurgeClaim) => Promise<number | string>) | undefined;
 }
 
 /** Verdict about absent events. */
@@ -150,7 +150,7 @@ export function createPurgeProofs(options: PurgeProofOptions): PurgeProofs {
       return 'too_young';
     if (options.cosigned.some((seen) => seen.size <= first && tooYoung(seen.at))) return 'too_young';
     const followed = afterClaim.get(index);
-    const ahead = Math.min(followed ?? Number.POSITIVE_INFINITY, options.now ?? Number.POSITIVE_INFINITY);
+    const ahead = Math.min(followed ?? Number.POSITIVE_INFINITY, options.now);
     if (at > ahead + dayMs) return 'dated_ahead';
     if (options.fromArchive !== undefined) {
       const newest = await options.fromArchive(claim);

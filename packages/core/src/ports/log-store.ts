@@ -42,7 +42,10 @@ export interface LogLeaf {
   readonly eventId: string;
   /** Absent when the event row is missing (damaged, or purged). */
   readonly body?: Uint8Array;
-  /** The event is not there because its retention ended and it was purged, with proof: what remains of it is its hash in the tiles. */
+  /**
+   * The event is not there because its retention ended and it was purged: what remains of it is its hash in the tiles. Only set once the event of the purge
+   * has a leaf behind the range, which proves it.
+   */
   readonly purged?: true;
   /**
    * The body may be sound, but what searches and reports find the event by (its tenant, patient, actor, time, …) says something else than the

@@ -130,7 +130,11 @@ export const archiveCases: readonly ContractCase<LogStoreContext>[] = [
         'again',
       );
       holds((await reader.countEvents()) === 1, 'what is left is not the event of the purge alone');
-      // Whether a purge is told before its event has a leaf is left to the store: nothing proves it until then.
+      same(
+        await stores.log.readLeaves(0, 10),
+        events.map(({ id }, index) => ({ index, eventId: id })),
+        'leaves, while nothing proves the purge',
+      );
       same(await stores.log.commitBatch(commitOf(events, [event])), { status: 'committed' }, 'the leaf of the purge');
       same(
         (await stores.log.readLeaves(0, 10)).slice(0, 3),
