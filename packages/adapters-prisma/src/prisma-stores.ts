@@ -1,9 +1,11 @@
-import type { Stores } from '@medzen/core';
-import { sqlStores } from '@medzen/sql';
+import { type SqlStores, type SqlStoresOptions, sqlStores } from '@medzen/sql';
 import { type PrismaLike, type PrismaWireOptions, prismaWire } from './prisma-wire.ts';
 
+/** Options of the stores: those of the wire, and a signal that ends the calls. */
+export interface PrismaStoresOptions extends PrismaWireOptions, SqlStoresOptions {}
+
 /**
- * Every store, over Prisma: `sqlStores` over {@link prismaWire}, with its options.
+ * Every store, over Prisma: `sqlStores` over {@link prismaWire}, with the options of both. `checkInstallation` takes them.
  *
  * @param prisma - the client; or the one inside an interactive transaction (with `root`), and then its changes and their events
  * commit with the host's
@@ -18,6 +20,7 @@ import { type PrismaLike, type PrismaWireOptions, prismaWire } from './prisma-wi
  * }
  * ```
  */
-export function prismaStores(prisma: PrismaLike, options: PrismaWireOptions = {}): Stores {
-  return sqlStores(prismaWire(prisma, options));
+export function prismaStores(prisma: PrismaLike, options: PrismaStoresOptions = {}): SqlStores {
+  const { signal, ...wire } = options;
+  return sqlStores(prismaWire(prisma, wire), signal === undefined ? {} : { signal });
 }

@@ -1,6 +1,8 @@
+import { checkInstallation } from '@medzen/sql';
 import { createClient } from '@supabase/supabase-js';
 import { expect, test } from 'vitest';
-import { supabaseContexts } from '../../../test/postgrest-stand-in-contexts.ts';
+import { freshDatabase } from '../../../test/postgres.ts';
+import { supabaseContexts, supabaseProject } from '../../../test/postgrest-stand-in-contexts.ts';
 import { putStores } from '../../../test/put-stores.ts';
 import { type SupabaseClientLike, supabaseStores } from './index.ts';
 
@@ -32,3 +34,27 @@ test('supabaseStores takes the client of supabase-js, with and without the types
       expect.arrayContaining(['audit', 'consents', 'limits', 'log', 'recordings']),
     );
 });
+
+test('supabaseStores are checked by checkInstallation, and end their calls with a signal', async () => {
+  const db = await freshDatabase();
+  const project = await supabaseProject(db.url);
+  try {
+    const client = await project.client('service_role');
+    const sound = await checkInstallation(supabaseStores(client));
+    expect(sound.findings.map(({ id }) => id)).not.toContain('ledger.missing');
+    expect(sound.ok).toBe(true);
+    const { findings, ok } = await checkInstallation(supabaseStores(client, { schema: 'unexposed' }));
+    expect(ok).toBe(false);
+    expect(findings).toMatchObject([{ severity: 'critical' }]);
+    await db.pool.query("DELETE FROM medzen.migration WHERE id LIKE '000018%'");
+    const missing = await checkInstallation(supabaseStores(client));
+    expect(missing.findings.map(({ id }) => id)).toContain('ledger.missing');
+    const stop = new AbortController();
+    const { audit } = supabaseStores(client, { signal: stop.signal });
+    stop.abort(new Error('the client went away'));
+    await expect(audit.search({ tenant: 'clinic-a' }, {})).rejects.toMatchObject({ code: 'store_unavailable' });
+  } finally {
+    await project.close();
+    await db.drop();
+  }
+}, 120_000);

@@ -1,5 +1,12 @@
 import { memoryStores } from '@medzen/adapters-local';
-import { type AuditFacts, type CallContext, defaultErasableKinds, MedzenError } from '@medzen/core';
+import {
+  type AuditFacts,
+  type CallContext,
+  defaultErasableKinds,
+  type IdentityStore,
+  MedzenError,
+  openEvent,
+} from '@medzen/core';
 import { fakeClock } from '@medzen/testing';
 import { describe, expect, test } from 'vitest';
 import { accountingOfDisclosures } from './accounting-of-disclosures.ts';
@@ -162,6 +169,43 @@ describe('eraseIdentity', () => {
     const count = stores.inspect.countEvents();
     expect(await eraseIdentity(stores, ctx, request)).toEqual({ status: 'absent' });
     expect(stores.inspect.countEvents()).toBe(count);
+  });
+
+  test('begins again when a writer gives the identity another pseudonym meanwhile, and names all', async () => {
+    const { stores, audit } = createHouse();
+    await audit.record(view, { scope });
+    const [first = ''] = await stores.identities.pseudonyms(scope, request);
+    const second = `erasable:v1:${'B'.repeat(43)}`;
+    const named: unknown[] = [];
+    let others: readonly string[] = [];
+    const identities: Pick<IdentityStore, 'pseudonyms' | 'erase'> = {
+      pseudonyms: async () => [first, ...others],
+      erase: async (of, erasure, event) => {
+        const said = openEvent(event.body).detail?.pseudonyms;
+        named.push(said);
+        if (named.length === 1) others = [second]; // between the look and the erasure
+        if (said === undefined)
+          throw new MedzenError('conflict', 'The event must name every pseudonym of the identity');
+        return stores.identities.erase(of, erasure, event);
+      },
+    };
+    expect(await eraseIdentity({ ...stores, identities }, ctx, request)).toEqual({ status: 'erased' });
+    expect(named).toEqual([undefined, [first, second]]);
+    expect((await audit.search(scope, { action: 'identity.erase' })).events).toHaveLength(1);
+  });
+
+  test('gives up with a conflict that says so, when writers are faster each time', async () => {
+    const { stores, audit } = createHouse();
+    await audit.record(view, { scope });
+    let tries = 0;
+    const erase = async () => {
+      tries++;
+      throw new MedzenError('conflict', 'The event must name every pseudonym of the identity');
+    };
+    const deps = { ...stores, identities: { ...stores.identities, erase } };
+    await expect(eraseIdentity(deps, ctx, request)).rejects.toMatchObject({ code: 'conflict' });
+    expect(tries).toBe(8);
+    expect(await stores.identities.pseudonyms(scope, request)).toHaveLength(1);
   });
 
   test('lets one erase oneself, and the event names one no more', async () => {

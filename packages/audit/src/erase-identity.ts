@@ -9,6 +9,7 @@ import {
   type IdentityErasureResult,
   type IdentityStore,
   type Ids,
+  isMedzenError,
   MedzenError,
   type Random,
   sealEvent,
@@ -48,7 +49,7 @@ export interface EraseIdentityRequest extends IdentityErasure {
  *
  * @param request - the value as events said it
  * @returns `absent` for one that was never named, or is erased already
- * @throws MedzenError `invalid_input` for no reason, or one that holds the value; `conflict` when the identity was erased and named again meanwhile;
+ * @throws MedzenError `invalid_input` for no reason, or one that holds the value; `conflict` when the identity got another pseudonym during each of eight tries: call again;
  * `store_unavailable`
  * @see 45 CFR 164.316(b)(2)(i), https://www.ecfr.gov/current/title-45/section-164.316; 45 CFR 164.528
  * @example
@@ -73,24 +74,38 @@ export async function eraseIdentity(
   const { kind, value, despiteRetention = false } = erasure;
   if (value === '' || reason.trim() === '' || reason.includes(value))
     throw new MedzenError('invalid_input', 'value and reason must not be blank, and reason must not contain value');
-  const pseudonyms = await identities.pseudonyms(ctx.scope, { kind, value });
-  const [pseudonym] = pseudonyms;
-  if (pseudonym === undefined) return { status: 'absent' };
-  const facts: AuditFacts = {
-    action: 'identity.erase',
-    kind: 'delete',
-    outcome: 'success',
-    target: { type: 'identity', id: pseudonym },
-    purpose: ctx.purpose ?? 'HOPERAT',
-    reason,
-    // All that go are named: a verifier demands an erasure for each pseudonym without an identity.
-    detail: { kind, despiteRetention, ...(pseudonyms.length > 1 && { pseudonyms: [...pseudonyms] }) },
-  };
-  const result = await identities.erase(ctx.scope, erasure, sealEvent(draftEvent(facts, ctx), sealing));
-  if (result.status === 'held' || result.status === 'too_young') {
-    const detail = { kind, despiteRetention, refused: result.status };
-    const denied = sealEvent(draftEvent({ ...facts, outcome: 'denied', detail }, ctx), sealing);
-    await audit.append(ctx.scope, [denied], { durability: 'independent' });
+  for (let left = mostRounds; ; left--) {
+    try {
+      return await eraseOnce();
+    } catch (error) {
+      // A writer gave it another pseudonym meanwhile, which the event does not name. Nothing was written.
+      if (!isMedzenError(error) || error.code !== 'conflict' || left <= 1) throw error;
+    }
   }
-  return result;
+
+  async function eraseOnce(): Promise<IdentityErasureResult> {
+    const pseudonyms = await identities.pseudonyms(ctx.scope, { kind, value });
+    const [pseudonym] = pseudonyms;
+    if (pseudonym === undefined) return { status: 'absent' };
+    const facts: AuditFacts = {
+      action: 'identity.erase',
+      kind: 'delete',
+      outcome: 'success',
+      target: { type: 'identity', id: pseudonym },
+      purpose: ctx.purpose ?? 'HOPERAT',
+      reason,
+      // All that go are named: a verifier demands an erasure for each pseudonym without an identity.
+      detail: { kind, despiteRetention, ...(pseudonyms.length > 1 && { pseudonyms: [...pseudonyms] }) },
+    };
+    const result = await identities.erase(ctx.scope, erasure, sealEvent(draftEvent(facts, ctx), sealing));
+    if (result.status === 'held' || result.status === 'too_young') {
+      const detail = { kind, despiteRetention, refused: result.status };
+      const denied = sealEvent(draftEvent({ ...facts, outcome: 'denied', detail }, ctx), sealing);
+      await audit.append(ctx.scope, [denied], { durability: 'independent' });
+    }
+    return result;
+  }
 }
+
+/** Each round meets fewer writers that have not seen the pseudonym of the others: one more is enough but for a rare chance. */
+const mostRounds = 8;

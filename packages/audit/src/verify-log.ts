@@ -33,7 +33,7 @@ export interface VerifyLogOptions extends LogOrigin {
    * The archive, where the log has one: each purge is proved by it too. Every byte of a purged range is read and compared with the signed root, so a run takes
    * longer by as much as was purged. Without it a purge is believed when nothing in the log contradicts it.
    */
-  readonly archive?: Pick<VerifyArchiveOptions, 'objects' | 'prefix'>;
+  readonly archive?: Pick<VerifyArchiveOptions, 'objects' | 'prefix' | 'deadlines'>;
   /** Ends the verification with its reason, while the store does not answer too. */
   readonly signal?: AbortSignal;
   /** Told after each page. */

@@ -413,6 +413,31 @@ export const identityStoreCases: readonly ContractCase<IdentityStoreContext>[] =
   ),
 
   define(
+    'erase.names_all',
+    'erases under an event that names every pseudonym, also one that came after the look',
+    async (tools) => {
+      const { audit, identities } = tools.stores;
+      await tools.keepErasable(['patient']);
+      const open = present(await tools.transaction?.(), 'transaction');
+      await open.stores.audit.append(tools.scope, [tools.mine.event({ kind: 'update' })]);
+      await audit.append(tools.scope, [tools.mine.event()], { durability: 'independent' });
+      const seen = await identities.pseudonyms(tools.scope, patient);
+      await open.commit();
+      const all = await identities.pseudonyms(tools.scope, patient);
+      same([seen.length, all.length], [1, 2], 'pseudonyms before and after the commit');
+      const [order, count] = [{ ...patient, despiteRetention: true }, await tools.reader.countEvents()];
+      const late = erasing(tools.mine, at(seen, 0, 'seen'), undefined, undefined, seen);
+      await rejects(identities.erase(tools.scope, order, late), 'conflict', 'an event that names one of two');
+      same([...(await identities.pseudonyms(tools.scope, patient))].sort(), [...all].sort(), 'still there');
+      same(await tools.reader.countEvents(), count, 'events');
+      status(await erase(tools), 'erased', 'an event that names both');
+      same(await identities.pseudonyms(tools.scope, patient), [], 'pseudonyms');
+      same(await identities.reveal(tools.scope, all), {}, 'reveal');
+    },
+    ['host-transaction', 'concurrency'],
+  ),
+
+  define(
     'transaction',
     'lets an identity commit and vanish with its event, and nobody wait for it',
     async (tools) => {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { pgContexts, pgliteContexts } from '../../../../test/sql-contexts.ts';
 import { createEvidence, verifyEvidence } from '../evidence.ts';
 import { verifyLog } from '../verify-log.ts';
+import { archivePaths } from './archive-manifest.ts';
 import {
   type ArchivedLog,
   archiveAll,
@@ -196,7 +197,8 @@ describe.each(carriers)('the archive over %s', (_name, contexts) => {
       const against = (objects: ObjectStore) =>
         verifyLog({ store: stores.log, verifierKeys, clock, archive: { objects, prefix } });
       expect(await against(log.objects)).toMatchObject({ ok: true, purged: 2 });
-      const [events, manifest] = [`${prefix}archive/0-2.ndjson`, `${prefix}archive/0-2.json`];
+      const paths = archivePaths({ first: 0, end: 2 });
+      const [events, manifest] = [prefix + paths.events, prefix + paths.manifest];
       const { objects } = log;
       const altered: ObjectStore = {
         ...objects,
