@@ -70,6 +70,28 @@ test.each([{}, { prepare: false }])(
   },
 );
 
+test.each([{}, { prepare: false }])(
+  'a call that is aborted behind another on its connection costs no other its answer (%o)',
+  async (settings) => {
+    const wire = postgresJsWire(open({ max: 1, ...settings }), { functions });
+    const text = (value: string, signal?: AbortSignal) => wire.call('contract_text', { value }, { signal });
+    const rows = (...values: readonly string[]) => values.map((value) => ({ value }));
+    expect(await text('prepared')).toEqual(rows('prepared')); // from now on statements are sent while others run
+    for (let round = 0; round < 3; round++) {
+      const gone = new AbortController();
+      const first = wire.call('contract_sleep', { seconds: 1 });
+      const aborted = [text('a', gone.signal), text('b', gone.signal)];
+      const answered = [text('c'), text('d')];
+      await new Promise(setImmediate); // on their way
+      gone.abort();
+      for (const call of await Promise.allSettled(aborted))
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+      expect((await Promise.all([first, ...answered])).flat()).toEqual(rows('slept', 'c', 'd'));
+      expect(await text('after')).toEqual(rows('after'));
+    }
+  },
+);
+
 describe.each([
   ['as it comes', {}, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],
   ['that prepares nothing', { prepare: false }, ['host-transaction', 'concurrency', 'deadline', 'cancel', 'reserve']],

@@ -28,6 +28,8 @@ export interface PostgresJsQuery extends Promise<PostgresJsRows> {
   readonly canceller?: ((query: never) => Promise<unknown>) | null;
   /** Set once it was sent. */
   readonly state?: unknown;
+  /** True while it is the one whose answer its connection waits for. */
+  readonly active?: boolean;
   /** Its text, which is read when it is sent. */
   readonly strings?: string[];
 }
@@ -72,7 +74,7 @@ export interface PostgresJsWireOptions {
  * rows (`transform.row`), with which it does not work. Statements are prepared unless `prepare: false` was given there, as behind
  * a pooler that changes the server's connection between transactions.
  *
- * A call that is late is canceled by the driver. Where something accepts connections and closes them at once (a proxy without its server),
+ * A call that is late is canceled by the driver, unless it waits behind another on its connection; then it may still run. Where something accepts connections and closes them at once (a proxy without its server),
  * postgres.js 3 tries for ever, and calls wait until their deadline; where connections are refused or cut, the call throws at once. A transaction whose connection was lost
  * must not be asked again, which in postgres.js 3.4 ends the process; the wire does not, once a call of its own has met the loss.
  *
@@ -140,13 +142,14 @@ const busy: Wire = {
 
 /**
  * Ends a statement. One that was not sent is neither canceled nor left without its values: postgres.js 3.4 would lose the connection that it was to
- * be sent on, or fail another statement for it and then give each answer to the next one. When its turn comes, it asks for nothing.
+ * be sent on, or fail another statement for it and then give each answer to the next one. When its turn comes, it asks for nothing. One that was sent
+ * behind another on its connection is left to run: of one that is canceled there, the driver gives the answer to the next one.
  */
 function stop(query: PostgresJsQuery, values: unknown[]): void {
   if (query.state === undefined || query.state === null) {
     query.strings?.splice(0, 1, 'SELECT');
     values.length = 0;
-  } else query.canceller?.(query as never).catch(() => undefined); // the cancel found no server: the call was answered before it
+  } else if (query.active === true) query.canceller?.(query as never).catch(() => undefined); // the cancel found no server: the call was answered before it
 }
 
 function withoutReserve({ rootPool: _, root: __, ...others }: PostgresJsWireOptions): PostgresJsWireOptions {
