@@ -20,6 +20,7 @@ const good: Readonly<Record<string, object>> = {
   get_my_recording: { p_recording_id: '01a1ff00-0000-7000-8000-000000000000' },
   list_recording_holds: { p_recording_id: '01a1ff00-0000-7000-8000-000000000000' },
   list_my_consents: { p_session_id: 's1' },
+  request_access: { p_recording_id: '01a1ff00-0000-7000-8000-000000000000' },
   withdraw_consent: { p_session_id: 's1' },
   give_consent: {
     p_session_id: 's1',

@@ -538,3 +538,63 @@ describe('another tenant', () => {
     expect(bodies.filter((body) => body.includes('"patient":'))).toEqual([]); // not even whose it would be
   });
 });
+
+describe('my access requests', () => {
+  test('are opened by the patient alone, stop deletions, and are listed with their outcome', async () => {
+    const { stores, samples } = clinic;
+    const row = await started();
+    const id = samples.ids.uuid();
+    const opened = await eventOf(async () => {
+      const { data } = await patient.call('request_access', { p_recording_id: row.id, p_id: id });
+      expect(data).toMatchObject({ status: 'opened', request: { id, recordingId: row.id } });
+    });
+    expect(opened).toMatchObject({
+      action: 'access_request.open',
+      outcome: 'success',
+      purpose: 'PATRQT',
+      patient: ama,
+      actor: { id: ama },
+      target: { type: 'recording', id: row.id },
+      detail: { request: id },
+    });
+    expect((await stores.recordings.get(scope, row.id))?.accessRequests).toBe(1);
+    const { requests } = await stores.recordings.accessRequests(scope, { id });
+    expect(requests).toMatchObject([{ requestedBy: ama, openedBy: ama }]);
+    const [request] = requests;
+    expect(Date.parse(request?.dueAt ?? '') - Date.parse(request?.receivedAt ?? '')).toBe(30 * 86_400_000);
+    const again = await patient.call('request_access', { p_recording_id: row.id, p_id: id });
+    expect(again.data).toMatchObject({ status: 'repeated', request: { id } });
+    expect((await stores.recordings.get(scope, row.id))?.accessRequests).toBe(1);
+
+    const closing = { at: new Date().toISOString(), by: 'officer', outcome: 'provided' } as const;
+    await stores.recordings.closeAccessRequest(scope, id, closing, samples.event());
+    const listed = await eventOf(async () => {
+      const { data } = await patient.call('list_my_access_requests');
+      expect(data).toMatchObject({ status: 'ok', requests: [{ id, recordingId: row.id, outcome: 'provided' }] });
+      expect(JSON.stringify(data)).not.toContain('officer');
+    });
+    expect(listed).toMatchObject({ action: 'access_request.list', patient: ama, detail: { count: 1 } });
+  });
+
+  test('are refused to everybody else, and come too late once something was removed', async () => {
+    const row = await started();
+    for (const one of [provider, outsider, auditor, admin]) {
+      const denied = await eventOf(async () => {
+        expect((await one.call('request_access', { p_recording_id: row.id })).data).toEqual({ status: 'forbidden' });
+      });
+      expect(denied).toMatchObject({ action: 'access_request.open', outcome: 'denied', patient: ama });
+      expect((await one.call('list_my_access_requests')).data).toEqual({ status: 'ok', requests: [] });
+    }
+    const owner = await clinic.db.connect();
+    await owner.query('SET session_replication_role = replica');
+    await owner.query(
+      `UPDATE ${clinicSchema}.recording SET state = 'deleting', removed_versions = 1,
+         deletion = '{"from": "available", "basis": "retention"}' WHERE id = $1`,
+      [row.id],
+    );
+    const late = await eventOf(async () => {
+      expect((await patient.call('request_access', { p_recording_id: row.id })).data).toEqual({ status: 'too_late' });
+    });
+    expect(late).toMatchObject({ action: 'access_request.open', outcome: 'failed', detail: { code: 'too_late' } });
+  });
+});

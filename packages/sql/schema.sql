@@ -748,6 +748,22 @@ CREATE VIEW medzen.recordings_pending_deletion WITH (security_invoker=true) AS
 
 -- ---- Functions
 
+CREATE OR REPLACE FUNCTION medzen.access_request_for_person(q medzen.access_request)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'id', q.id,
+    'recordingId', q.recording_id,
+    'receivedAt', medzen.format_instant(q.received_at),
+    'dueAt', medzen.format_instant(q.due_at),
+    'extensionReason', q.extension_reason,
+    'closedAt', medzen.format_instant(q.closed_at),
+    'outcome', q.outcome))
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen.access_request_json(q medzen.access_request)
  RETURNS jsonb
  LANGUAGE sql
@@ -6474,6 +6490,36 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION medzen_api.list_my_access_requests()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_tenant text := medzen.current_tenant();
+  v_patient text := medzen.person_as_patient();
+  v_requests jsonb;
+BEGIN
+  SELECT coalesce(jsonb_agg(medzen.access_request_for_person(page.q) ORDER BY (page.q).received_at DESC, (page.q).id DESC), '[]')
+  INTO v_requests
+  FROM (
+    SELECT q FROM (
+      SELECT a AS q FROM medzen.recording_participant p
+      JOIN medzen.access_request a ON a.tenant = p.tenant AND a.recording_id = p.recording_id
+      WHERE p.tenant = v_tenant AND p.participant = v_person AND p.role = 'patient'
+      UNION ALL
+      SELECT a AS q FROM medzen.access_request a WHERE a.tenant = v_tenant AND a.patient = v_patient) own
+    ORDER BY (q).received_at DESC, (q).id DESC
+    LIMIT 200) page;
+  PERFORM medzen.record_event('access_request.list', 'read', 'success', v_patient,
+    p_detail => jsonb_build_object('count', jsonb_array_length(v_requests)), p_purpose => 'PATRQT');
+  RETURN jsonb_build_object('status', 'ok', 'requests', v_requests);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION medzen_api.list_my_consents(p_session_id text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6597,6 +6643,51 @@ BEGIN
   PERFORM medzen.record_event('hold.list', 'read', 'success', v_patient, 'recording', p_recording_id::text, NULL,
     jsonb_build_object('count', jsonb_array_length(v_holds)), 'HOPERAT');
   RETURN jsonb_build_object('status', 'ok', 'holds', v_holds);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION medzen_api.request_access(p_recording_id uuid, p_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '5s'
+AS $function$
+DECLARE
+  v_person text := medzen.current_person();
+  v_tenant text := medzen.current_tenant();
+  v_id uuid := coalesce(p_id, gen_random_uuid());
+  v_now timestamptz := medzen.now();
+  v_due timestamptz := v_now + interval '30 days';
+  v_known boolean;
+  v_patient text;
+  v_event record;
+  v_status text;
+  v_request medzen.access_request;
+BEGIN
+  PERFORM medzen.check_text(v_person, 'The subject');
+  SELECT r.patient INTO v_patient FROM medzen.recording r WHERE r.tenant = v_tenant AND r.id = p_recording_id;
+  IF NOT EXISTS (
+    SELECT FROM medzen.recording_participant p
+    WHERE p.tenant = v_tenant AND p.recording_id = p_recording_id AND p.participant = v_person AND p.role = 'patient') THEN
+    RETURN medzen.refuse_person('access_request.open', 'create', v_patient, 'recording', p_recording_id::text, 'PATRQT');
+  END IF;
+  v_known := EXISTS (SELECT FROM medzen.access_request q WHERE q.tenant = v_tenant AND q.id = v_id);
+  v_event := medzen.jcs_event(medzen.current_draft(TRUE) || jsonb_build_object(
+    'action', 'access_request.open', 'kind', 'create', 'outcome', 'success', 'purpose', 'PATRQT',
+    'patient', medzen.index_key(v_patient),
+    'target', jsonb_build_object('type', 'recording', 'id', p_recording_id),
+    'detail', jsonb_build_object('request', v_id, 'dueAt', medzen.format_instant(v_due))));
+  v_status := medzen.open_access_request(v_tenant, v_id, v_person, v_now, v_due, v_person, v_event.id, v_event.body, p_recording_id)
+    ->> 'status';
+  IF v_status <> 'opened' THEN
+    PERFORM medzen.record_event('access_request.open', 'create', 'failed', v_patient, 'recording', p_recording_id::text, NULL,
+      jsonb_build_object('code', v_status), 'PATRQT');
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+  SELECT * INTO v_request FROM medzen.access_request q WHERE q.tenant = v_tenant AND q.id = v_id;
+  RETURN jsonb_build_object('status', CASE WHEN v_known THEN 'repeated' ELSE 'opened' END,
+    'request', medzen.access_request_for_person(v_request));
 END
 $function$;
 
@@ -6865,10 +6956,12 @@ GRANT EXECUTE ON FUNCTION medzen.visible_recordings TO medzen_auditor;
 GRANT EXECUTE ON FUNCTION medzen_api.get_my_recording TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.give_consent TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_accesses_to_me TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.list_my_access_requests TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_my_consents TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_my_recordings TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_pending_deletions TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.list_recording_holds TO authenticated;
+GRANT EXECUTE ON FUNCTION medzen_api.request_access TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.search_audit TO authenticated;
 GRANT EXECUTE ON FUNCTION medzen_api.withdraw_consent TO authenticated;
 GRANT USAGE ON SCHEMA medzen TO medzen_app;

@@ -258,8 +258,95 @@ BEGIN
   RETURN v_result;
 END $$;
 
+-- ---- for people
+
+-- The part of a request that a person may see: not who opened or extended it.
+CREATE FUNCTION medzen.access_request_for_person(q medzen.access_request) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'id', q.id,
+    'recordingId', q.recording_id,
+    'receivedAt', medzen.format_instant(q.received_at),
+    'dueAt', medzen.format_instant(q.due_at),
+    'extensionReason', q.extension_reason,
+    'closedAt', medzen.format_instant(q.closed_at),
+    'outcome', q.outcome))
+$$;
+
+-- Asks for access to one's own recording. While the request is open nothing of the recording is deleted; it is due after 30 days, as in
+-- accessRequestDays. With the id of an earlier call, that request again.
+CREATE FUNCTION medzen_api.request_access(p_recording_id uuid, p_id uuid DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
+DECLARE
+  v_person text := medzen.current_person();
+  v_tenant text := medzen.current_tenant();
+  v_id uuid := coalesce(p_id, gen_random_uuid());
+  v_now timestamptz := medzen.now();
+  v_due timestamptz := v_now + interval '30 days';
+  v_known boolean;
+  v_patient text;
+  v_event record;
+  v_status text;
+  v_request medzen.access_request;
+BEGIN
+  PERFORM medzen.check_text(v_person, 'The subject');
+  SELECT r.patient INTO v_patient FROM medzen.recording r WHERE r.tenant = v_tenant AND r.id = p_recording_id;
+  IF NOT EXISTS (
+    SELECT FROM medzen.recording_participant p
+    WHERE p.tenant = v_tenant AND p.recording_id = p_recording_id AND p.participant = v_person AND p.role = 'patient') THEN
+    RETURN medzen.refuse_person('access_request.open', 'create', v_patient, 'recording', p_recording_id::text, 'PATRQT');
+  END IF;
+  v_known := EXISTS (SELECT FROM medzen.access_request q WHERE q.tenant = v_tenant AND q.id = v_id);
+  v_event := medzen.jcs_event(medzen.current_draft(TRUE) || jsonb_build_object(
+    'action', 'access_request.open', 'kind', 'create', 'outcome', 'success', 'purpose', 'PATRQT',
+    'patient', medzen.index_key(v_patient),
+    'target', jsonb_build_object('type', 'recording', 'id', p_recording_id),
+    'detail', jsonb_build_object('request', v_id, 'dueAt', medzen.format_instant(v_due))));
+  v_status := medzen.open_access_request(v_tenant, v_id, v_person, v_now, v_due, v_person, v_event.id, v_event.body, p_recording_id)
+    ->> 'status';
+  IF v_status <> 'opened' THEN
+    PERFORM medzen.record_event('access_request.open', 'create', 'failed', v_patient, 'recording', p_recording_id::text, NULL,
+      jsonb_build_object('code', v_status), 'PATRQT');
+    RETURN jsonb_build_object('status', v_status);
+  END IF;
+  SELECT * INTO v_request FROM medzen.access_request q WHERE q.tenant = v_tenant AND q.id = v_id;
+  RETURN jsonb_build_object('status', CASE WHEN v_known THEN 'repeated' ELSE 'opened' END,
+    'request', medzen.access_request_for_person(v_request));
+END
+$$;
+
+-- The requests on a patient's own recordings, and on all of them, closed ones too: the latest 200, newest first.
+CREATE FUNCTION medzen_api.list_my_access_requests() RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
+DECLARE
+  v_person text := medzen.current_person();
+  v_tenant text := medzen.current_tenant();
+  v_patient text := medzen.person_as_patient();
+  v_requests jsonb;
+BEGIN
+  SELECT coalesce(jsonb_agg(medzen.access_request_for_person(page.q) ORDER BY (page.q).received_at DESC, (page.q).id DESC), '[]')
+  INTO v_requests
+  FROM (
+    SELECT q FROM (
+      SELECT a AS q FROM medzen.recording_participant p
+      JOIN medzen.access_request a ON a.tenant = p.tenant AND a.recording_id = p.recording_id
+      WHERE p.tenant = v_tenant AND p.participant = v_person AND p.role = 'patient'
+      UNION ALL
+      SELECT a AS q FROM medzen.access_request a WHERE a.tenant = v_tenant AND a.patient = v_patient) own
+    ORDER BY (q).received_at DESC, (q).id DESC
+    LIMIT 200) page;
+  PERFORM medzen.record_event('access_request.list', 'read', 'success', v_patient,
+    p_detail => jsonb_build_object('count', jsonb_array_length(v_requests)), p_purpose => 'PATRQT');
+  RETURN jsonb_build_object('status', 'ok', 'requests', v_requests);
+END
+$$;
+
+SELECT medzen.permit('authenticated', 'medzen_api.request_access', 'medzen_api.list_my_access_requests');
 SELECT medzen.permit('medzen_app', 'open_access_request', 'extend_access_request', 'close_access_request', 'list_access_requests');
 
 -- ---- trailer: written by scripts/generate-sql.ts; do not edit below
 SELECT medzen.apply_permissions();
-INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_access_request', 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', false);
+INSERT INTO medzen.migration (id, checksum, breaking) VALUES ('000020_access_request', '51e2ee27f8a20d93d216fd53c6bb8092e9bc942d40fd8b1ba281a772d138504f', false);

@@ -23,7 +23,7 @@ export const knownMigrations: readonly LedgerRow[] = [
   { id: '000017_audit_reads', checksum: '80afdcd2987ee5e4198b137add652ca8c758ed43d429e484604988bf300196b4', breaking: false },
   { id: '000018_rows_of_patients', checksum: '3b5d22f55370a966c249625fee30320bf3fca704d4671aac246caa4863f0ac59', breaking: false },
   { id: '000019_erasable_identity', checksum: 'f0959d2068b850670433ef55b4bde3792980fad232523e4448d03b67ea0f51c3', breaking: false },
-  { id: '000020_access_request', checksum: 'a8aa8b039e77bd6950974669d42dd23832ba1d148b863e309b259d0d8faebdde', breaking: false },
+  { id: '000020_access_request', checksum: '51e2ee27f8a20d93d216fd53c6bb8092e9bc942d40fd8b1ba281a772d138504f', breaking: false },
 ];
 
 /** Every function that a wire may call: who defines it, its arguments in order, without `p_`, and what it gives. */
@@ -110,10 +110,12 @@ export const peopleManifest: Readonly<Record<string, SqlFunction>> = {
   get_my_recording: { migration: '000012_people_api', args: { recording_id: 'uuid' }, returns: 'jsonb' },
   give_consent: { migration: '000012_people_api', args: { session_id: 'text', text_version: 'text', text_sha256: 'text', language: 'text', acknowledged_recording: 'boolean', acknowledged_storage: 'boolean', acknowledged_access: 'boolean', acknowledged_retention: 'boolean', method: 'text', location: 'text', id: 'uuid' }, returns: 'jsonb' },
   list_accesses_to_me: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
+  list_my_access_requests: { migration: '000020_access_request', args: {}, returns: 'jsonb' },
   list_my_consents: { migration: '000012_people_api', args: { session_id: 'text' }, returns: 'jsonb' },
   list_my_recordings: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', session_id: 'text', state: 'text' }, returns: 'jsonb' },
   list_pending_deletions: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text' }, returns: 'jsonb' },
   list_recording_holds: { migration: '000012_people_api', args: { recording_id: 'uuid' }, returns: 'jsonb' },
+  request_access: { migration: '000020_access_request', args: { recording_id: 'uuid', id: 'uuid' }, returns: 'jsonb' },
   search_audit: { migration: '000012_people_api', args: { limit: 'integer', cursor: 'text', patient: 'text', done_by: 'text', action: 'text', outcome: 'text', purpose: 'text', target_type: 'text', target_id: 'text', from: 'timestamp with time zone', to: 'timestamp with time zone' }, returns: 'jsonb' },
   withdraw_consent: { migration: '000012_people_api', args: { session_id: 'text', id: 'uuid' }, returns: 'jsonb' },
 };
