@@ -302,7 +302,7 @@ edit.
 The rows are about three calls: \`a\` and \`b\` of one tenant, \`c\` of another. Patient p1 and provider d1 take part in \`a\`,
 and under the same subjects in \`c\`. – is refused by right, *none* runs and shows no row, \`*\` is what belongs to no call.
 \`audit_event_month\` is each month's partition. People read through functions of \`medzen_api\`, services through those of
-\`medzen\`: that is another list (\`medzen.permission\`).
+\`medzen\`, which \`medzen.permission\` lists.
 
 ## Reading, as installed
 
