@@ -196,7 +196,10 @@ export async function openTransaction(db: PGlite): Promise<{
 export async function sharedContext(
   owner: SqlClient,
 ): Promise<
-  Pick<StoreContext<keyof Stores>, 'scope' | 'otherScope' | 'clock' | 'advance' | 'reader' | 'damage' | 'keepErasable'>
+  Pick<
+    StoreContext<keyof Stores>,
+    'scope' | 'otherScope' | 'clock' | 'advance' | 'reader' | 'damage' | 'alterIdentity' | 'keepErasable'
+  >
 > {
   await empty(owner);
   const clock = fakeClock();
@@ -225,6 +228,11 @@ export async function sharedContext(
     async keepErasable(kinds) {
       await owner.query('DELETE FROM medzen.erasable_kind');
       await owner.query('INSERT INTO medzen.erasable_kind SELECT unnest($1::text[]), medzen.now()', [[...kinds]]);
+    },
+    async alterIdentity(pseudonym, value) {
+      await unguarded(owner, () =>
+        owner.query('UPDATE medzen.erasable_identity SET value = $2 WHERE pseudonym = $1', [pseudonym, value]),
+      );
     },
     async damage(id, body) {
       await unguarded(owner, () =>

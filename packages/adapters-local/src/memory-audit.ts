@@ -133,7 +133,7 @@ function search(
   list: readonly EventRow[],
   scope: Scope,
   query: AuditQuery,
-  { keysOf, revealed }: IdentityTable,
+  { keysOf, revealed, unproved }: IdentityTable,
 ): AuditPage {
   const search = readAuditSearch(scope, query);
   const { limit, before } = search;
@@ -153,9 +153,11 @@ function search(
   const page = found.slice(0, limit);
   const last = page.at(-1);
   const named = Object.assign({}, ...page.map(({ tenant, event }) => revealed(tenant, event)));
+  const doubtful = new Set(page.flatMap(({ tenant, event }) => unproved(tenant, event)));
   return {
     events: page.map(({ id, body }) => ({ id, body: body?.slice() ?? new Uint8Array() })),
     ...(Object.keys(named).length > 0 ? { identities: named } : {}),
+    ...(doubtful.size > 0 && { unproved: [...doubtful] }),
     ...(found.length > limit && last !== undefined ? { cursor: `${scope.tenant}:${last.id}` } : {}),
   };
 }

@@ -14,9 +14,10 @@ import {
 } from '@medzen/core';
 import type { EventTable } from './memory-audit.ts';
 
-/** Salts are kept nowhere: what a pseudonym stands for is looked up, and a new one needs no old salt. */
+/** With its salt, which proves that the pseudonym was made of the value. */
 interface Identity extends ErasableIdentity {
   readonly tenant: string;
+  readonly salt: Uint8Array;
 }
 
 /** One append's view of the identities: it makes new ones, which count once it is committed. */
@@ -37,6 +38,10 @@ export interface IdentityTable {
   reveal(tenant: string, text: string): string;
   /** What the pseudonyms in an event stand for. */
   revealed(tenant: string, event: AuditEvent): Record<string, string>;
+  /** Pseudonyms in an event whose value or salt was altered. */
+  unproved(tenant: string, event: AuditEvent): readonly string[];
+  /** Puts another value behind a pseudonym, which the salt does not prove: what an owner of a database could do. */
+  alter(pseudonym: string, value: string): void;
   /** Whether an event could have become the stored one: the same but for pseudonyms, and none of these stands for something else. */
   isSame(tenant: string, stored: AuditEvent, given: AuditEvent): boolean;
   forget(pseudonym: string): void;
@@ -46,10 +51,10 @@ export function createIdentityTable(kinds: readonly ErasableKind[], random: Rand
   const on = new Set(kinds);
   const byPseudonym = new Map<string, Identity>();
   const byValue = new Map<string, string>();
-  const keyOf = ({ tenant, kind, value }: Identity): string => `${tenant}:${kind}:${value}`;
+  const keyOf = ({ tenant, kind, value }: Omit<Identity, 'salt'>): string => `${tenant}:${kind}:${value}`;
   const reveal: IdentityTable['reveal'] = (tenant, text) => {
     const known = byPseudonym.get(text);
-    return known?.tenant === tenant ? known.value : text;
+    return known?.tenant === tenant && isProved(text, known) ? known.value : text;
   };
 
   return {
@@ -67,9 +72,10 @@ export function createIdentityTable(kinds: readonly ErasableKind[], random: Rand
             const key = keyOf(identity);
             const known = byValue.get(key) ?? made.get(key);
             if (known !== undefined) return known;
-            const pseudonym = pseudonymOf(random.bytes(32), tenant, identity);
+            const salt = random.bytes(32);
+            const pseudonym = pseudonymOf(salt, tenant, identity);
             made.set(key, pseudonym);
-            named.set(pseudonym, identity);
+            named.set(pseudonym, { ...identity, salt });
             return pseudonym;
           }),
         commit: () => {
@@ -91,6 +97,15 @@ export function createIdentityTable(kinds: readonly ErasableKind[], random: Rand
       }
       return found;
     },
+    unproved: (tenant, event) =>
+      textsOf(event).filter((text) => {
+        const known = byPseudonym.get(text);
+        return known?.tenant === tenant && !isProved(text, known);
+      }),
+    alter: (pseudonym, value) => {
+      const known = byPseudonym.get(pseudonym);
+      if (known !== undefined) byPseudonym.set(pseudonym, { ...known, value });
+    },
     isSame: (tenant, stored, given) => {
       const [kept, said] = [textsOf(stored), textsOf(given)];
       return (
@@ -108,6 +123,10 @@ export function createIdentityTable(kinds: readonly ErasableKind[], random: Rand
       byValue.delete(keyOf(known));
     },
   };
+}
+
+function isProved(pseudonym: string, { tenant, salt, ...identity }: Identity): boolean {
+  return pseudonymOf(salt, tenant, identity) === pseudonym;
 }
 
 function textsOf(event: AuditEvent): string[] {
@@ -148,8 +167,11 @@ export function memoryIdentities({
     reveal: async ({ tenant }, pseudonyms) => {
       if (pseudonyms.length > 10_000)
         throw new MedzenError('invalid_input', 'At most 10000 pseudonyms are revealed at a time');
-      const known = pseudonyms.filter((one) => identities.byPseudonym.get(one)?.tenant === tenant);
-      return Object.fromEntries(known.map((one) => [one, identities.reveal(tenant, one)]));
+      const known = pseudonyms.flatMap((one) => {
+        const value = identities.reveal(tenant, one);
+        return value === one ? [] : [[one, value] as const];
+      });
+      return Object.fromEntries(known);
     },
     erase: async (scope, erasure, event) => {
       const { action, target, reason } = openSealedEvent(scope, event);

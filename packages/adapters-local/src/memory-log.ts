@@ -138,8 +138,10 @@ export function memoryLog(events: EventTable, now: () => number, table: LeafTabl
     },
 
     // Nothing stands beside the events but what they say.
-    readStrays: async (_after, limit) => {
+    readStrays: async (after, limit) => {
       bound(limit, 10_000);
+      if (after !== undefined)
+        throw new MedzenError('invalid_input', 'after must be a place that an earlier page gave');
       return { strays: [] };
     },
 

@@ -20,6 +20,7 @@ function createContext(): Context {
       eventsFor: async (id) => inspect.eventsFor(id),
     },
     damage: async (id, body) => inspect.damage(id, body),
+    alterIdentity: async (pseudonym, value) => inspect.alterIdentity(pseudonym, value),
     keepErasable: async (kinds) => inspect.keepErasable(kinds),
   };
 }

@@ -31,6 +31,8 @@ export interface MemoryInspector {
   eventsFor(id: string): readonly Uint8Array[];
   /** Overwrites a stored event's body; `undefined` removes it. What was sequenced stays sequenced. */
   damage(id: string, body: Uint8Array | undefined): void;
+  /** Puts another value behind a pseudonym, and leaves its salt. */
+  alterIdentity(pseudonym: string, value: string): void;
   /** Switches the kinds whose identities become pseudonyms from now on. */
   keepErasable(kinds: readonly ErasableKind[]): void;
 }
@@ -94,6 +96,7 @@ export function memoryStores(options: MemoryStoresOptions = {}): MemoryStores {
         return body === undefined ? [] : [body.slice()];
       },
       damage: events.damage,
+      alterIdentity: identities.alter,
       keepErasable: (kinds) => {
         identities.kinds.clear();
         for (const kind of kinds) identities.kinds.add(kind);

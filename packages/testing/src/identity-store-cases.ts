@@ -161,6 +161,31 @@ export const identityStoreCases: readonly ContractCase<IdentityStoreContext>[] =
     same(await identities.reveal(tools.scope, asked), { [pseudonym]: 'patient-1' }, 'reveal');
   }),
 
+  define(
+    'proved',
+    'names nobody whom the salt does not prove, and says for which pseudonyms',
+    async (tools) => {
+      const { audit, identities } = tools.stores;
+      await tools.keepErasable(['patient']);
+      const event = tools.mine.event();
+      await audit.append(tools.scope, [event]);
+      const pseudonym = await patientOf(tools, event);
+      const whole = await audit.search(tools.scope, { patient: pseudonym });
+      same([whole.identities, whole.unproved], [{ [pseudonym]: 'patient-1' }, undefined], 'before');
+      await present(tools.alterIdentity, 'alterIdentity')(pseudonym, 'scapegoat');
+      same(await identities.reveal(tools.scope, [pseudonym]), {}, 'reveal');
+      const page = await audit.search(tools.scope, { patient: pseudonym });
+      same(
+        page.events.map(({ id }) => id),
+        [event.id],
+        'the event is there still',
+      );
+      same(page.identities?.[pseudonym], undefined, 'beside the page');
+      same(page.unproved, [pseudonym], 'unproved');
+    },
+    ['direct-write'],
+  ),
+
   define('summarises', 'counts by who they are', async (tools) => {
     const { audit } = tools.stores;
     await audit.append(tools.scope, [tools.mine.event()]);

@@ -5,6 +5,7 @@ import { archiveCases } from './log-cases/archive-cases.ts';
 import { cosignCases } from './log-cases/cosign-cases.ts';
 import { appended, commitOf, committed, define, join, type Tools } from './log-cases/log-commit.ts';
 import { rebaseCases } from './log-cases/rebase-cases.ts';
+import { strayCases } from './log-cases/stray-cases.ts';
 import { modelLeaf, modelRoot } from './merkle-model.ts';
 import type { LogStoreContext } from './store-context.ts';
 
@@ -306,5 +307,6 @@ export const logStoreCases: readonly ContractCase<LogStoreContext>[] = [
   ...cosignCases,
   ...archiveCases,
   ...rebaseCases,
+  ...strayCases,
   ...watching,
 ];

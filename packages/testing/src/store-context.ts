@@ -20,7 +20,7 @@ export interface HostTransaction<Need extends keyof Stores> {
  * One object with all stores fits every suite; a host that implements one port gives that port (and those it leans on).
  *
  * Capabilities that some cases ask for beyond the well-known ones:
- * `host-transaction` (then `transaction` is given), `concurrency` (several connections), `direct-write` (then `damage` is given),
+ * `host-transaction` (then `transaction` is given), `concurrency` (several connections), `direct-write` (then `damage` and `alterIdentity` are given),
  * `outage` (then `outage` is given), `owner` (the stores' connection may do what only the owner of the tables may: purge).
  */
 export interface StoreContext<Need extends keyof Stores> {
@@ -37,6 +37,8 @@ export interface StoreContext<Need extends keyof Stores> {
   transaction?(): Promise<HostTransaction<Need>>;
   /** Overwrites a stored event's body (or removes the row, for `undefined`) as an owner of the database could. Capability `direct-write`. */
   damage?(eventId: string, body: Uint8Array | undefined): Promise<void>;
+  /** Puts another value behind a pseudonym and leaves its salt, as an owner of the database could. Capability `direct-write`. */
+  alterIdentity?(pseudonym: string, value: string): Promise<void>;
   /** Switches the kinds of identities that become pseudonyms, as an owner of the database does; at first none do. For `identityStoreCases`. */
   keepErasable?(kinds: readonly ErasableKind[]): Promise<void>;
   /** Makes the database unreachable until the returned function is called. Capability `outage`. */

@@ -92,7 +92,7 @@ export function logStore(wire: Wire): LogStore {
       return rows.map((row) => ({ size: integerIn(row, 'size'), checkpoint: textIn(row, 'checkpoint') }));
     },
 
-    readStrays: (after, limit) =>
+    readStrays: async (after, limit) =>
       callJson(root, 'read_strays', { after: after ?? null, limit: whole(limit) }, strayPage),
 
     async lag() {

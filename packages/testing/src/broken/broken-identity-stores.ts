@@ -98,6 +98,20 @@ export const brokenIdentityStores: readonly BrokenStore<IdentityStoreContext>[] 
     },
   })),
 
+  broken('believes_rows', 'reveals what the row says, proved or not', 'proved', (good) => ({
+    reveal: async (scope, pseudonyms) => ({
+      ...Object.fromEntries(pseudonyms.map((one) => [one, 'scapegoat'])),
+      ...(await good.reveal(scope, pseudonyms)),
+    }),
+  })),
+
+  brokenAudit('hides_doubt', 'does not say which pseudonyms are not proved', 'proved', (good) => ({
+    search: async (scope, query) => {
+      const { unproved: _, ...page } = await good.search(scope, query);
+      return page;
+    },
+  })),
+
   brokenAudit('says_nothing', 'gives pseudonyms and not what they stand for', 'reveals', (good) => ({
     search: async (scope, query) => {
       const { identities: _, ...page } = await good.search(scope, query);

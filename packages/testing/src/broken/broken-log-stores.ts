@@ -251,6 +251,22 @@ export const brokenLogStores: readonly BrokenStore<LogStoreContext>[] = [
     },
   })),
 
+  broken('calls_all_stray', 'calls an event stray that waits for its leaf', 'strays.none', (good) => ({
+    readStrays: async (after, limit) => {
+      const waiting = (await good.readBatch(1)).map(({ id }) => ({ kind: 'event' as const, eventId: id }));
+      const page = await good.readStrays(after, limit);
+      return { ...page, strays: [...page.strays, ...waiting] };
+    },
+  })),
+
+  broken('strays_without_end', 'begins its search for strays anew at the end', 'strays.none', (good) => ({
+    readStrays: async (_, limit) => ({ ...(await good.readStrays(undefined, limit)), next: 'leaf' }),
+  })),
+
+  broken('any_place', 'begins at the beginning for a place that it does not know', 'strays.place', (good) => ({
+    readStrays: (after, limit) => good.readStrays(after?.startsWith('nowhere') === true ? undefined : after, limit),
+  })),
+
   brokenArchive('whole_log', 'archives what is there, whatever the month', 'months', (good) => ({
     begin: async (maxLeaves) => {
       const row = await good.begin(maxLeaves);
