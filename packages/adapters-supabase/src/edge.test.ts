@@ -3,7 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 
-// The migrations are text for installers, and would be most of it. supabase-js is the host's.
+// The migrations are text for installers, and would be most of it. supabase-js is the host's. Measured: 6.7 and 27.4 kB. Of the 23.8 kB that asUser has
+// before compression, 12.4 are the manifest: the names, arguments and results of every SQL function, which grow with the schema and which PostgREST needs
+// to find a function. Of all together, which are 83.9 kB, 14.6 are the manifest; the rest is the stores themselves, the largest (log) 3.6.
 test.each([
   ['asUser', 7],
   ['asUser, asService, supabaseStores, supabaseObjects, supabaseWire', 28],
