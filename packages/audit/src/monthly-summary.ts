@@ -21,6 +21,9 @@ export interface MonthlySummary extends AccessSummary {
  * Access to what concerns patients, by month (UTC) and actor: how often, to how many patients, in how many kinds of record (tables). This month and
  * the twelve before it, counted by the store in one call; what the view `monthly_phi_access` shows.
  *
+ * The store counts by its columns and opens no event: one that was damaged or misfiled is counted as its columns say, or is not counted, and is not named here.
+ * A summary is whole only beside a `verifyLog` that found nothing.
+ *
  * @param store - not recorded: run it in `audited` with `audit.report`
  * @throws MedzenError `invalid_input` for months or a limit out of bounds; `store_unavailable`
  * @see 45 CFR 164.308(a)(1)(ii)(D)
