@@ -3,9 +3,12 @@
  * each step.
  *
  *   node scripts/trust.ts [--recordings 100000] [--from 1] [--processes 2] [--postgres 20]
+ *   node scripts/trust.ts --find-broken                looks again for the seeds that find each broken variant
  *   node scripts/trust.ts --seed 17 [--on-postgres]    plays one world again and tells every step
  */
 import { parseArgs } from 'node:util';
+import { findBroken } from '../test/simulator/broken/seeds.ts';
+import { missingFaults } from '../test/simulator/faults.ts';
 import { invariants } from '../test/simulator/invariants.ts';
 import { postgresStores } from '../test/simulator/postgres-stores.ts';
 import { type RunReport, runSimulations } from '../test/simulator/run-simulations.ts';
@@ -20,6 +23,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '2' },
     postgres: { type: 'string', default: '20' },
     seed: { type: 'string' },
+    'find-broken': { type: 'boolean', default: false },
     'on-postgres': { type: 'boolean', default: false },
   },
 });
@@ -30,7 +34,13 @@ const number = (text: string): number => {
   process.exit(2);
 };
 
-process.exitCode = values.seed === undefined ? await playAll() : await replay(number(values.seed));
+if (values['find-broken']) process.exitCode = await lookForBroken();
+else process.exitCode = values.seed === undefined ? await playAll() : await replay(number(values.seed));
+
+async function lookForBroken(): Promise<number> {
+  const missing = await findBroken(number(values.processes), (line) => console.log(line));
+  return missing.length === 0 ? 0 : 1;
+}
 
 async function playAll(): Promise<number> {
   const started = performance.now();
@@ -44,13 +54,15 @@ async function playAll(): Promise<number> {
   };
   const inMemory = await runSimulations({ recordings, seed, processes, onReport });
   tell('in memory', inMemory, seed);
-  let failed = inMemory.violations.size;
+  const never = missingFaults(inMemory);
+  if (never.length > 0) console.log(`  never injected: ${never.join(', ')}`);
+  let failed = inMemory.violations.size + never.length;
   const worlds = number(values.postgres);
   if (worlds > 0) {
     const server = await startPostgres();
     try {
       await createSupabaseRoles(server.url);
-      const options = { recordings: worlds * 8, perWorld: 10, seed, processes, postgres: server.url };
+      const options = { recordings: worlds * 25, perWorld: 40, seed, processes, postgres: server.url };
       const onPostgres = await runSimulations({ ...options, onReport });
       tell('on Postgres', onPostgres, seed);
       failed += onPostgres.violations.size;
@@ -58,7 +70,9 @@ async function playAll(): Promise<number> {
       await server.stop();
     }
   }
-  console.log(`trust: ${Math.round((performance.now() - started) / 1000)} s, ${failed} invariants broken`);
+  console.log(
+    `trust: ${Math.round((performance.now() - started) / 1000)} s, ${failed} invariants broken or faults never injected`,
+  );
   return failed === 0 ? 0 : 1;
 }
 

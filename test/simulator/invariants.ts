@@ -1,7 +1,9 @@
 import { equalBytes, type Recording, type RecordingState } from '@medzen/core';
+import { fairQueues } from './fair-queues.ts';
 import { whyKept } from './oracle.ts';
 import { capturing, holdsMedia } from './provider-world.ts';
 import { type TrueRecording, withdrawn } from './truth.ts';
+import { wordInvariants } from './words.ts';
 import { person, type Seen, type World } from './world.ts';
 
 /**
@@ -49,6 +51,8 @@ const patience = 25 * 60_000;
 const settledStates: ReadonlySet<RecordingState> = new Set(['available', 'archived', 'deleted', 'failed']);
 
 export const invariants: readonly Invariant[] = [
+  ...wordInvariants,
+  fairQueues,
   {
     id: 'roads',
     sentence: 'A recording only moves along the roads of its life, and a deleted one never changes.',
@@ -242,7 +246,8 @@ export const invariants: readonly Invariant[] = [
       // A deadline that has moved is told again, and nothing is deleted before.
       if (world.unreachable.has(row.patient)) return;
       const since = scheduler.now() - 3 * day;
-      if (whyKept(truth, recording, deployment.rules.truth, since).length === 0) yield `${id} is still ${row.state}`;
+      if (whyKept(truth, recording, deployment.rules.truth, since).length === 0)
+        yield `${id} is still ${row.state}, and decided so: ${JSON.stringify(row.decision)}`;
     },
   },
   {

@@ -4,6 +4,7 @@ import { noteRequest } from './ledger.ts';
 import { insist, officer, pick } from './people.ts';
 import { ruleSets } from './rules.ts';
 import type { TrueRecording } from './truth.ts';
+import { keep, noteDayToCome } from './words.ts';
 import { person, type World } from './world.ts';
 
 const minute = 60_000;
@@ -37,9 +38,10 @@ export async function takeAllBack(world: World): Promise<void> {
   if (list.length > 0) world.happenedAt = world.scheduler.now();
 }
 
-async function hold(world: World, { id, row }: TrueRecording): Promise<void> {
+async function hold(world: World, recording: TrueRecording): Promise<void> {
+  const { id, row } = recording;
   const target = world.plan() < 0.6 ? { recordingId: id } : { patient: row.patient };
-  const placed = await insist(world, 'hold', 3, (recordings) =>
+  const placed = await keep(world, 'hold', recording, (recordings) =>
     recordings.legalHold.place({ target, matter: 'matter', reason: 'A claim was announced' }, officer(world)),
   );
   if (placed !== undefined)
@@ -57,7 +59,10 @@ async function treat(world: World, { row }: TrueRecording): Promise<void> {
 
 /** A treatment is noted that never was, and taken back a while later. */
 async function mistake(world: World, { row }: TrueRecording): Promise<void> {
-  const note = (fact: Pick<RetentionFact, 'type'> & { readonly voids?: string }, times: number) =>
+  const note = (
+    fact: Pick<RetentionFact, 'type'> & { readonly voids?: string; readonly reason?: string },
+    times: number,
+  ) =>
     insist(world, fact.type, times, (recordings) =>
       recordings.noteFact(
         { patient: row.patient, date: localDate(world.scheduler.now()), zone, ...fact },
@@ -65,7 +70,10 @@ async function mistake(world: World, { row }: TrueRecording): Promise<void> {
       ),
     );
   const noted = await note({ type: 'treatment' }, 3);
-  if (noted !== undefined) later(world, () => note({ type: 'void', voids: noted.id }, 9));
+  if (noted === undefined) return;
+  const takeItBack = (): Promise<unknown> => note({ type: 'void', voids: noted.id, reason: 'Another patient' }, 9);
+  if (world.plan() < 0.6) await takeItBack();
+  else later(world, takeItBack);
 }
 
 async function claim(world: World, { row }: TrueRecording): Promise<void> {
@@ -131,9 +139,18 @@ async function changeBucket(world: World): Promise<void> {
   });
 }
 
-async function requestAccess(world: World, { id, row }: TrueRecording): Promise<void> {
+async function keepLonger(world: World, recording: TrueRecording): Promise<void> {
+  const { scheduler, plan } = world;
+  const until = new Date(scheduler.now() + (plan() * 5 + 0.01) * 365 * day).toISOString();
+  await keep(world, 'keep', recording, (recordings) =>
+    recordings.keepUntil(recording.id, { until, reason: 'Teaching' }, officer(world)),
+  );
+}
+
+async function requestAccess(world: World, recording: TrueRecording): Promise<void> {
+  const { id, row } = recording;
   const target = world.plan() < 0.6 ? { recordingId: id } : { patient: row.patient };
-  const opened = await insist(world, 'access request', 3, (recordings) =>
+  const opened = await keep(world, 'access request', recording, (recordings) =>
     recordings.accessRequests.open({ target }, officer(world)),
   );
   if (opened === undefined) return;
@@ -156,10 +173,18 @@ async function forgetAddress(world: World, { row }: TrueRecording): Promise<void
   later(world, () => world.unreachable.delete(row.patient));
 }
 
-const happenings: readonly Happening[] = [
+/** What keeps a recording. */
+const words: readonly Happening[] = [
   ['hold', hold],
   ['treatment', treat],
+  ['kept longer', keepLonger],
+  ['access requested', requestAccess],
+];
+
+const happenings: readonly Happening[] = [
+  ...words,
   ['mistaken fact', mistake],
+  ['day to come', noteDayToCome],
   ['claim', claim],
   ['lock', lock],
   ['litter', litter],
@@ -168,7 +193,6 @@ const happenings: readonly Happening[] = [
   ['retry', retry],
   ['rules changed', changeRules],
   ['bucket changed', changeBucket],
-  ['access requested', requestAccess],
   ['provider dropped', dropProvider],
   ['address lost', forgetAddress],
   ['taken back', takeBack],
@@ -184,10 +208,13 @@ export async function happen(world: World, times: number, within: number): Promi
   if (all.length === 0) return;
   for (let n = 0; n < times; n++) {
     await world.scheduler.sleep((world.plan() * within) / times);
-    const [name, happening] = pick(world, happenings);
+    // What is said while a deletion is under way is the hardest to get right.
+    const leaving = all.filter(({ row }) => row.state === 'deleting');
+    const leaves = leaving.length > 0 && world.plan() < 0.7;
+    const [name, happening] = pick(world, leaves ? words : happenings);
     count(world.counts, name);
     world.trace?.(`${new Date(world.scheduler.now()).toISOString()} --- ${name}`);
-    await happening(world, pick(world, all));
+    await happening(world, pick(world, leaves ? leaving : all));
     world.happenedAt = world.scheduler.now();
     await world.scheduler.sleep(minute);
   }

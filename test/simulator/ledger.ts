@@ -1,4 +1,12 @@
-import type { AccessRequest, Claim, ConsentRecord, LegalHold, RetentionFact } from '@medzen/core';
+import {
+  type AccessRequest,
+  type Claim,
+  type ConsentRecord,
+  isBeyondRecall,
+  type KeepUntil,
+  type LegalHold,
+  type RetentionFact,
+} from '@medzen/core';
 import { whyKept } from './oracle.ts';
 import type { Fiber } from './scheduler.ts';
 import type { TrueRecording } from './truth.ts';
@@ -24,6 +32,8 @@ export function note(seen: Seen): void {
         removed: { versions: 0, bytes: 0 },
         forgotten: false,
         lawful: false,
+        notes: 0,
+        ...(after.keepUntil === undefined ? {} : { keptUntil: Date.parse(after.keepUntil.until) }),
         stopEvents: 0,
         deleteEvents: 0,
         lostAtProvider: false,
@@ -49,9 +59,22 @@ export function note(seen: Seen): void {
       if (request !== undefined && status === 'closed') request.open = false;
       break;
     }
+    case 'extendKeep': {
+      const recording = truth.recordings.get(id ?? '');
+      const { until } = effect.args[2] as KeepUntil; // the third argument of `extendKeep`
+      if (recording !== undefined && status === 'extended') recording.keptUntil = Date.parse(until);
+      break;
+    }
     case 'noteRemoval': {
       const recording = truth.recordings.get(id ?? '');
-      if (recording === undefined || status !== 'noted' || recording.lawful) break;
+      if (recording === undefined || status !== 'noted') break;
+      recording.notes += 1;
+      // All that was noted turned out to be there still: what comes is judged anew.
+      if (after !== undefined && !isBeyondRecall(after)) {
+        recording.lawful = false;
+        break;
+      }
+      if (recording.lawful) break;
       judgeFor(world, recording, effect.fiber);
       recording.lawful = recording.allowed.get(effect.fiber) === true;
       break;

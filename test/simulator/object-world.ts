@@ -16,6 +16,14 @@ interface SimVersion {
   readonly head?: ObjectHead;
   /** Object Lock: milliseconds until which it stays; infinite for a legal hold. */
   lockedUntil: number;
+  /** Milliseconds from which listings show it. */
+  readonly listedFrom: number;
+}
+
+/** A version that was removed, and that listings still show for a while. */
+interface Ghost {
+  readonly version: SimVersion;
+  readonly until: number;
 }
 
 /** An upload that was begun and never finished. */
@@ -29,6 +37,7 @@ interface SimBucket {
   readonly name: string;
   readonly versions: SimVersion[];
   readonly uploads: SimUpload[];
+  ghosts: Ghost[];
 }
 
 /** What came of each deletion of a version. */
@@ -40,15 +49,20 @@ export interface Removal {
 /** What may go wrong with a part of a call: decided version by version. */
 type PartialFault = () => 'none' | 'SlowDown' | 'InternalError' | 'AccessDenied';
 
+/** What goes wrong with a store, as a process sees it. */
+interface ObjectFaults {
+  readonly partial: PartialFault;
+  /** Milliseconds by which listings lag behind one version that is stored or removed now. */
+  readonly listingLag: () => number;
+  readonly onRemove: (removal: Removal) => void;
+}
+
 /** The object store's side of the world. */
 export interface ObjectWorld {
   bucket(name: string): SimBucket;
   readonly buckets: ReadonlyMap<string, SimBucket>;
   /** The store as a process sees it. */
-  store(
-    name: string,
-    faults: { readonly partial: PartialFault; readonly onRemove: (removal: Removal) => void },
-  ): ObjectStore;
+  store(name: string, faults: ObjectFaults): ObjectStore;
   versionsUnder(prefix: string): readonly { readonly bucket: string; readonly version: SimVersion }[];
   uploadsUnder(prefix: string): readonly SimUpload[];
   /** A person, or a replication rule, puts something beside the media. */
@@ -62,11 +76,11 @@ export function createObjectWorld(now: () => number): ObjectWorld {
   const bucketOf = (name: string): SimBucket => {
     const known = buckets.get(name);
     if (known !== undefined) return known;
-    const made: SimBucket = { name, versions: [], uploads: [] };
+    const made: SimBucket = { name, versions: [], uploads: [], ghosts: [] };
     buckets.set(name, made);
     return made;
   };
-  const add = (bucket: SimBucket, key: string, bytes?: Uint8Array, contentType = 'video/webm'): SimVersion => {
+  const add = (bucket: SimBucket, key: string, bytes?: Uint8Array, contentType = 'video/webm', lag = 0): SimVersion => {
     serial += 1;
     const versionId = `v${String(serial).padStart(8, '0')}`;
     const head: ObjectHead | undefined =
@@ -85,6 +99,7 @@ export function createObjectWorld(now: () => number): ObjectWorld {
       key,
       versionId,
       lockedUntil: 0,
+      listedFrom: now() + lag,
       ...(bytes === undefined ? {} : { bytes }),
       ...(head === undefined ? {} : { head }),
     };
@@ -132,7 +147,7 @@ export function createObjectWorld(now: () => number): ObjectWorld {
           options.signal?.throwIfAborted();
           if (options.contentLength !== undefined && options.contentLength !== bytes.length)
             throw new MedzenError('checksum_mismatch', 'The stream has another length');
-          const { head } = add(bucket, key, new Uint8Array(bytes), options.contentType);
+          const { head } = add(bucket, key, new Uint8Array(bytes), options.contentType, faults.listingLag());
           if (head === undefined) throw new MedzenError('internal', 'A version without bytes');
           return head;
         },
@@ -150,7 +165,9 @@ export function createObjectWorld(now: () => number): ObjectWorld {
           prefix: string,
           { cursor, limit = 1000 }: { readonly cursor?: string; readonly limit?: number } = {},
         ) => {
-          const found = bucket.versions
+          bucket.ghosts = bucket.ghosts.filter(({ until }) => until > now());
+          const listed = bucket.versions.filter(({ listedFrom }) => listedFrom <= now());
+          const found = [...listed, ...bucket.ghosts.map(({ version }) => version)]
             .filter(({ key, versionId }) => key.startsWith(prefix) && (cursor === undefined || versionId > cursor))
             .sort((a, b) => (a.versionId < b.versionId ? -1 : 1));
           const page = found.slice(0, limit);
@@ -177,6 +194,8 @@ export function createObjectWorld(now: () => number): ObjectWorld {
             else {
               if (version !== undefined) {
                 drop(bucket.versions, version);
+                const lag = faults.listingLag();
+                if (lag > 0) bucket.ghosts.push({ version, until: now() + lag });
                 faults.onRemove({ bucket: name, version });
               }
               deleted.push({ key, versionId });

@@ -4,12 +4,20 @@ import { holdsOn, isRequested, type TrueRecording, type Truth } from './truth.ts
 /** How long the law and the operator keep a recording, as the simulator itself reads them. */
 export interface TrueRules {
   readonly name: string;
-  /** Whole years from the last treatment. */
-  readonly years: number;
+  /** Periods of which the longest counts. */
+  readonly periods: readonly TruePeriod[];
   /** Whole years from birth, for who was a minor then. */
   readonly minorYears: number;
   readonly graceDays: number;
   readonly warnDays: number;
+}
+
+/** A duty of so many whole years from the last treatment, for as long as the law had it. */
+export interface TruePeriod {
+  readonly years: number;
+  /** The first and the last day of that law, YYYY-MM-DD. What began to run under it goes on. */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 const day = 86_400_000;
@@ -106,16 +114,26 @@ function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules)
   const facts = standing(truth.facts.get(recording.row.patient) ?? []);
   const own = dateOf(recording.startedAt);
   const days = facts.filter(({ type }) => contacts.has(type)).map(({ date }) => Date.parse(`${date}T00:00:00Z`));
-  const last = Math.max(own, ...days);
   const births = facts.filter(({ type }) => type === 'birth').map(({ date }) => Date.parse(`${date}T00:00:00Z`));
   const birth = births.length === 0 ? Math.min(own, ...days) : Math.max(...births);
   const opened = facts.filter(({ type }) => type === 'claim_opened').length;
   const closed = facts.filter(({ type }) => type === 'claim_closed').length;
   if (opened > closed) return Number.POSITIVE_INFINITY;
-  const adult = plusYears(last, rules.years);
+  const adult = Math.max(...rules.periods.map((period) => endOf(period, own, days)));
   const wasMinor = own < plusYears(birth, 18);
   const until = wasMinor ? Math.max(adult, plusYears(birth, rules.minorYears)) : adult;
-  return midnight(withoutClaims(until, facts) + day + rules.graceDays * day);
+  const duty = withoutClaims(until, facts);
+  const floor = recording.keptUntil === undefined ? duty : dateOf(recording.keptUntil);
+  return midnight(Math.max(duty, floor) + day + rules.graceDays * day);
+}
+
+/** The last day of a period; minus infinity where it never began. */
+function endOf({ years, from, to }: TruePeriod, own: number, days: readonly number[]): number {
+  const first = from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from);
+  const last = to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to);
+  if (own > last) return Number.NEGATIVE_INFINITY;
+  const start = Math.max(own, ...days.filter((date) => date <= last));
+  return start < first ? Number.NEGATIVE_INFINITY : plusYears(start, years);
 }
 
 /** Why a recording may not be deleted now; empty when it may. */

@@ -1,9 +1,11 @@
 import { type CallContext, isMedzenError, type Recording, sealEvent, uuidv7 } from '@medzen/core';
+import type { StartInput } from '@medzen/recording';
 import { count } from './faults.ts';
 import type { Ending } from './scheduler.ts';
 import { person, type World, type WorldStores } from './world.ts';
 
 const minute = 60_000;
+const year = 365 * 86_400_000;
 const acknowledgements = { recording: true, storage: true, access: true, retention: true } as const;
 
 /** The people of one visit. */
@@ -74,7 +76,11 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
     ],
     provider: name,
     providerRef: room.ref,
-  } as const;
+    // The clinic keeps some visits longer than any rule.
+    ...(plan() < 0.05
+      ? { keepUntil: { until: new Date(scheduler.now() + (8 + plan() * 4) * year).toISOString(), reason: 'Teaching' } }
+      : {}),
+  } satisfies StartInput;
   // A slip of the host: a class that no rule knows.
   if (plan() < 0.03)
     await world.run(`${sessionId}:start of no class`, (recordings) =>
@@ -90,20 +96,37 @@ export async function visit(world: World, { sessionId, patient, doctor }: Visit)
   const withdrawal =
     plan() < 0.25 ? withdraw(world, sessionId, plan() < 0.5 ? patientContext : doctorContext) : undefined;
   const recording: Recording | undefined = await started;
-  const length = (2 + plan() * 58) * minute;
+  const length = (plan() < 0.2 ? 120 + plan() * 120 : 2 + plan() * 58) * minute;
+  // Told that nobody knows whether it began, a patient may not want it any more.
+  const second =
+    recording === undefined && withdrawal === undefined && plan() < 0.5
+      ? withdraw(world, sessionId, patientContext)
+      : undefined;
   if (recording !== undefined && plan() < 0.5) {
     await scheduler.sleep(length * plan());
-    await insist(world, `${sessionId}:stop`, 3, (recordings) => recordings.stop(recording.id, doctorContext));
+    const stopped = await insist(world, `${sessionId}:stop`, 3, (recordings) =>
+      recordings.stop(recording.id, doctorContext),
+    );
+    if (stopped !== undefined && plan() < 0.4) await startAgain(world, sessionId, input, doctorContext);
   }
   await scheduler.sleep(length);
   if (plan() < 0.02) scheduler.after(length * 2, () => provider.lose(room));
   provider.end(room);
   await withdrawal;
+  await second;
+}
+
+/** The same session in the same room, recorded once more after a pause. */
+async function startAgain(world: World, sessionId: string, input: StartInput, context: CallContext): Promise<void> {
+  await world.scheduler.sleep(world.plan() * 10 * minute);
+  count(world.counts, 'second start');
+  await insist(world, `${sessionId}:start again`, 2, (recordings) => recordings.start(input, context));
 }
 
 async function withdraw(world: World, sessionId: string, context: CallContext): Promise<void> {
   const { scheduler, plan, counts } = world;
-  await scheduler.sleep(plan() < 0.3 ? plan() * 2000 : plan() * 30 * minute);
+  const haste = plan();
+  await scheduler.sleep(haste < 0.2 ? 0 : haste < 0.4 ? plan() * 2000 : plan() * 30 * minute);
   if (plan() < 0.5) {
     count(counts, 'withdrawal_by_sql');
     await insist(world, `${sessionId}:withdraw_consent`, 6, (_, stores) => mark(world, stores, sessionId, context));

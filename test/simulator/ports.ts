@@ -1,5 +1,14 @@
 import { defaultDeadlineMs } from '@medzen/core';
-import { away, type CallFault, chooseFault, count, type FaultCounts, type Port, type Weather } from './faults.ts';
+import {
+  away,
+  type CallFault,
+  chooseFault,
+  count,
+  type FaultCounts,
+  type Port,
+  refusal,
+  type Weather,
+} from './faults.ts';
 import type { Fiber, Scheduler } from './scheduler.ts';
 
 /** One call of a port that had its effect. */
@@ -76,6 +85,9 @@ async function pass(
       return perform();
     case 'lost_before':
       throw away(port);
+    case 'SlowDown':
+    case 'AccessDenied':
+      throw refusal(fault);
     case 'odd_error':
       throw new TypeError('fetch failed');
     case 'lost_after':

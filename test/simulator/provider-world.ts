@@ -76,6 +76,8 @@ export interface ProviderHabits {
   readonly failing: () => number;
   readonly mediaFault: () => MediaFault;
   readonly large: () => boolean;
+  /** Told of a fault of the provider by its kind. */
+  readonly onFault: (kind: 'media_failed' | 'lost_at_provider') => void;
   readonly send: (event: ProviderEvent) => void;
 }
 
@@ -158,6 +160,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     if (!room.compositions.includes(composition)) return;
     if (numbers() < habits.failing()) {
       composition.status = 'failed';
+      habits.onFault('media_failed');
       tell(room, 'media_failed', { failureCode: 'composition_failed' });
       composeUnasked(room);
       return;
@@ -223,6 +226,7 @@ export function createProviderWorld(habits: ProviderHabits): ProviderWorld {
     lose: (room) => {
       if (room.live) return;
       room.lost = true;
+      habits.onFault('lost_at_provider');
       room.segments = [];
       room.compositions = [];
     },

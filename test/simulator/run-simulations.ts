@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly postgres?: string;
   /** The name of a broken variant. */
   readonly broken?: string;
-  /** Stops as soon as one of these invariants is violated. */
+  /** Ends a world, and begins no other, as soon as one of these invariants is violated. */
   readonly untilViolated?: readonly string[];
   readonly onReport?: (report: SimulationReport) => void;
 }
@@ -37,11 +37,11 @@ export interface RunReport {
 }
 
 /** What a playing process is told. */
-export type Order = Pick<RunOptions, 'perWorld' | 'postgres' | 'broken'> & { readonly seed: number };
+export type Order = Pick<RunOptions, 'perWorld' | 'postgres' | 'broken' | 'untilViolated'> & { readonly seed: number };
 
 /** Plays worlds in processes of their own, whose timers belong to the simulation. */
 export async function runSimulations(options: RunOptions): Promise<RunReport> {
-  const { perWorld = 25, postgres, broken } = options;
+  const { perWorld = 25, postgres, broken, untilViolated } = options;
   const [faults, checks, ends] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
   const violations = new Map<string, { seed: number; at: string; story: string }[]>();
   let [worlds, recordings, steps, next] = [0, 0, 0, options.seed];
@@ -49,8 +49,7 @@ export async function runSimulations(options: RunOptions): Promise<RunReport> {
     for (const [key, n] of Object.entries(from)) into.set(key, (into.get(key) ?? 0) + n);
   };
   const enough = (): boolean =>
-    (worlds > 0 && recordings >= options.recordings) ||
-    options.untilViolated?.some((id) => violations.has(id)) === true;
+    (worlds > 0 && recordings >= options.recordings) || untilViolated?.some((id) => violations.has(id)) === true;
   const take = (report: SimulationReport): void => {
     worlds += 1;
     recordings += report.recordings;
@@ -80,6 +79,7 @@ export async function runSimulations(options: RunOptions): Promise<RunReport> {
           perWorld,
           ...(postgres === undefined ? {} : { postgres }),
           ...(broken === undefined ? {} : { broken }),
+          ...(untilViolated === undefined ? {} : { untilViolated }),
         };
         child.send(told);
       };

@@ -35,9 +35,14 @@ export interface Scheduler {
   real<T>(call: () => Promise<T>): Promise<T>;
   /** Takes steps until the work is done, or until nothing is left that could happen. @returns whether it was done */
   until(work: Promise<unknown>, deadline?: number): Promise<boolean>;
+  /** Ends the world before its next step: `until` throws {@link WorldEnded}. */
+  end(): void;
   /** How many times something was chosen. */
   steps(): number;
 }
+
+/** Thrown by `until` in a world that was ended early. */
+export class WorldEnded extends Error {}
 
 interface Timer {
   readonly at: number;
@@ -67,6 +72,7 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
   let steps = 0;
   let order = 0;
   let realCalls = 0;
+  let ended = false;
   let answered: () => void = () => undefined;
   const parked: { readonly fiber: Fiber; readonly resume: () => void }[] = [];
   const timers: Timer[] = [];
@@ -91,6 +97,7 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
     timer.fire();
   };
   const step = async (): Promise<boolean> => {
+    if (ended) throw new WorldEnded('The world was ended');
     const next = timers[0];
     if (parked.length === 0 && next === undefined) return false;
     steps += 1;
@@ -180,6 +187,9 @@ export function createScheduler(numbers: () => number, start: number, haste: (ms
         if (!(await step())) return done;
       }
       return true;
+    },
+    end: () => {
+      ended = true;
     },
     steps: () => steps,
   };

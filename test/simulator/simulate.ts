@@ -1,11 +1,12 @@
 import type { Clock } from '@medzen/core';
-import type { Broken } from './broken.ts';
+import type { Broken } from './broken/variant.ts';
 import { deliverCallbacks } from './callbacks.ts';
 import { count } from './faults.ts';
 import { checkAtCalm, checkAtLull, checkAtRest, checkEffect, isAtRest } from './invariants.ts';
 import { happen, takeAllBack } from './later-life.ts';
 import { note } from './ledger.ts';
 import { officer, pick, visit } from './people.ts';
+import { WorldEnded } from './scheduler.ts';
 import { chores, work } from './workers.ts';
 import { createWorld, type Violation, type World, type WorldStores } from './world.ts';
 
@@ -15,6 +16,8 @@ export interface SimulationOptions {
   /** 25 when absent. */
   readonly recordings?: number;
   readonly broken?: Broken;
+  /** Ends the world as soon as one of these invariants is violated. */
+  readonly untilViolated?: readonly string[];
   readonly trace?: (line: string) => void;
   /** Memory when absent. */
   readonly stores?: (clock: Clock) => Promise<WorldStores>;
@@ -39,10 +42,11 @@ const day = 24 * hour;
 
 /** Plays one world from its seed, the same each time. */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  const { seed, recordings = 25, broken, trace, stores } = options;
+  const { seed, recordings = 25, broken, untilViolated, trace, stores } = options;
   const world = await createWorld({
     seed,
     ...(broken === undefined ? {} : { broken }),
+    ...(untilViolated === undefined ? {} : { untilViolated }),
     ...(trace === undefined ? {} : { trace }),
     ...(stores === undefined ? {} : { stores }),
     onEffect: (seen) => {
@@ -53,8 +57,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   try {
     await live(world, recordings);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    world.violate('verbs-end', error.message);
+    if (error instanceof RangeError) world.violate('verbs-end', error.message);
+    else if (!(error instanceof WorldEnded)) throw error;
   }
   return reportOf(world, seed);
 }
@@ -146,7 +150,8 @@ function calmDown({ weather, scheduler }: World): void {
 
 function worsen(weather: World['weather'], rate: number): void {
   weather.rate = rate;
-  weather.partial = rate;
+  weather.partial = Math.min(0.4, rate * 4);
+  weather.staleListings = Math.min(0.5, rate * 4);
   weather.slowMedia = rate;
   if (rate > 0) weather.calmSince = Number.POSITIVE_INFINITY;
 }

@@ -1,4 +1,5 @@
 import { expect, inject, test } from 'vitest';
+import { missingFaults } from './faults.ts';
 import { invariants } from './invariants.ts';
 import { type RunReport, runSimulations } from './run-simulations.ts';
 
@@ -13,6 +14,7 @@ test('simulated recordings keep every promise, in memory', async () => {
   expect(broken(report)).toEqual([]);
   // A run that checks nothing proves nothing.
   for (const { id } of invariants) expect(report.checks.get(id) ?? 0, id).toBeGreaterThan(0);
+  expect(missingFaults(report), 'kinds of fault that were never injected').toEqual([]);
 }, 240_000);
 
 test('simulated recordings keep every promise, on Postgres', async () => {

@@ -27,6 +27,10 @@ export interface TrueRecording {
   takenFrom?: Fiber;
   /** The first removal of the deletion that stands was noted at a moment at which it was allowed. */
   lawful: boolean;
+  /** How often a removal was noted. */
+  notes: number;
+  /** The floor that people set for it: milliseconds. */
+  keptUntil?: number;
   /** Removed from its prefix since the deletion that stands was begun. */
   removed: { versions: number; bytes: number };
   /** The provider was asked to remove its copy since the deletion was begun, and did. */

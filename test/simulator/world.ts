@@ -3,7 +3,7 @@ import type { AuditEvent, CallContext, Clock, Recording, Scope, Stores } from '@
 import { openEvent } from '@medzen/core';
 import { createRecordings, type Provider, type ProviderEvent, type Recordings } from '@medzen/recording';
 import { fakeIds, fakeNumbers, fakeRandom } from '@medzen/testing';
-import type { Broken } from './broken.ts';
+import type { Broken } from './broken/variant.ts';
 import { calm, count, type FaultCounts, type Weather } from './faults.ts';
 import { createObjectWorld, type ObjectWorld, type Removal } from './object-world.ts';
 import { type Effect, type Passage, throughPassage } from './ports.ts';
@@ -100,6 +100,8 @@ export interface WorldOptions {
   readonly broken?: Broken;
   readonly trace?: (line: string) => void;
   readonly onEffect: (seen: Seen) => void;
+  /** Ends the world as soon as one of these invariants is violated. */
+  readonly untilViolated?: readonly string[];
   readonly stores?: (clock: Clock) => Promise<WorldStores>;
 }
 
@@ -150,12 +152,18 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ),
   };
   const mediaFaults: readonly MediaFault[] = ['empty', 'page', 'cut', 'short'];
+  if (habits.providerSkewMs !== 0) count(counts, 'provider_clock_off');
   const provider = createProviderWorld({
     scheduler,
     numbers: things,
     skew: () => habits.providerSkewMs,
     failing: () => habits.failingMedia,
-    mediaFault: () => (things() < habits.badMedia ? (mediaFaults[Math.floor(things() * 4)] ?? 'none') : 'none'),
+    mediaFault: () => {
+      const fault = things() < habits.badMedia ? (mediaFaults[Math.floor(things() * 4)] ?? 'none') : 'none';
+      if (fault !== 'none') count(counts, `media_${fault}`);
+      return fault;
+    },
+    onFault: (kind) => count(counts, kind),
     large: () => things() < 0.06,
     send: (event) => world.send(event),
   });
@@ -208,6 +216,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     count(counts, kind);
     return kind;
   };
+  const listingLag = (): number => {
+    if (weather.staleListings === 0 || faults() >= weather.staleListings) return 0;
+    count(counts, 'stale_listing');
+    return 1000 + faults() * 1_200_000;
+  };
   const streamHabits = {
     scheduler,
     chunkMs: () => {
@@ -241,7 +254,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         audit: through('audit', base.stores.audit),
       },
       objects: deployment.buckets.map((name) =>
-        throughPassage(passage, fiber, 'objects', objects.store(name, { partial, onRemove })),
+        throughPassage(passage, fiber, 'objects', objects.store(name, { partial, listingLag, onRemove })),
       ),
       providers: Object.fromEntries(known.map(([name, target]) => [name, through('provider', target)])),
       retention: deployment.rules.retention,
@@ -259,7 +272,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
       sleep: (ms: number, signal?: AbortSignal) => sleepOn(scheduler, ms, signal),
     };
-    return [createRecordings(broken?.deps?.(deps, world, fiber) ?? deps), deps.stores];
+    const built = broken?.deps?.(deps, world, fiber) ?? deps;
+    return [createRecordings(built), built.stores];
   }
 
   const already = new Set<string>();
@@ -276,7 +290,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     deployment: {
       buckets: ['bucket-1'],
       providers: new Set(['asked', 'unasked']),
-      rules: firstRules(),
+      rules: firstRules(plan),
     },
     violations: [],
     checks: new Map(),
@@ -296,13 +310,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const at = new Date(scheduler.now()).toISOString();
       world.violations.push({ invariant, story, at, step: scheduler.steps() });
       trace?.(`!!! ${invariant}: ${story}`);
+      if (options.untilViolated?.includes(invariant) === true) scheduler.end();
     },
   };
   return world;
 }
 
-function firstRules(): RuleSet {
-  const [first] = ruleSets;
+function firstRules(plan: () => number): RuleSet {
+  const first = plan() < 0.4 ? ruleSets.at(-1) : ruleSets[0];
   if (first === undefined) throw new Error('There are no rules');
   return first;
 }
