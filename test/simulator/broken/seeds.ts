@@ -8,7 +8,7 @@ const file = new URL('seeds.json', import.meta.url);
 /** Recordings of a world in which a variant is looked for. */
 export const perWorld = 25;
 /** Seeds among which each variant must be found. */
-const mostSeeds = 150;
+const mostSeeds = 80;
 
 /** By variant: a seed whose world finds it, and whose honest world breaks nothing. */
 export type BrokenSeeds = Readonly<Record<string, number>>;
