@@ -40,12 +40,6 @@ export const brokenRetention: readonly Broken[] = [
     deps: (deps) => reading(deps, (facts) => (facts.some(takesBack) ? facts.filter(isNoTreatment) : facts)),
   },
   {
-    name: 'mistake-stays',
-    behavior: 'A fact that was a mistake counts for ever.',
-    foundBy: ['due-is-deleted'],
-    deps: (deps) => reading(deps, (facts) => facts.filter((fact) => !takesBack(fact))),
-  },
-  {
     name: 'day-to-come-is-taken',
     behavior: 'A fact of the year 9999 is noted.',
     foundBy: ['bounded-facts'],
