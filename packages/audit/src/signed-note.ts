@@ -67,7 +67,7 @@ export function logLinesOf(text: unknown, isAsked: (line: NoteSignature) => bool
   return `${text.slice(0, split + 2)}${taken.slice(0, maxSignatures).join('\n')}\n`;
 }
 
-/** The note without the lines that are none; itself when it is well-formed, or nothing would be left. What strangers are given opens then. */
+/** Drops the lines that are not well-formed from a note. Answers the note itself when it is well-formed, or when no line would be left. */
 export function wellFormedNote(text: string): string {
   return parseNote(text) === undefined ? (logLinesOf(text, () => true) ?? text) : text;
 }
