@@ -54,7 +54,8 @@ async function playAll(): Promise<number> {
   };
   const inMemory = await runSimulations({ recordings, seed, processes, onReport });
   tell('in memory', inMemory, seed);
-  const never = missingFaults(inMemory);
+  // A short run cannot meet every kind.
+  const never = recordings < 1000 ? [] : missingFaults(inMemory);
   if (never.length > 0) console.log(`  never injected: ${never.join(', ')}`);
   let failed = inMemory.violations.size + never.length;
   const worlds = number(values.postgres);
