@@ -1,5 +1,5 @@
 /**
- * Plays the whole life of recordings in simulated worlds with every fault, and checks the invariants of `test/simulator/invariants.ts` after
+ * Plays the whole life of recordings in simulated worlds with every fault, and checks the invariants of `test/simulator/promises/invariants.ts` after
  * each step.
  *
  *   node scripts/trust.ts [--recordings 100000] [--from 1] [--processes 2] [--postgres 20]
@@ -9,8 +9,8 @@
 import { parseArgs } from 'node:util';
 import { findBroken } from '../test/simulator/broken/seeds.ts';
 import { missingFaults } from '../test/simulator/faults.ts';
-import { invariants } from '../test/simulator/invariants.ts';
 import { postgresStores } from '../test/simulator/postgres-stores.ts';
+import { invariants } from '../test/simulator/promises/invariants.ts';
 import { type RunReport, runSimulations } from '../test/simulator/run-simulations.ts';
 import { simulate } from '../test/simulator/simulate.ts';
 import { startPostgres } from '../test/start-postgres.ts';

@@ -42,7 +42,7 @@ const kinds: readonly CallFault[] = [
 const objectKinds: readonly CallFault[] = [...kinds, 'SlowDown', 'SlowDown', 'AccessDenied'];
 
 /** Every kind of fault, as runs count them. A run of the standard seeds injects each of them. */
-export const everyFault: readonly string[] = [
+const everyFault: readonly string[] = [
   ...new Set(objectKinds),
   'InternalError',
   'stale_listing',

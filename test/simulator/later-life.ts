@@ -1,10 +1,10 @@
 import type { Recording, RetentionFact } from '@medzen/core';
 import { count } from './faults.ts';
-import { noteRequest } from './ledger.ts';
 import { insist, officer, pick } from './people.ts';
+import { noteRequest } from './promises/ledger.ts';
+import type { TrueRecording } from './promises/truth.ts';
+import { keep, noteDayToCome } from './promises/words.ts';
 import { ruleSets } from './rules.ts';
-import type { TrueRecording } from './truth.ts';
-import { keep, noteDayToCome } from './words.ts';
 import { person, type World } from './world.ts';
 
 const minute = 60_000;

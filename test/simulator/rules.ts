@@ -1,6 +1,6 @@
 import type { RetentionClass } from '@medzen/core';
 import { createRetention, type Retention, type RetentionPolicy, type RetentionRule } from '@medzen/recording';
-import type { TruePeriod, TrueRules } from './oracle.ts';
+import type { TruePeriod, TrueRules } from './promises/oracle.ts';
 
 /** Rules as they are given to the code, and as the oracle reads them. */
 export interface RuleSet {

@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest';
 import { missingFaults } from './faults.ts';
-import { invariants } from './invariants.ts';
+import { invariants } from './promises/invariants.ts';
 import { type RunReport, runSimulations } from './run-simulations.ts';
 
 function broken({ violations }: RunReport): readonly string[] {

@@ -7,11 +7,11 @@ import type { Broken } from './broken/variant.ts';
 import { calm, count, type FaultCounts, type Weather } from './faults.ts';
 import { createObjectWorld, type ObjectWorld, type Removal } from './object-world.ts';
 import { type Effect, type Passage, throughPassage } from './ports.ts';
+import { createTruth, type Truth } from './promises/truth.ts';
 import { createProviderWorld, type MediaFault, type ProviderWorld } from './provider-world.ts';
 import { type RuleSet, retentionClass, ruleSets } from './rules.ts';
 import { createScheduler, type Ending, type Fiber, type Scheduler } from './scheduler.ts';
 import { simProvider } from './sim-provider.ts';
-import { createTruth, type Truth } from './truth.ts';
 import { useTimersOf } from './virtual-timers.ts';
 
 /** A promise that was broken. */

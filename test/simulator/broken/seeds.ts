@@ -6,7 +6,7 @@ import { brokenVariants } from './variants.ts';
 const file = new URL('seeds.json', import.meta.url);
 
 /** Recordings of a world in which a variant is looked for. */
-export const perWorld = 25;
+const perWorld = 25;
 /** Seeds among which each variant must be found. */
 const mostSeeds = 80;
 
@@ -18,7 +18,7 @@ export async function readSeeds(): Promise<BrokenSeeds> {
 }
 
 /** A world that finds a variant. */
-export interface Found {
+interface Found {
   readonly seed: number;
   readonly invariant: string;
   readonly story: string;

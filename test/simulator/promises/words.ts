@@ -1,8 +1,8 @@
 import { isBeyondRecall, isMedzenError, type Recording } from '@medzen/core';
+import { insist, officer } from '../people.ts';
+import type { World } from '../world.ts';
 import type { Invariant } from './invariants.ts';
-import { insist, officer } from './people.ts';
 import type { TrueRecording } from './truth.ts';
-import type { World } from './world.ts';
 
 /** What must hold of the answers that people get. Checked when they get them. */
 export const wordInvariants: readonly Invariant[] = [

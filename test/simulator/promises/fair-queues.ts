@@ -1,6 +1,6 @@
 import type { Claim } from '@medzen/core';
+import type { Fiber } from '../scheduler.ts';
 import type { Invariant } from './invariants.ts';
-import type { Fiber } from './scheduler.ts';
 
 /** When a worker last gave a row back with a failure: milliseconds, by recording. */
 const failures = new WeakMap<Fiber, Map<string, number>>();

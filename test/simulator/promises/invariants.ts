@@ -1,10 +1,10 @@
 import { equalBytes, type Recording, type RecordingState } from '@medzen/core';
+import { capturing, holdsMedia } from '../provider-world.ts';
+import { person, type Seen, type World } from '../world.ts';
 import { fairQueues } from './fair-queues.ts';
 import { whyKept } from './oracle.ts';
-import { capturing, holdsMedia } from './provider-world.ts';
 import { type TrueRecording, withdrawn } from './truth.ts';
 import { wordInvariants } from './words.ts';
-import { person, type Seen, type World } from './world.ts';
 
 /**
  * What must hold, in plain sentences with their code. Each is checked after every effect of every port (`always`), or whenever nothing has gone

@@ -7,10 +7,10 @@ import {
   type LegalHold,
   type RetentionFact,
 } from '@medzen/core';
+import type { Fiber } from '../scheduler.ts';
+import type { Seen, World } from '../world.ts';
 import { whyKept } from './oracle.ts';
-import type { Fiber } from './scheduler.ts';
 import type { TrueRecording } from './truth.ts';
-import type { Seen, World } from './world.ts';
 
 /** Writes down what an effect did, before the invariants look at it. */
 export function note(seen: Seen): void {

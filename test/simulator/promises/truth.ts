@@ -1,6 +1,6 @@
 import type { ConsentRecord, LegalHold, Recording, RetentionFact } from '@medzen/core';
-import type { ProviderRoom } from './provider-world.ts';
-import type { Fiber } from './scheduler.ts';
+import type { ProviderRoom } from '../provider-world.ts';
+import type { Fiber } from '../scheduler.ts';
 
 /** What people were told of a coming deletion. */
 interface Notice {
