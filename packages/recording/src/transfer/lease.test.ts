@@ -48,7 +48,7 @@ describe('a transfer', () => {
     const slow = sending(() =>
       inPieces(16, async () => {
         clinic.clock.advance(600);
-        const claims = await clinic.stores.recordings.claimTransfers(clinic.scope, { limit: 1, leaseMs: 1000 });
+        const claims = await clinic.stores.recordings.claimTransfers(clinic.scope, { limit: 1, leaseMs: 1000, id });
         others.push(...claims);
       }),
     );
