@@ -85,22 +85,42 @@ function standing(facts: readonly RetentionFact[]): readonly RetentionFact[] {
 
 const contacts: ReadonlySet<RetentionFact['type']> = new Set(['treatment', 'discharge', 'therapy_ended']);
 
+/** Claims day by day, the opening of one before the closing of another. */
+function claimSteps(facts: readonly RetentionFact[]): readonly { readonly by: number; readonly at: number }[] {
+  return facts
+    .filter(({ type }) => type === 'claim_opened' || type === 'claim_closed')
+    .map(({ type, date }) => ({ by: type === 'claim_opened' ? 1 : -1, at: Date.parse(`${date}T00:00:00Z`) }))
+    .toSorted((a, b) => a.at - b.at || b.by - a.by);
+}
+
+/** How many claims are open in the end. A closing that finds no open claim closes none that is still to come. */
+function openClaims(facts: readonly RetentionFact[]): number {
+  return claimSteps(facts).reduce((open, { by }) => Math.max(0, open + by), 0);
+}
+
 /**
  * The last day of a period of which the days with an open claim do not count. A claim that was opened after it had ended lengthens it no more.
+ * Of two closings of one claim the later counts.
  *
  * @param until - the last day of the period without claims
  */
 function withoutClaims(until: number, facts: readonly RetentionFact[]): number {
-  const steps = facts
-    .filter(({ type }) => type === 'claim_opened' || type === 'claim_closed')
-    .map(({ type, date }) => ({ by: type === 'claim_opened' ? 1 : -1, at: Date.parse(`${date}T00:00:00Z`) }))
-    .toSorted((a, b) => a.at - b.at || b.by - a.by);
   let [end, open, since] = [until, 0, 0];
-  for (const { by, at } of steps) {
-    if (open === 0 && at > end) break;
-    if (open === 0) since = at;
-    open += by;
-    if (open === 0) end += at - since + day;
+  let closed: number | undefined;
+  for (const { by, at } of claimSteps(facts)) {
+    if (open === 0 && by > 0) {
+      if (at > end) break;
+      since = at;
+    }
+    if (open > 0 || by > 0) {
+      open += by;
+      if (open > 0) continue;
+      end += at - since + day;
+      closed = at;
+    } else if (closed !== undefined) {
+      end += at - closed;
+      closed = at;
+    }
   }
   return end;
 }
@@ -116,9 +136,7 @@ function deletableFrom(truth: Truth, recording: TrueRecording, rules: TrueRules)
   const days = facts.filter(({ type }) => contacts.has(type)).map(({ date }) => Date.parse(`${date}T00:00:00Z`));
   const births = facts.filter(({ type }) => type === 'birth').map(({ date }) => Date.parse(`${date}T00:00:00Z`));
   const birth = births.length === 0 ? Math.min(own, ...days) : Math.max(...births);
-  const opened = facts.filter(({ type }) => type === 'claim_opened').length;
-  const closed = facts.filter(({ type }) => type === 'claim_closed').length;
-  if (opened > closed) return Number.POSITIVE_INFINITY;
+  if (openClaims(facts) > 0) return Number.POSITIVE_INFINITY;
   const adult = Math.max(...rules.periods.map((period) => endOf(period, own, days)));
   const wasMinor = own < plusYears(birth, 18);
   const until = wasMinor ? Math.max(adult, plusYears(birth, rules.minorYears)) : adult;
