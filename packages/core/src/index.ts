@@ -16,7 +16,7 @@ export * from './hash.ts';
 export * from './hex.ts';
 export * from './ids.ts';
 export * from './logger.ts';
-export * from './object-deadlines.ts';
+export { type ObjectDeadlines, withObjectDeadlines } from './object-deadlines.ts';
 export * from './ports/access-request-store.ts';
 export * from './ports/archive-store.ts';
 export * from './ports/audit-store.ts';

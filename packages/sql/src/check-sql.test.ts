@@ -55,7 +55,7 @@ test('a check that fails when nobody waits any more ends no process, and the nex
   impatient.abort();
   await expect(hasty).rejects.toMatchObject(canceled);
   answers[0]?.([]); // no migration at all
-  await new Promise(setImmediate); // the failure reaches whoever is left
+  await new Promise(setImmediate); // the failure reaches the calls that still wait
   const next = checked.call('any', {});
   answers[1]?.(sound);
   expect(await next).toEqual([]);

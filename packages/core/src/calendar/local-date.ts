@@ -94,7 +94,8 @@ function partsOf(text: string): readonly [year: number, month: number, day: numb
   const [year, month, day] = [Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8))];
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const days = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
-  if (month < 1 || month > 12 || day < 1 || day > days) throw new MedzenError('invalid_input', 'No such day');
+  if (month < 1 || month > 12 || day < 1 || day > days)
+    throw new MedzenError('invalid_input', 'Date must be a day of the calendar: check its month and day');
   return [year, month, day];
 }
 

@@ -119,6 +119,6 @@ function canBeJudged(...asked: Parameters<typeof askRules>): boolean {
     askRules(...asked);
     return true;
   } catch {
-    return false; // what it was is reported by whoever asked first
+    return false; // the first call that asked has reported it
   }
 }

@@ -397,7 +397,7 @@ describe('evaluateRetention', () => {
 
   it('refuses an unknown zone and a date that does not exist', () => {
     expect(() => ask({ retentionClass: { ...psychologist, zone: 'Mars/Olympus' } })).toThrow('zone');
-    expect(() => ask({ facts: [fact('treatment', '2027-02-29')] })).toThrow('No such day');
+    expect(() => ask({ facts: [fact('treatment', '2027-02-29')] })).toThrow('Date must be a day of the calendar');
   });
 });
 
